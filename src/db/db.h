@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the Signet authors */
+#pragma once
+
+/*
+ * A database connection: a dozen functions with one implementation per engine. SQL text comes from
+ * store/ only, in the dialect all engines know ($1 parameters, ON CONFLICT, RETURNING). A
+ * connection belongs to one thread. Statements are prepared once and kept.
+ *
+ * Values are 64-bit integers, octet strings and NULL: no engine's own types are used.
+ */
+
+#include "base/err.h"
+#include "base/span.h"
+
+struct db;
+struct db_statement;
+
+enum db_outcome {
+	DB_E_CONSTRAINT = 1, /* a unique or foreign key says no */
+	DB_E_RETRY,          /* serialization failure or deadlock: run the transaction again */
+	DB_E_FULL,           /* no room on the disk */
+};
+
+enum db_mode { DB_WRITER, DB_READER };
+
+/* Opens "sqlite:PATH" (or a bare path). The writer creates the file. why says what to do. */
+int db_open(struct db **ret_db, const char *url, enum db_mode mode, struct why *why) MUST_CHECK;
+struct db *db_close(struct db *db);
+
+/* One or more statements without parameters or results: schema scripts. */
+int db_script(struct db *db, const char *sql) MUST_CHECK;
+
+/* A statement kept by the connection under its text; sql must be a string constant. */
+int db_prepare(struct db_statement **ret_statement, struct db *db, const char *sql) MUST_CHECK;
+
+/* Binding, from parameter 1. The octets must stay until db_step or db_reset. */
+void db_bind_int(struct db_statement *s, int index, int64_t value);
+void db_bind_span(struct db_statement *s, int index, struct span value);
+void db_bind_null(struct db_statement *s, int index);
+
+/* The next row: 0 and *ret_row, or outcomes of db_outcome. After the last row, or any failure, the
+ * statement is reset by itself. */
+int db_step(struct db_statement *s, bool *ret_row) MUST_CHECK;
+
+/* For statements that give no row. *ret_changed (may be NULL): rows changed. */
+int db_run(struct db_statement *s, int64_t *ret_changed) MUST_CHECK;
+
+/* Ends reading early. Harmless at any time. No statement stays open across a wait for a client. */
+void db_reset(struct db_statement *s);
+
+/* Columns of the current row, from 0. Spans are valid until the next step or reset. */
+int64_t db_int(struct db_statement *s, int column);
+struct span db_blob(struct db_statement *s, int column);
+bool db_is_null(struct db_statement *s, int column);
+
+/* Transactions; savepoints nest one deep inside. */
+int db_begin(struct db *db) MUST_CHECK;
+int db_commit(struct db *db) MUST_CHECK;
+void db_rollback(struct db *db);
+int db_savepoint(struct db *db) MUST_CHECK;
+int db_savepoint_release(struct db *db) MUST_CHECK;
+void db_savepoint_rollback(struct db *db);
+
+/* The engine's own upkeep between commits, a bounded step of it: pages given back to the file
+ * system, the log kept short. */
+int db_tidy(struct db *db) MUST_CHECK;
+
+/* Tests: the nth call from now on that can fail does so, with this result (db/fail.c). 0: off. */
+void db_fail_at(uint64_t nth, int result);

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the Signet authors */
+#pragma once
+
+/*
+ * Keys and certificates as rows: wrapped keys (only keyd can open them), certificates with their
+ * chains, and which certificate serves what. Octets in, octets out: pki/ reads them.
+ */
+
+#include "base/arena.h"
+#include "base/err.h"
+
+struct store_conn;
+
+enum key_use { KEY_TLS, KEY_SMIME, KEY_DKIM };
+
+struct store_key {
+	int64_t id;
+	int64_t domain;
+	enum key_use use;
+	struct span alias;     /* unique in the domain */
+	struct span type;      /* "ec:p256", "rsa:2048", ... */
+	struct span key_id;    /* associated data of the wrapping; text */
+	struct span wrapped;
+	struct span spki;      /* public key, DER SubjectPublicKeyInfo */
+	int64_t created_us;
+};
+
+/* Writes. STORE_E_EXISTS (alias). */
+int store_key_add(struct store_conn *c, const struct store_key *key, int64_t *ret_id) MUST_CHECK;
+/* Writes: its certificates go with it (CGP-13). */
+int store_key_remove(struct store_conn *c, int64_t id) MUST_CHECK;
+/* Reads. domain 0: all. Spans are valid during each(). */
+int store_key_each(struct store_conn *c, int64_t domain,
+	int (*each)(const struct store_key *key, void *context), void *context) MUST_CHECK;
+int store_key_get(struct store_conn *c, struct arena *a, int64_t id, struct store_key *ret_key)
+	MUST_CHECK;
+
+struct store_cert {
+	int64_t id;
+	int64_t domain;
+	int64_t key;           /* 0: none of ours */
+	struct span alias;     /* unique in the domain */
+	struct span der;
+	struct span chain;     /* DER certificates behind each other, nearest issuer first */
+	struct span services;  /* "all", or a comma-separated list: smtp, imap, pop3, http; empty: not
+	                        * active. Of one service and key type one certificate is active. */
+	int64_t created_us;
+};
+
+/* Writes. STORE_E_EXISTS (alias). Activating takes the services away from the domain's other
+ * certificates of the same key type. */
+int store_cert_add(struct store_conn *c, const struct store_cert *cert, int64_t *ret_id) MUST_CHECK;
+int store_cert_remove(struct store_conn *c, int64_t id) MUST_CHECK;
+int store_cert_activate(struct store_conn *c, int64_t id, struct span services) MUST_CHECK;
+int store_cert_each(struct store_conn *c, int64_t domain,
+	int (*each)(const struct store_cert *cert, void *context), void *context) MUST_CHECK;
