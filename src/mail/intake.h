@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the Signet authors */
+#pragma once
+
+/*
+ * A message on its way in, from SMTP DATA or BDAT or IMAP APPEND: octets arrive in pieces and are
+ * parsed, digested and, beyond CONTENT_INLINE, staged in the store piece by piece, so memory stays
+ * bounded whatever the size. At the end there is a content_draft, ready for the final transaction.
+ */
+
+#include "store/content.h"
+
+struct intake;
+struct message_facts; /* mime/part.h */
+struct store_conn;
+
+enum intake_outcome {
+	INTAKE_E_FLUSH = 1, /* intake_flush must run on the store's writer before the next add */
+	INTAKE_E_TOO_LARGE, /* over max; the intake swallows the rest and stays at this answer */
+};
+
+/* max: octets of the whole message. */
+struct intake *intake_new(uint64_t max);
+struct intake *intake_free(struct intake *in);
+
+/* Takes all of data. INTAKE_E_FLUSH is an answer to accepted data, not a refusal. */
+int intake_add(struct intake *in, struct span data) MUST_CHECK;
+
+/* Writes, in a task of its own: what waits goes to the store. */
+int intake_flush(struct intake *in, struct store_conn *c) MUST_CHECK;
+
+/* The end: the draft and what the parser saw (valid as long as the intake). Takes about 20 us per
+ * 4 KiB; for larger messages call it on env->cpu. If the answer is INTAKE_E_FLUSH, flush and call
+ * again. */
+int intake_end(struct intake *in, struct content_draft **ret_draft) MUST_CHECK;
+const struct message_facts *intake_facts(const struct intake *in);
+uint64_t intake_size(const struct intake *in);

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the Signet authors */
+#pragma once
+
+/*
+ * What every service is given: the parts of the running server, joined in app/wire.c. All of it
+ * outlives the sessions, and all of it may be used from any thread.
+ */
+
+#include "base/limit.h"
+#include "base/task.h"
+
+#include <stdatomic.h>
+
+enum counter {
+	COUNT_SESSIONS,          /* accepted, all services */
+	COUNT_SESSIONS_OPEN,     /* now */
+	COUNT_TLS_HANDSHAKES,
+	COUNT_TLS_RESUMED,
+	COUNT_TLS_FAILED,
+	COUNT_LOGIN_OK,
+	COUNT_LOGIN_REFUSED,
+	COUNT_SMTP_ACCEPTED,     /* messages */
+	COUNT_SMTP_REFUSED,      /* transactions refused for good */
+	COUNT_SMTP_DEFERRED,     /* transactions refused for now */
+	COUNT_DELIVERED,         /* copies in mailboxes */
+	COUNT_APPENDED,          /* messages by IMAP APPEND */
+	COUNT_HTTP_REQUESTS,
+	COUNT_FAULTS,
+	COUNTERS,
+};
+
+struct env {
+	const char *hostname;            /* the main domain: greetings, Received */
+	struct store *store;
+	struct executor *cpu;            /* hashing, RSA handshake steps, other work of milliseconds */
+	struct executor *blocking;       /* waits for others: look-ups, fetches */
+	struct keyd_client *keyd;        /* domain keys, sealed verifiers */
+	struct keyd_client *keyd_user;   /* users' keys */
+	struct tls_holder *tls;          /* the current TLS directory (net/tls.h) */
+	struct auth *auth;               /* svc/auth.h */
+	struct limiter *login_failures;  /* by peer and by account */
+	struct limiter *smtp_peer;       /* messages by peer */
+	struct limiter *smtp_account;    /* messages by account */
+	atomic_ullong counters[COUNTERS];
+
+	/* Rebuilds the TLS directory from the store after keys, certificates or domains changed, and
+	 * swaps it. Blocks; on HTTP workers and at start. */
+	int (*tls_rebuild)(struct env *e);
+	int64_t started_us;
+};
+
+static inline void env_count(struct env *e, enum counter c)
+{
+	atomic_fetch_add_explicit(&e->counters[c], 1, memory_order_relaxed);
+}
+
+static inline void env_uncount(struct env *e, enum counter c)
+{
+	atomic_fetch_sub_explicit(&e->counters[c], 1, memory_order_relaxed);
+}
