@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the Signet authors */
+#pragma once
+
+/*
+ * One X.509 certificate (RFC 5280), read strictly and never changed, shared by count.
+ *
+ * Not checked here: that the issuer's signature holds, validity in time, constraints, revocation.
+ * Those belong to a path, not to a certificate.
+ */
+
+#include "base/buf.h"
+#include "base/err.h"
+
+#include <openssl/x509.h>
+
+CLEANUP_POINTER(X509, X509_free)
+
+struct cert;
+
+enum cert_outcome { CERT_E_SYNTAX = 1 };
+
+/* From DER: one certificate and nothing behind it, at most LIMIT_CERT octets. */
+int cert_from_der(struct cert **ret_cert, struct span der, struct why *why) MUST_CHECK;
+
+/* From PEM with exactly one CERTIFICATE block (RFC 7468); text around it is left alone. */
+int cert_from_pem(struct cert **ret_cert, struct span pem, struct why *why) MUST_CHECK;
+
+/* From an object; the caller keeps its reference. */
+int cert_from_x509(struct cert **ret_cert, X509 *x509, struct why *why) MUST_CHECK;
+
+struct cert *cert_ref(struct cert *c);
+struct cert *cert_unref(struct cert *c);
+CLEANUP_POINTER(struct cert, cert_unref)
+
+/* Several, in the order of the file. */
+struct cert_list {
+	struct cert **certs;
+	size_t n;
+};
+
+enum { CERT_LIST_MAX = 64 };
+
+/* All CERTIFICATE blocks of a PEM text, or DER certificates behind each other (how the store keeps
+ * chains). At most CERT_LIST_MAX; an empty PEM text is CERT_E_SYNTAX, empty DER an empty list. */
+int cert_list_from_pem(struct cert_list *ret_list, struct span pem, struct why *why) MUST_CHECK;
+int cert_list_from_der(struct cert_list *ret_list, struct span der, struct why *why) MUST_CHECK;
+void cert_list_done(struct cert_list *l);
+
+/* Borrowed: valid as long as the certificate. */
+X509 *cert_x509(const struct cert *c);
+struct span cert_der(const struct cert *c);
+struct span cert_spki(const struct cert *c);
+
+void cert_add_pem(const struct cert *c, struct buf *out);
+
+/* Names as text (RFC 4514, UTF-8), the serial number as lower-case hexadecimal. */
+void cert_add_subject(const struct cert *c, struct buf *out);
+void cert_add_issuer(const struct cert *c, struct buf *out);
+void cert_add_serial(const struct cert *c, struct buf *out);
+
+/* Microseconds since 1970. */
+int64_t cert_not_before_us(const struct cert *c);
+int64_t cert_not_after_us(const struct cert *c);
+
+enum cert_name_type { CERT_NAME_DNS, CERT_NAME_EMAIL, CERT_NAME_IP, CERT_NAME_URI };
+
+/* A subject alternative name: text as it stands (IP: 4 or 16 octets). Other kinds of names are left
+ * out. Borrowed; false behind the last. */
+struct cert_name {
+	enum cert_name_type type;
+	struct span text;
+};
+bool cert_alt_name(const struct cert *c, size_t i, struct cert_name *ret_name);
+
+/* SHA-256 of the certificate, and as the text certificate viewers show: AB:CD:... */
+void cert_fingerprint(const struct cert *c, uint8_t ret_digest[static 32]);
+void cert_add_fingerprint_text(const struct cert *c, struct buf *out);
+
+/* Subject and issuer are the same and its own key verifies its signature. */
+bool cert_is_self_signed(const struct cert *c);
+
+/* The certificate's key is this one. */
+bool cert_has_key(const struct cert *c, struct span spki);
+
+/* RFC 9525 section 6: a DNS-ID equal to the host name (A-labels, a trailing dot is dropped), or with
+ * "*" as its whole left-most label. The common name is not looked at. */
+bool cert_covers_host(const struct cert *c, struct span host);
