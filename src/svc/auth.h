@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the Signet authors */
+#pragma once
+
+/*
+ * Who is it? Passwords are kept as argon2id strings and, for SCRAM, as a verifier that only keyd can
+ * open. A check costs 19 MiB and tens of milliseconds, so how many run at a time is bounded, and a
+ * verified login is remembered for settings.login_cache_s, under a key of this process, until the
+ * account's state changes. Unknown names cost as much time as wrong passwords. Nothing here logs.
+ */
+
+#include "base/arena.h"
+#include "base/limit.h"
+#include "base/secret.h"
+#include "store/account.h"
+
+struct env;
+
+struct auth_identity {
+	int64_t account;
+	char address[LIMIT_LOCAL_PART + 1 + LIMIT_NAME + 1]; /* the account's own, not the login name */
+	enum account_role role;
+	uint64_t state;
+};
+
+struct auth;
+struct auth *auth_new(void);
+struct auth *auth_free(struct auth *a);
+
+enum auth_outcome {
+	AUTH_E_REFUSED = 1, /* unknown, wrong, disabled: not told apart */
+	AUTH_E_TOO_MANY,    /* failures of this peer or for this account: come back later */
+	AUTH_E_PASSWORD,    /* a new password that cannot be one; why */
+};
+
+/* Checks a password; peer is the client's address as text. Blocks for tens of milliseconds: for
+ * workers without a loop (HTTP, command line). Sessions use svc/login.h. */
+int auth_password(struct env *e, struct span peer, struct span user, struct span password,
+	struct auth_identity *ret_who) MUST_CHECK;
+
+/* Whether an identity found earlier (a web session) still holds for the account as it is now. */
+bool auth_is_current(const struct auth_identity *who, const struct store_account *account);
+
+/* What is stored for a new password: AUTH_E_PASSWORD if it is empty, too long, no UTF-8 or holds
+ * control characters. Blocks. Spans live in the arena. */
+int auth_make_credentials(struct env *e, struct span password, struct arena *a,
+	struct store_credentials *ret_credentials, struct why *why) MUST_CHECK;
+
+/*
+ * The steps, for who must not block.
+ */
+
+/* One login in the making. Zeroed memory is an empty one. */
+struct auth_attempt {
+	struct secret user;     /* as given; a secret because people type passwords there */
+	struct secret password; /* prepared; empty for SCRAM */
+	char peer[64];
+	bool counted;           /* a token of the failure limits is taken */
+
+	/* Found by auth_find. */
+	bool known;
+	bool remembered;        /* the cache vouches for the password */
+	bool disabled;
+	bool too_many;
+	struct auth_identity who;
+	struct buf hash;
+	struct buf scram;       /* sealed */
+};
+void auth_attempt_init(struct auth_attempt *t, struct span peer, struct span user,
+	struct span password);
+void auth_attempt_done(struct auth_attempt *t);
+
+/* Reads: the account, and whether the cache knows the login already. Nothing is refused here, so
+ * that a name cannot be probed. */
+int auth_find(struct env *e, struct store_conn *c, struct auth_attempt *t) MUST_CHECK;
+
+/* Checks the password of what was found; on env->cpu or another thread that may block. */
+int auth_verify(struct env *e, struct auth_attempt *t) MUST_CHECK;
+
+/* The end of an attempt that did not go through auth_verify (SCRAM): counts it. The same outcomes. */
+int auth_conclude(struct env *e, struct auth_attempt *t, bool proven) MUST_CHECK;
+
+/* The SCRAM verifier of what was found, opened by keyd; for unknown names one that nobody can
+ * satisfy, always the same for a name. Blocks. */
+struct scram_verifier;
+int auth_scram(struct env *e, struct auth_attempt *t, struct scram_verifier *ret_verifier) MUST_CHECK;
+
+/* A password as RFC 4013 prepares it (NFKC, spaces); AUTH_E_PASSWORD. The caller ends the secret. */
+int auth_prepare(struct span password, struct secret *ret_prepared, struct why *why) MUST_CHECK;
+
+/* The argon2id string of a prepared password. Blocks. */
+int auth_hash(struct auth *a, struct span prepared, struct buf *out) MUST_CHECK;
+
+/* Whether the prepared password has that argon2id string. Blocks. */
+bool auth_hash_matches(struct auth *a, struct span prepared, struct span hash);
