@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the Signet authors */
+#pragma once
+
+/*
+ * An IMAP session (RFC 3501 and RFC 9051) and the commands it runs.
+ *
+ * A command is a row of a table (command.c): name, states in which it is allowed, what may be said
+ * about expunged messages while it runs, a parser of its arguments and a function that runs it. The
+ * parser runs before anything else and knows nothing of the session but its `enabled` bits. A
+ * function that runs a command ends, at once or after waiting, in exactly one of imap_ok, imap_no
+ * and imap_bad; these first say what changed in the selected mailbox.
+ *
+ * While a command waits for a worker it belongs to the worker: it lives on the heap with its arena,
+ * whatever the worker may touch hangs on the command, and if the peer leaves meanwhile it is freed
+ * when the worker is through.
+ */
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/task.h"
+#include "store/message.h"
+#include "store/view.h"
+#include "svc/imap/parse.h"
+#include "svc/imap/set.h"
+
+struct env;
+struct imap;
+struct session;
+
+enum imap_state {
+	IMAP_GREETED = 1,  /* not authenticated */
+	IMAP_AUTHED = 2,   /* authenticated, no mailbox selected */
+	IMAP_SELECTED = 4,
+	IMAP_ANY = IMAP_GREETED | IMAP_AUTHED | IMAP_SELECTED,
+	IMAP_USER = IMAP_AUTHED | IMAP_SELECTED,
+};
+
+/* What ENABLE (RFC 5161) or a command that implies it has turned on. */
+enum imap_enabled {
+	IMAP_CONDSTORE = 1,
+	IMAP_QRESYNC = 2,   /* never without CONDSTORE */
+	IMAP_UTF8 = 4,      /* UTF8=ACCEPT or IMAP4rev2: names are UTF-8, quoted strings may be */
+	IMAP_REV2 = 8,      /* never without UTF8 */
+};
+
+enum imap_row_flags {
+	IMAP_TAKES_UID = 1, /* exists as "UID name" too */
+	IMAP_UID_ONLY = 2,  /* exists as "UID name" only under this row */
+	IMAP_KEEPS = 4,     /* its plain form refers to sequence numbers while it answers: no EXPUNGE
+	                     * before its tagged line (RFC 9051 section 7.5.1) */
+	IMAP_SILENT = 8,    /* nothing about the mailbox before its tagged line */
+	IMAP_SECRET = 16,   /* its arguments are never logged */
+	IMAP_WRITES = 32,   /* refused in a mailbox opened by EXAMINE */
+};
+
+struct imap_command;
+
+struct imap_row {
+	const char *name;
+	unsigned states;
+	unsigned flags;
+	/* Fills command->args; NULL: the command has no arguments. Must take everything: what is left
+	 * over is answered with BAD. */
+	bool (*parse)(struct imap_parser *p, struct imap_command *c);
+	int (*run)(struct imap *s, struct imap_command *c);
+};
+
+/* Runs on a worker; conn is NULL on env->cpu. May use the command, its arena and what hangs on it;
+ * not the session. */
+typedef int imap_work_fn(struct imap_command *c, struct store_conn *conn);
+typedef int imap_done_fn(struct imap *s, struct imap_command *c, int outcome);
+typedef int imap_next_fn(struct imap *s, struct imap_command *c);
+
+struct imap_command {
+	struct arena arena;      /* lives as long as the command */
+	struct span tag;
+	const struct imap_row *row;
+	bool uid;                /* "UID name" */
+	unsigned enabled;        /* the session's, when the command was read */
+	void *args;              /* of the row's parser, in the arena */
+
+	/* For workers; 0 or NULL where there is no account, no selected mailbox. The view and the
+	 * keywords are held by the command. */
+	struct env *env;
+	int64_t account;
+	int64_t mailbox;
+	struct view *view;
+	struct keywords *keywords;
+	const uint8_t *id_key;   /* for print_object_id */
+	uint32_t recent_from;    /* UIDs from here on are \Recent in this session; 0: none are */
+
+	struct buf out;          /* untagged responses made by a worker: sent when it is through */
+
+	/* Private to command.c and wait.c. */
+	struct task task;
+	struct imap *imap;
+	imap_work_fn *work;
+	imap_done_fn *done;
+	imap_next_fn *next;
+	struct imap_release *releases;
+};
+
+/* When the command ends, however it ends, release(p) is called; newest first. */
+void imap_command_release(struct imap_command *c, void (*release)(void *p), void *p);
+
+/* Where a command waits. Its output so far is sent; the session reads no input until then; done is
+ * called on the session's loop with what work returned, unless that is a fault: then the command
+ * ends with NO and the fault is logged. A handler returns what these return. */
+int imap_wait_read(struct imap *s, struct imap_command *c, imap_work_fn *work, imap_done_fn *done)
+	MUST_CHECK;
+int imap_wait_write(struct imap *s, struct imap_command *c, imap_work_fn *work,
+	imap_done_fn *done) MUST_CHECK;
+int imap_wait_cpu(struct imap *s, struct imap_command *c, imap_work_fn *work, imap_done_fn *done)
+	MUST_CHECK;
+
+/* Calls next when the peer has taken most of what was sent: long answers are made in pieces of
+ * about IMAP_CHUNK octets, so a slow reader costs no memory. */
+enum { IMAP_CHUNK = 128 << 10 };
+int imap_wait_drained(struct imap *s, struct imap_command *c, imap_next_fn *next) MUST_CHECK;
+
+/* The end of a command: changes of the mailbox, then "tag OK [code] text". code may be NULL and is
+ * written without brackets. The command may be freed when this returns. They return 0 or a fault. */
+int imap_ok(struct imap *s, struct imap_command *c, const char *code, const char *text) MUST_CHECK;
+int imap_no(struct imap *s, struct imap_command *c, const char *code, const char *text) MUST_CHECK;
+int imap_bad(struct imap *s, struct imap_command *c, const char *text) MUST_CHECK;
+
+/* NO with the code of RFC 5530 that fits a store_outcome; why may be NULL. */
+int imap_no_store(struct imap *s, struct imap_command *c, int outcome, const struct why *why)
+	MUST_CHECK;
+
+/* The selected mailbox. The view is what the client has been told; it changes only in sync.c. */
+struct imap_selected {
+	int64_t mailbox;
+	char *name;              /* UTF-8 */
+	bool read_only;
+	bool gone;               /* deleted by somebody */
+	struct view *view;
+	uint32_t recent_from;    /* 0: nothing is \Recent (EXAMINE, or IMAP4rev2) */
+	uint32_t recent_told;    /* the last RECENT response */
+	unsigned keywords_told;  /* keywords in the last FLAGS response */
+	struct store_watch watch;
+	struct buf saved;        /* "$" (RFC 5182): uint32_t UIDs, ascending */
+};
+
+/* "$" becomes these UIDs (ascending). */
+void imap_save_result(struct imap *s, const uint32_t *uids, size_t n);
+
+/* Positions in the command's view that a set of a command means: ascending ranges that do not
+ * touch, in the arena. UIDs that do not exist are passed over. False: a sequence number is larger
+ * than the mailbox, which is the client's error (RFC 9051 section 9, seq-number); imap_bad it. */
+bool imap_resolve(struct imap *s, struct imap_command *c, const struct imap_set *set, bool by_uid,
+	struct imap_positions *ret_positions);
+
+/* The UIDs at these positions: a part of the view itself where they are one range, else a copy in
+ * the arena. */
+const uint32_t *imap_uids(struct imap_command *c, const struct imap_positions *positions,
+	size_t *ret_n);
+
+/* Untagged octets that go out before the end of the command. */
+struct buf *imap_out(struct imap *s);
+
+/* CONDSTORE is on from the first command that uses it (RFC 7162 section 3.1); tells the client the
+ * mailbox's HIGHESTMODSEQ if it was off. */
+void imap_enable_condstore(struct imap *s, struct imap_command *c);
+
+/* Tells the client about keywords beyond those of the last FLAGS response, where the session has
+ * them. Call before a FETCH FLAGS response is added to imap_out. */
+void imap_tell_keywords(struct imap *s, const struct keywords *keywords);
