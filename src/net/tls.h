@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the Signet authors */
+#pragma once
+
+/*
+ * What TLS says about itself, per domain. A profile holds what one domain says: certificates, keys,
+ * versions, client certificates. A directory says which profile answers for a name or an address;
+ * it never changes once it is in use, and is swapped whole while connections go on. A host is the
+ * one SSL_CTX of the process with its ticket keys; a service of it (smtp, imap, ...) adds the
+ * protocol's ALPN names.
+ *
+ * The profile is applied to the SSL object while the ClientHello is looked at, because switching
+ * the SSL_CTX there would change certificates only.
+ */
+
+#include "base/digest.h"
+#include "base/err.h"
+#include "net/address.h"
+
+#include <openssl/ssl.h>
+
+/* One certificate with its chain and key. */
+struct tls_identity {
+	X509 *certificate;
+	STACK_OF(X509) *chain; /* the issuers to be sent, may be NULL */
+	EVP_PKEY *key;
+};
+
+enum { TLS_IDENTITIES = 3 }; /* RSA, ECDSA, Ed25519 */
+
+/* What a domain says. Filled in by its maker after tls_profile_new, immutable once added to a
+ * directory. NULL and 0 mean the host's default (RFC 9325). */
+struct tls_profile {
+	char *name; /* the domain */
+	struct tls_identity identities[TLS_IDENTITIES];
+	size_t n_identities;
+
+	int min_version;       /* TLS1_2_VERSION or TLS1_3_VERSION */
+	int max_version;
+	char *ciphers;         /* TLS 1.2, OpenSSL's notation */
+	char *suites;          /* TLS 1.3 */
+	char *groups;
+	uint64_t options;      /* SSL_OP_... to be set besides the host's */
+	uint32_t lifetime_s;   /* of a session ticket since its last use */
+
+	/* Client certificates. A request is made if client_mode has SSL_VERIFY_PEER. */
+	int client_mode;
+	X509_STORE *client_store;
+	STACK_OF(X509_NAME) *client_names;
+	bool client_abort;     /* a bad certificate ends the handshake, also where none is required */
+
+	/* Private. A ticket is good only where domain and client rule are the same. */
+	uint8_t session_context[SHA256_OCTETS];
+	_Atomic unsigned refs;
+};
+
+/* A profile without identities, one reference. */
+struct tls_profile *tls_profile_new(const char *name);
+struct tls_profile *tls_profile_ref(struct tls_profile *p);
+struct tls_profile *tls_profile_unref(struct tls_profile *p);
+
+enum tls_profile_outcome { TLS_E_IDENTITY = 1 };
+
+/* Adds an identity; takes references of its own. TLS_E_IDENTITY: the key is not the certificate's,
+ * of a kind that TLS cannot use, or there are too many. */
+int tls_profile_add(struct tls_profile *p, X509 *certificate, STACK_OF(X509) *chain, EVP_PKEY *key,
+	struct why *why) MUST_CHECK;
+
+/* Which profile answers. Built by one thread, then given to tls_host_swap. */
+struct tls_directory;
+struct tls_directory *tls_directory_new(void);
+struct tls_directory *tls_directory_unref(struct tls_directory *d);
+
+/* Takes a reference of the profile. Names are compared without case; a later add replaces. */
+void tls_directory_add_name(struct tls_directory *d, const char *name, struct tls_profile *p);
+void tls_directory_add_address(struct tls_directory *d, const struct net_address *local,
+	struct tls_profile *p);
+
+/* For those that asked for no known name at no known address. */
+void tls_directory_set_default(struct tls_directory *d, struct tls_profile *p);
+
+/* Borrowed, until the directory goes. NULL if there is no default. */
+struct tls_profile *tls_directory_find(const struct tls_directory *d, struct span name,
+	const struct net_address *local);
+
+/* Ticket keys: 80 octets (16 name, 32 AES-256, 32 HMAC) for an epoch, the same on all nodes. */
+enum { TLS_TICKET_KEY = 80, TLS_TICKET_EPOCH_S = 12 * 3600, TLS_TICKET_LIFETIME_S = 7 * 24 * 3600 };
+typedef int tls_ticket_key_fn(void *context, int64_t epoch, uint8_t ret_key[static TLS_TICKET_KEY]);
+
+struct tls_host;
+
+/* ticket_key may be NULL: no resumption. It is called by tls_host_rotate only. */
+int tls_host_new(struct tls_host **ret_host, tls_ticket_key_fn *ticket_key, void *context)
+	MUST_CHECK;
+struct tls_host *tls_host_free(struct tls_host *h);
+
+/* Fetches the keys of all epochs that are valid at that time, and the next. To be called at the
+ * start and at least once in half an epoch, from a thread that may wait. */
+int tls_host_rotate(struct tls_host *h, int64_t now_us) MUST_CHECK;
+
+/* From any thread: handshakes that begin from now on see this directory. Takes the caller's
+ * reference. */
+void tls_host_swap(struct tls_host *h, struct tls_directory *d);
+
+/* What a listener speaks: alpn is a NULL-terminated list ("imap"), or NULL. A client that offers
+ * others only is refused (RFC 7301 section 3.2). */
+struct tls_service;
+struct tls_service *tls_service_new(struct tls_host *h, const char *const *alpn);
+struct tls_service *tls_service_free(struct tls_service *s);
+
+/* A connection whose handshake is over. Borrowed from the stream. */
+struct tls_info {
+	const char *version;      /* "TLSv1.3" */
+	const char *cipher;
+	const char *sni;          /* what the client asked for, lower-case; NULL: nothing */
+	const char *alpn;         /* what was agreed; NULL: nothing */
+	struct tls_profile *profile;
+	bool resumed;
+	X509 *client_certificate; /* NULL: none was presented */
+	long client_result;       /* X509_V_OK or why it is not valid */
+};
+
+/* RFC 9266: the "tls-exporter" channel binding. TLS_E_NO_BINDING where it would not be unique:
+ * TLS 1.2 without the extended master secret (section 4.2). */
+enum { TLS_BINDING = 32 };
+enum tls_binding_outcome { TLS_E_NO_BINDING = 1 };
+int tls_binding(SSL *ssl, uint8_t ret_binding[static TLS_BINDING]) MUST_CHECK;
