@@ -37,7 +37,7 @@ struct env {
 	struct executor *blocking;       /* waits for others: look-ups, fetches */
 	struct keyd_client *keyd;        /* domain keys, sealed verifiers */
 	struct keyd_client *keyd_user;   /* users' keys */
-	struct tls_holder *tls;          /* the current TLS directory (net/tls.h) */
+	struct tls_host *tls;            /* contexts, directory, ticket keys (net/tls.h) */
 	struct auth *auth;               /* svc/auth.h */
 	struct limiter *login_failures;  /* by peer and by account */
 	struct limiter *smtp_peer;       /* messages by peer */

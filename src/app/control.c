@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the Signet authors */
+
+#include "app/control.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+struct wire {
+	uint32_t kind;
+	uint32_t n_fds;
+};
+
+union ancillary {
+	struct cmsghdr header;
+	char space[CMSG_SPACE(CONTROL_FDS_MAX * sizeof(int))];
+};
+
+int control_send(int control, enum control_kind kind, const int *fds, size_t n_fds)
+{
+	struct wire wire = { .kind = (uint32_t)kind, .n_fds = (uint32_t)n_fds };
+	struct iovec iov = { .iov_base = &wire, .iov_len = sizeof wire };
+	union ancillary ancillary = {};
+	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	if (n_fds > CONTROL_FDS_MAX)
+		return err_fault(EINVAL, "too many descriptors");
+	if (n_fds) {
+		struct cmsghdr *c;
+
+		message.msg_control = &ancillary;
+		message.msg_controllen = CMSG_SPACE(n_fds * sizeof(int));
+		c = CMSG_FIRSTHDR(&message);
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(n_fds * sizeof(int));
+		memcpy(CMSG_DATA(c), fds, n_fds * sizeof(int));
+	}
+	if (sendmsg(control, &message, MSG_NOSIGNAL) != sizeof wire)
+		return err_fault(errno, "sendmsg");
+	return 0;
+}
+
+static void take_fds(struct msghdr *message, struct control_message *m)
+{
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		m->n_fds = (uint32_t)((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+		memcpy(m->fds, CMSG_DATA(c), m->n_fds * sizeof(int));
+	}
+}
+
+int control_receive(int control, struct control_message *ret_message)
+{
+	struct wire wire = {};
+	struct iovec iov = { .iov_base = &wire, .iov_len = sizeof wire };
+	union ancillary ancillary = {};
+	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = &ancillary, .msg_controllen = sizeof ancillary };
+	struct control_message m = {};
+	ssize_t n;
+
+	do
+		n = recvmsg(control, &message, MSG_CMSG_CLOEXEC);
+	while (n < 0 && errno == EINTR);
+	if (n == 0 || (n < 0 && errno == ECONNRESET))
+		return CONTROL_E_END;
+	if (n < 0)
+		return err_fault(errno, "recvmsg");
+	take_fds(&message, &m);
+	m.kind = wire.kind;
+	if (n != sizeof wire || m.n_fds != wire.n_fds) {
+		for (uint32_t i = 0; i < m.n_fds; i++)
+			(void)close(m.fds[i]);
+		return err_fault(EPROTO, "control message");
+	}
+	*ret_message = m;
+	return 0;
+}

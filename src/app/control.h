@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the Signet authors */
+#pragma once
+
+/*
+ * What supervisor and server say to each other: messages of one fixed size, with file descriptors
+ * where they carry some. Everything else reaches the supervisor as a signal or an exit code.
+ */
+
+#include "base/err.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum control_kind {
+	CONTROL_READY = 1,       /* server: everything listens */
+	CONTROL_IMPORTER,        /* server: start an importer; supervisor: its socket (0 or 1) */
+	CONTROL_CHANNELS_DOMAIN, /* supervisor: channels to a new keyd-domain */
+	CONTROL_CHANNELS_USER,
+};
+
+enum { CONTROL_FDS_MAX = 16 };
+
+struct control_message {
+	uint32_t kind;
+	uint32_t n_fds;
+	int fds[CONTROL_FDS_MAX]; /* filled in on receipt; the receiver owns them */
+};
+
+/* Sends; the caller keeps its descriptors. */
+int control_send(int control, enum control_kind kind, const int *fds, size_t n_fds) MUST_CHECK;
+
+/* Receives one message. CONTROL_E_END when the other side is gone. A message that is not of this
+ * shape is a fault. */
+enum control_outcome { CONTROL_E_END = 1 };
+int control_receive(int control, struct control_message *ret_message) MUST_CHECK;
+
+/* Exit code of a server that must not be started again: what is wrong needs a person. */
+enum { EXIT_REFUSED = 3 };
+
+/* Descriptors of a child, in order behind 0-2. */
+enum { CHILD_CONTROL = 3, CHILD_FOLDER = 4, CHILD_LISTENERS = 5 };
