@@ -127,6 +127,17 @@ bool limiter_take(struct limiter *l, struct span key, int64_t now_ms)
 	return ok;
 }
 
+void limiter_give(struct limiter *l, struct span key)
+{
+	struct limiter_entry *e;
+
+	(void)pthread_mutex_lock(&l->lock);
+	e = map_get(&l->entries, key);
+	if (e && e->bucket.tokens + 1 <= e->bucket.burst)
+		e->bucket.tokens += 1;
+	(void)pthread_mutex_unlock(&l->lock);
+}
+
 bool limiter_open(struct limiter *l, struct span key, int64_t now_ms)
 {
 	struct limiter_entry *e;

@@ -55,6 +55,9 @@ void limiter_set(struct limiter *l, double rate, double burst, uint32_t max_open
 /* Takes one token of the key; false if it has none left. */
 bool limiter_take(struct limiter *l, struct span key, int64_t now_ms);
 
+/* Gives one back, for limits of what goes wrong: taken before the try, returned when it went well. */
+void limiter_give(struct limiter *l, struct span key);
+
 /* Counts one thing as open for the key; false (and not counted) at the limit. */
 bool limiter_open(struct limiter *l, struct span key, int64_t now_ms);
 void limiter_close(struct limiter *l, struct span key);
