@@ -33,8 +33,9 @@ enum auth_outcome {
 	AUTH_E_PASSWORD,    /* a new password that cannot be one; why */
 };
 
-/* Checks a password; peer is the client's address as text. Blocks for tens of milliseconds: for
- * workers without a loop (HTTP, command line). Sessions use svc/login.h. */
+/* Checks a password; peer is what the client's failures are counted by: net_address_key of its
+ * address. Blocks for tens of milliseconds: for workers without a loop (HTTP). Sessions use
+ * svc/login.h. */
 int auth_password(struct env *e, struct span peer, struct span user, struct span password,
 	struct auth_identity *ret_who) MUST_CHECK;
 
@@ -52,16 +53,15 @@ int auth_make_credentials(struct env *e, struct span password, struct arena *a,
 
 /* One login in the making. Zeroed memory is an empty one. */
 struct auth_attempt {
-	struct secret user;     /* as given; a secret because people type passwords there */
-	struct secret password; /* prepared; empty for SCRAM */
-	char peer[64];
+	struct buf peer;
+	struct buf user;        /* as given */
+	struct secret password; /* prepared; empty for SCRAM, and if it cannot be one */
 	bool counted;           /* a token of the failure limits is taken */
 
 	/* Found by auth_find. */
 	bool known;
 	bool remembered;        /* the cache vouches for the password */
 	bool disabled;
-	bool too_many;
 	struct auth_identity who;
 	struct buf hash;
 	struct buf scram;       /* sealed */
@@ -74,18 +74,19 @@ void auth_attempt_done(struct auth_attempt *t);
  * that a name cannot be probed. */
 int auth_find(struct env *e, struct store_conn *c, struct auth_attempt *t) MUST_CHECK;
 
-/* Checks the password of what was found; on env->cpu or another thread that may block. */
+/* Checks the password of what was found: at once if it is remembered; else on env->cpu or another
+ * thread that may block. */
 int auth_verify(struct env *e, struct auth_attempt *t) MUST_CHECK;
 
-/* The end of an attempt that did not go through auth_verify (SCRAM): counts it. The same outcomes. */
-int auth_conclude(struct env *e, struct auth_attempt *t, bool proven) MUST_CHECK;
-
-/* The SCRAM verifier of what was found, opened by keyd; for unknown names one that nobody can
- * satisfy, always the same for a name. Blocks. */
+/* SCRAM: the verifier of what was found, opened by keyd; for who has none, one that nobody can
+ * satisfy, always the same for a name. Blocks. AUTH_E_TOO_MANY. Then the end of the attempt:
+ * AUTH_E_REFUSED unless it was proven by somebody who may log in. */
 struct scram_verifier;
-int auth_scram(struct env *e, struct auth_attempt *t, struct scram_verifier *ret_verifier) MUST_CHECK;
+int auth_scram(struct env *e, struct auth_attempt *t, struct scram_verifier *ret_verifier)
+	MUST_CHECK;
+int auth_scram_end(struct env *e, struct auth_attempt *t, bool proven) MUST_CHECK;
 
-/* A password as RFC 4013 prepares it (NFKC, spaces); AUTH_E_PASSWORD. The caller ends the secret. */
+/* A password as RFC 4013 prepares it (spaces, NFKC); AUTH_E_PASSWORD. The caller ends the secret. */
 int auth_prepare(struct span password, struct secret *ret_prepared, struct why *why) MUST_CHECK;
 
 /* The argon2id string of a prepared password. Blocks. */
