@@ -47,6 +47,9 @@ struct env {
 	/* Rebuilds the TLS directory from the store after keys, certificates or domains changed, and
 	 * swaps it. Blocks; on HTTP workers and at start. */
 	int (*tls_rebuild)(struct env *e);
+
+	/* Starts an importer process (keyd/import.h): the socket to it, which the caller closes. Blocks. */
+	int (*importer)(struct env *e, int *ret_fd);
 	int64_t started_us;
 };
 

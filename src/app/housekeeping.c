@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the Signet authors */
+
+/*
+ * A thread that sleeps most of the time. Each chore is a row: how often, and what. A chore that
+ * fails is logged and tried again the next time.
+ */
+
+#include "app/housekeeping.h"
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "net/tls.h"
+#include "store/content.h"
+#include "store/store.h"
+#include "svc/env.h"
+
+#include <malloc.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+enum { GRACE_US = 24 * 3600 };
+
+struct housekeeping {
+	struct env *env;
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t stop_cond;
+	bool stop;
+};
+
+static int rotate_tickets(struct env *e)
+{
+	return tls_host_rotate(e->tls, clock_now_us());
+}
+
+static int sweep_some(struct store_conn *c, void *more)
+{
+	return store_content_sweep(c, clock_now_us(), (int64_t)GRACE_US * 1000000, more);
+}
+
+/* Bounded pieces, so that deliveries come in between. */
+static int sweep_contents(struct env *e)
+{
+	bool more = true;
+
+	while (more)
+		TRY(store_write(e->store, sweep_some, &more));
+	return 0;
+}
+
+/* After many sessions have ended glibc keeps their memory; it gives back a part when asked. */
+static int return_memory(struct env *e)
+{
+	(void)e;
+	(void)malloc_trim(0);
+	return 0;
+}
+
+static const struct chore {
+	const char *name;
+	int64_t every_ms;
+	int (*run)(struct env *e);
+} chores[] = {
+	{ "tickets", 3600 * 1000, rotate_tickets },
+	{ "sweep", 3600 * 1000, sweep_contents },
+	{ "memory", 60 * 1000, return_memory },
+};
+
+enum { CHORES = sizeof chores / sizeof chores[0] };
+
+static void run_due(struct housekeeping *h, int64_t next_ms[static CHORES])
+{
+	for (size_t i = 0; i < CHORES; i++) {
+		int64_t now = clock_monotonic_ms();
+		int r;
+
+		if (now < next_ms[i])
+			continue;
+		next_ms[i] = now + chores[i].every_ms;
+		r = chores[i].run(h->env);
+		if (r)
+			log_fault(NULL, "CHORE", chores[i].name, r);
+	}
+}
+
+/* Until the next chore is due, at most; true when it is time to stop. */
+static bool wait_due(struct housekeeping *h, const int64_t next_ms[static CHORES])
+{
+	int64_t due = next_ms[0];
+	struct timespec until;
+	bool stop;
+
+	for (size_t i = 1; i < CHORES; i++) {
+		if (next_ms[i] < due)
+			due = next_ms[i];
+	}
+	until = (struct timespec){ .tv_sec = due / 1000, .tv_nsec = due % 1000 * 1000000 };
+	(void)pthread_mutex_lock(&h->lock);
+	while (!h->stop && clock_monotonic_ms() < due)
+		(void)pthread_cond_clockwait(&h->stop_cond, &h->lock, CLOCK_MONOTONIC, &until);
+	stop = h->stop;
+	(void)pthread_mutex_unlock(&h->lock);
+	return stop;
+}
+
+static void *housekeeping_thread(void *arg)
+{
+	struct housekeeping *h = arg;
+	int64_t next_ms[CHORES];
+
+	(void)pthread_setname_np(pthread_self(), "housekeeping");
+	for (size_t i = 0; i < CHORES; i++)
+		next_ms[i] = clock_monotonic_ms() + chores[i].every_ms;
+	while (!wait_due(h, next_ms))
+		run_due(h, next_ms);
+	return NULL;
+}
+
+int housekeeping_start(struct housekeeping **ret_housekeeping, struct env *e)
+{
+	struct housekeeping *h = ALLOC(struct housekeeping);
+	int error;
+
+	h->env = e;
+	(void)pthread_mutex_init(&h->lock, NULL);
+	(void)pthread_cond_init(&h->stop_cond, NULL);
+	error = pthread_create(&h->thread, NULL, housekeeping_thread, h);
+	if (error) {
+		free(h);
+		return err_fault(error, "pthread_create");
+	}
+	*ret_housekeeping = h;
+	return 0;
+}
+
+struct housekeeping *housekeeping_stop(struct housekeeping *h)
+{
+	if (!h)
+		return NULL;
+	(void)pthread_mutex_lock(&h->lock);
+	h->stop = true;
+	(void)pthread_cond_signal(&h->stop_cond);
+	(void)pthread_mutex_unlock(&h->lock);
+	(void)pthread_join(h->thread, NULL);
+	(void)pthread_cond_destroy(&h->stop_cond);
+	(void)pthread_mutex_destroy(&h->lock);
+	free(h);
+	return NULL;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the Signet authors */
+#pragma once
+
+/*
+ * A domain's keys and certificates between the store's rows, keyd and OpenSSL: the one place that
+ * knows how a row is opened, made, and turned into what TLS is given.
+ */
+
+#include "store/key_rows.h"
+
+#include <openssl/evp.h>
+
+struct env;
+struct buf;
+
+/* Appends the owner text that a domain's keys are wrapped under. By id: names change. */
+void domain_key_owner(int64_t domain, struct buf *out);
+
+/* The key of a row, usable through keyd; nothing is sent to keyd before the first use. */
+int domain_key_open(struct env *e, const struct store_key *row, EVP_PKEY **ret_key) MUST_CHECK;
+
+/* Makes a key in keyd; the row's strings live in the arena. Blocks: seconds for RSA 4096. type is a
+ * name of pki/key.h. */
+enum domain_key_outcome { DOMAIN_KEY_E_TYPE = 1, DOMAIN_KEY_E_REFUSED };
+int domain_key_make(struct env *e, struct arena *a, int64_t domain, enum key_use use,
+	struct span alias, struct span type, struct store_key *ret_row, struct why *why) MUST_CHECK;
+
+/* A self-signed certificate for the key and names (the first is the common name), as a row that is
+ * active for all services. Strings live in the arena. */
+int domain_cert_self_sign(struct env *e, struct arena *a, const struct store_key *key,
+	struct span alias, const struct span *names, size_t n_names, unsigned days,
+	struct store_cert *ret_row, struct why *why) MUST_CHECK;
+
+/* Builds the TLS directory from what the store holds now and swaps it in. What cannot be used (a
+ * key that keyd does not open, a certificate that does not fit) is logged and left out; it is a
+ * fault only if nothing at all is left for the main domain. Blocks. */
+int domain_tls_rebuild(struct env *e) MUST_CHECK;
