@@ -38,6 +38,8 @@ enum {
 	KEYD_SECRET_MAX = 4 * 1024, /* a sealed secret in clear */
 	KEYD_SIGN_MAX = KEYD_MESSAGE_MAX - 1024, /* what Ed25519 signs at once */
 	KEYD_TICKET_KEY = 80,     /* 16 octets of name, 32 of AES-256, 32 of HMAC */
+	KEYD_DERIVED_MAX = 64,    /* octets of a key from ECDH */
+	KEYD_CERTS_MAX = 48 * 1024, /* certificates beside an exported key */
 	KEYD_CHECK = 32,          /* octets of the KEK check value */
 	KEYD_UNLOCK_MS = 180000,  /* an unlocked key is forgotten after this long without use */
 	KEYD_FIELDS = 8,

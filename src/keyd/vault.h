@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the Signet authors */
+#pragma once
+
+/*
+ * The keys in clear, by random handle. A user's key belongs to one web session and is forgotten
+ * when it was not used for a while; a domain's key stays until the table is full and it is the one
+ * that was used longest ago. Thread-safe.
+ */
+
+#include "base/err.h"
+#include "keyd/protocol.h"
+
+#include <openssl/evp.h>
+
+struct vault;
+
+/* idle_ms 0: keys do not expire. */
+struct vault *vault_new(size_t max_keys, int64_t idle_ms);
+struct vault *vault_free(struct vault *v);
+
+/* Takes a reference of its own to the key. */
+void vault_add(struct vault *v, EVP_PKEY *key, enum keyd_purpose purpose, struct span session,
+	int64_t now_ms, uint8_t ret_handle[static KEYD_HANDLE]);
+
+/* A new reference to the key of a handle, if it is this session's and not expired. */
+enum vault_outcome { VAULT_E_GONE = 1 };
+int vault_get(struct vault *v, struct span handle, struct span session, int64_t now_ms,
+	EVP_PKEY **ret_key, enum keyd_purpose *ret_purpose) MUST_CHECK;
+
+void vault_forget(struct vault *v, struct span handle, struct span session);
+void vault_forget_session(struct vault *v, struct span session);
+void vault_expire(struct vault *v, int64_t now_ms);
