@@ -19,15 +19,17 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/err.h"
-#include "base/task.h"
 #include "store/message.h"
 #include "store/view.h"
 #include "svc/imap/parse.h"
 #include "svc/imap/set.h"
+#include "svc/session.h"
 
 struct env;
 struct imap;
-struct session;
+struct imap_command;
+struct imap_service;
+struct login;
 
 enum imap_state {
 	IMAP_GREETED = 1,  /* not authenticated */
@@ -47,22 +49,19 @@ enum imap_enabled {
 
 enum imap_row_flags {
 	IMAP_TAKES_UID = 1, /* exists as "UID name" too */
-	IMAP_UID_ONLY = 2,  /* exists as "UID name" only under this row */
+	IMAP_UID_ONLY = 2,  /* exists as "UID name" only */
 	IMAP_KEEPS = 4,     /* its plain form refers to sequence numbers while it answers: no EXPUNGE
 	                     * before its tagged line (RFC 9051 section 7.5.1) */
 	IMAP_SILENT = 8,    /* nothing about the mailbox before its tagged line */
-	IMAP_SECRET = 16,   /* its arguments are never logged */
-	IMAP_WRITES = 32,   /* refused in a mailbox opened by EXAMINE */
+	IMAP_WRITES = 16,   /* refused in a mailbox opened by EXAMINE */
 };
-
-struct imap_command;
 
 struct imap_row {
 	const char *name;
 	unsigned states;
 	unsigned flags;
 	/* Fills command->args; NULL: the command has no arguments. Must take everything: what is left
-	 * over is answered with BAD. */
+	 * over is answered with BAD. Begins at the space behind the name. */
 	bool (*parse)(struct imap_parser *p, struct imap_command *c);
 	int (*run)(struct imap *s, struct imap_command *c);
 };
@@ -73,12 +72,31 @@ typedef int imap_work_fn(struct imap_command *c, struct store_conn *conn);
 typedef int imap_done_fn(struct imap *s, struct imap_command *c, int outcome);
 typedef int imap_next_fn(struct imap *s, struct imap_command *c);
 
+/* What a command itself does to flags, for what the client is told at its end. */
+struct imap_told {
+	struct imap_positions positions; /* none: n is 0 */
+	enum flags_change change;
+	uint64_t flags;
+	bool silent;
+};
+
+/* Telling the client what changed, piece by piece (sync.c). */
+struct imap_sync {
+	struct view *view;        /* what the client will know at the end */
+	imap_next_fn *then;
+	bool hold;                /* expunges may not be told now, so the view cannot be taken */
+	uint8_t phase;
+	uint32_t old, new;        /* positions in the view the client knows, and in the new one */
+	uint32_t removed;
+	size_t stretch;           /* of told.positions */
+};
+
 struct imap_command {
 	struct arena arena;      /* lives as long as the command */
 	struct span tag;
 	const struct imap_row *row;
 	bool uid;                /* "UID name" */
-	unsigned enabled;        /* the session's, when the command was read */
+	unsigned enabled;        /* the session's, when the command began */
 	void *args;              /* of the row's parser, in the arena */
 
 	/* For workers; 0 or NULL where there is no account, no selected mailbox. The view and the
@@ -92,14 +110,20 @@ struct imap_command {
 	uint32_t recent_from;    /* UIDs from here on are \Recent in this session; 0: none are */
 
 	struct buf out;          /* untagged responses made by a worker: sent when it is through */
+	struct imap_told told;
 
-	/* Private to command.c and wait.c. */
-	struct task task;
-	struct imap *imap;
+	/* Private to command.c, wait.c and sync.c. */
+	struct session_task task;
+	unsigned refs;
+	struct buf text;         /* as it came, literals in place */
+	const char *refused;     /* the answer is known, what is left of it is only read */
+	struct span ending;      /* the tagged line behind the tag */
+	bool ending_modseq;      /* "OK [HIGHESTMODSEQ n]", known when all changes are told */
 	imap_work_fn *work;
 	imap_done_fn *done;
 	imap_next_fn *next;
 	struct imap_release *releases;
+	struct imap_sync sync;
 };
 
 /* When the command ends, however it ends, release(p) is called; newest first. */
@@ -117,7 +141,7 @@ int imap_wait_cpu(struct imap *s, struct imap_command *c, imap_work_fn *work, im
 
 /* Calls next when the peer has taken most of what was sent: long answers are made in pieces of
  * about IMAP_CHUNK octets, so a slow reader costs no memory. */
-enum { IMAP_CHUNK = 128 << 10 };
+enum { IMAP_CHUNK = 4 * SESSION_CHUNK };
 int imap_wait_drained(struct imap *s, struct imap_command *c, imap_next_fn *next) MUST_CHECK;
 
 /* The end of a command: changes of the mailbox, then "tag OK [code] text". code may be NULL and is
@@ -133,27 +157,50 @@ int imap_no_store(struct imap *s, struct imap_command *c, int outcome, const str
 /* The selected mailbox. The view is what the client has been told; it changes only in sync.c. */
 struct imap_selected {
 	int64_t mailbox;
-	char *name;              /* UTF-8 */
 	bool read_only;
-	bool gone;               /* deleted by somebody */
 	struct view *view;
-	uint32_t recent_from;    /* 0: nothing is \Recent (EXAMINE, or IMAP4rev2) */
+	struct keywords *keywords;
+	uint32_t recent_from;    /* 0: nothing is \Recent (IMAP4rev2) */
 	uint32_t recent_told;    /* the last RECENT response */
 	unsigned keywords_told;  /* keywords in the last FLAGS response */
-	struct store_watch watch;
 	struct buf saved;        /* "$" (RFC 5182): uint32_t UIDs, ascending */
+
+	struct store_watch watch;
+	struct session_waker *waker;
+	atomic_bool changed;     /* since the view was taken */
+	atomic_bool idling;      /* a change wakes the session */
+};
+
+struct imap {
+	struct session session;
+	struct imap_service *service;
+	struct env *env;
+	enum imap_state state;
+	unsigned enabled;
+	unsigned errors;
+	bool compressed;
+	int64_t account;
+	struct span address;             /* heap */
+	struct imap_selected *selected;  /* NULL unless state is IMAP_SELECTED */
+	struct imap_command *command;    /* the one that is read or runs */
+	struct login *login;
+	struct log_context log;          /* session and account */
+	/* Where the next line and the counted octets go, if not to a new command. */
+	int (*on_line)(struct imap *s, struct span line);
+	int (*on_octets)(struct imap *s, struct imap_command *c, struct span data);
+	int (*on_octets_end)(struct imap *s, struct imap_command *c);
 };
 
 /* "$" becomes these UIDs (ascending). */
 void imap_save_result(struct imap *s, const uint32_t *uids, size_t n);
 
-/* Positions in the command's view that a set of a command means: ascending ranges that do not
+/* Positions in the command's view that a set of a command means: ascending stretches that do not
  * touch, in the arena. UIDs that do not exist are passed over. False: a sequence number is larger
  * than the mailbox, which is the client's error (RFC 9051 section 9, seq-number); imap_bad it. */
 bool imap_resolve(struct imap *s, struct imap_command *c, const struct imap_set *set, bool by_uid,
 	struct imap_positions *ret_positions);
 
-/* The UIDs at these positions: a part of the view itself where they are one range, else a copy in
+/* The UIDs at these positions: a part of the view itself where they are one stretch, else a copy in
  * the arena. */
 const uint32_t *imap_uids(struct imap_command *c, const struct imap_positions *positions,
 	size_t *ret_n);
@@ -165,6 +212,11 @@ struct buf *imap_out(struct imap *s);
  * mailbox's HIGHESTMODSEQ if it was off. */
 void imap_enable_condstore(struct imap *s, struct imap_command *c);
 
-/* Tells the client about keywords beyond those of the last FLAGS response, where the session has
- * them. Call before a FETCH FLAGS response is added to imap_out. */
-void imap_tell_keywords(struct imap *s, const struct keywords *keywords);
+/* The command changes flags of these positions itself. silent: at its end the client is not told of
+ * flags that are what this change makes of those it knows (FETCH has shown them already). Else it
+ * is told of each of them, changed or not. */
+void imap_tell_flags(struct imap_command *c, const struct imap_positions *positions,
+	enum flags_change change, uint64_t flags, bool silent);
+
+/* The command changed the selected mailbox: its end looks for what changed. */
+void imap_changed(struct imap *s);

@@ -22,9 +22,6 @@ void print_mailbox(struct buf *out, struct span name, bool utf8);
 /* "(\Seen $Junk)"; recent adds \Recent. */
 void print_flags(struct buf *out, uint64_t flags, const struct keywords *keywords, bool recent);
 
-/* "17-Jul-1996 02:44:25 +0000", with its quotes. */
-void print_date_time(struct buf *out, int64_t time_us);
-
 /* RFC 8474 section 4: an identifier of a row, with its kind in front: 'F' mailbox, 'M' email,
  * 'T' thread. It is a keyed digest of account and id: it says nothing about rows, and the same
  * content has different ids in different accounts. */
