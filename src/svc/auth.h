@@ -10,6 +10,7 @@
  */
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/limit.h"
 #include "base/secret.h"
 #include "store/account.h"
