@@ -22,6 +22,7 @@ enum intake_outcome {
 /* max: octets of the whole message. */
 struct intake *intake_new(uint64_t max);
 struct intake *intake_free(struct intake *in);
+CLEANUP_POINTER(struct intake, intake_free)
 
 /* Takes all of data. INTAKE_E_FLUSH is an answer to accepted data, not a refusal. */
 int intake_add(struct intake *in, struct span data) MUST_CHECK;
@@ -35,3 +36,6 @@ int intake_flush(struct intake *in, struct store_conn *c) MUST_CHECK;
 int intake_end(struct intake *in, struct content_draft **ret_draft) MUST_CHECK;
 const struct message_facts *intake_facts(const struct intake *in);
 uint64_t intake_size(const struct intake *in);
+
+/* The message's front: all of an inline one, else its first 64 KiB. Valid as long as the intake. */
+struct span intake_head(const struct intake *in);

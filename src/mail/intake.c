@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the Signet authors */
+
+/*
+ * A message on its way in. Up to CONTENT_INLINE octets stay in memory and become an inline draft at
+ * the end. With the first octet beyond, what is there is cut into pieces, and from then on no more
+ * than one read's worth and one piece waits. Parsing follows the octets as they come; only the final
+ * packing is left for the end.
+ *
+ * A flush runs on the store's writer, where a task may be run again or its commit may fail, so it
+ * changes nothing but `next_upload` and `flushed`; what it wrote is let go at the next call here.
+ */
+
+#include "mail/intake.h"
+
+#include "base/alloc.h"
+#include "mime/part.h"
+#include "mime/structure.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* Octets of the message's front that are kept of a large one, for delivery status notifications. */
+enum { HEAD_KEPT = 64 << 10 };
+
+struct piece {
+	struct piece *next;
+	struct content_piece stored;
+};
+
+struct intake {
+	uint64_t max;
+	uint64_t size;
+	bool too_large;
+	bool large;                /* in pieces */
+	struct buf waiting;        /* inline: everything; large: less than a piece */
+	struct buf head;           /* large: the front */
+	struct digest *digest;     /* large */
+	struct piece *pieces;      /* made, to be flushed; in order */
+	struct piece **pieces_end;
+	uint32_t n_flushed;        /* number of the first of them */
+	int64_t upload;
+	int64_t next_upload;       /* by a flush, until it is known to be committed */
+	bool flushed;
+	struct part_parser *parser;
+	struct part_tree *tree;
+	struct content_draft draft;
+};
+
+struct intake *intake_new(uint64_t max)
+{
+	struct intake *in = ALLOC(struct intake);
+
+	in->max = max;
+	in->parser = part_parser_new();
+	in->pieces_end = &in->pieces;
+	return in;
+}
+
+static void drop_pieces(struct intake *in)
+{
+	while (in->pieces) {
+		struct piece *piece = in->pieces;
+
+		in->pieces = piece->next;
+		buf_done(&piece->stored.data);
+		free(piece);
+	}
+	in->pieces_end = &in->pieces;
+}
+
+struct intake *intake_free(struct intake *in)
+{
+	if (in) {
+		drop_pieces(in);
+		buf_done(&in->waiting);
+		buf_done(&in->head);
+		digest_free(in->digest);
+		part_parser_free(in->parser);
+		part_tree_free(in->tree);
+		content_draft_done(&in->draft);
+		free(in);
+	}
+	return NULL;
+}
+
+/* What a flush has written is committed by now. */
+static void settle(struct intake *in)
+{
+	if (!in->flushed)
+		return;
+	for (struct piece *piece = in->pieces; piece; piece = piece->next)
+		in->n_flushed++;
+	drop_pieces(in);
+	in->upload = in->next_upload;
+	in->flushed = false;
+}
+
+static void make_piece(struct intake *in, size_t n)
+{
+	struct piece *piece = ALLOC(struct piece);
+
+	content_piece_make(&piece->stored, span_head(buf_span(&in->waiting), n));
+	*in->pieces_end = piece;
+	in->pieces_end = &piece->next;
+	buf_take(&in->waiting, n);
+}
+
+/* The message outgrew CONTENT_INLINE: from here on it is digested and cut as it comes. */
+static void become_large(struct intake *in)
+{
+	in->large = true;
+	in->digest = digest_new();
+	digest_add(in->digest, buf_span(&in->waiting));
+	buf_add(&in->head, span_head(buf_span(&in->waiting), HEAD_KEPT));
+}
+
+int intake_add(struct intake *in, struct span data)
+{
+	settle(in);
+	if (in->too_large || data.n > in->max - in->size) {
+		in->too_large = true;
+		drop_pieces(in);
+		buf_done(&in->waiting);
+		return INTAKE_E_TOO_LARGE;
+	}
+	in->size += data.n;
+	part_parser_feed(in->parser, data);
+	buf_add(&in->waiting, data);
+	if (in->large)
+		digest_add(in->digest, data);
+	else if (in->size > CONTENT_INLINE)
+		become_large(in);
+	if (!in->large)
+		return 0;
+	while (buf_size(&in->waiting) >= CONTENT_PIECE)
+		make_piece(in, CONTENT_PIECE);
+	return in->pieces ? INTAKE_E_FLUSH : 0;
+}
+
+int intake_flush(struct intake *in, struct store_conn *c)
+{
+	uint32_t number = in->n_flushed;
+
+	in->next_upload = in->upload;
+	if (!in->next_upload)
+		TRY(store_upload_begin(c, &in->next_upload));
+	for (const struct piece *piece = in->pieces; piece; piece = piece->next)
+		TRY(store_upload_add(c, in->next_upload, number++, &piece->stored));
+	in->flushed = true;
+	return 0;
+}
+
+/* 64 bits of a message id, the same on all nodes and at all times; 0 is none. */
+static uint64_t id_hash(struct span id)
+{
+	uint8_t digest[SHA256_OCTETS];
+	uint64_t hash = 0;
+
+	if (id.n == 0)
+		return 0;
+	digest_sha256(id, digest);
+	for (unsigned i = 0; i < 8; i++)
+		hash = hash << 8 | digest[i];
+	return hash ? hash : 1;
+}
+
+/* RFC 5256 section 3: References, else the first id of In-Reply-To. */
+static void set_references(struct content_draft *d, const struct message_facts *facts)
+{
+	const struct span *ids = facts->references;
+	size_t n = facts->n_references;
+
+	if (n == 0 && facts->in_reply_to.n) {
+		ids = &facts->in_reply_to;
+		n = 1;
+	}
+	for (size_t i = 0; i < n; i++) {
+		d->references[d->n_references++] = id_hash(ids[i]);
+		if (i)
+			buf_add_octet(&d->references_text, '\n');
+		buf_add(&d->references_text, ids[i]);
+	}
+}
+
+static void describe(struct content_draft *d, const struct part_tree *tree)
+{
+	_Static_assert(FACTS_REFERENCES <= sizeof d->references / sizeof d->references[0],
+		"as many references as the parser keeps");
+
+	buf_add(&d->envelope, tree->envelope);
+	structure_pack(tree, &d->structure);
+	d->message_id_hash = id_hash(tree->facts.message_id);
+	set_references(d, &tree->facts);
+	if (tree->facts.has_date)
+		d->sent_us = tree->facts.sent_us;
+}
+
+int intake_end(struct intake *in, struct content_draft **ret_draft)
+{
+	settle(in);
+	if (in->too_large)
+		return INTAKE_E_TOO_LARGE;
+	if (!in->tree) {
+		part_parser_end(in->parser, &in->tree);
+		describe(&in->draft, in->tree);
+		if (in->large) {
+			digest_end(in->digest, in->draft.sha256);
+			if (buf_size(&in->waiting))
+				make_piece(in, buf_size(&in->waiting));
+		} else {
+			content_draft_set_inline(&in->draft, buf_span(&in->waiting));
+		}
+		in->draft.size = in->size;
+	}
+	if (in->pieces)
+		return INTAKE_E_FLUSH;
+	in->draft.upload = in->upload;
+	*ret_draft = &in->draft;
+	return 0;
+}
+
+const struct message_facts *intake_facts(const struct intake *in)
+{
+	return &in->tree->facts;
+}
+
+uint64_t intake_size(const struct intake *in)
+{
+	return in->size;
+}
+
+struct span intake_head(const struct intake *in)
+{
+	return buf_span(in->large ? &in->head : &in->waiting);
+}
