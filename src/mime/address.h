@@ -3,9 +3,9 @@
 #pragma once
 
 /*
- * Addresses. The list parser reads RFC 5322 section 3.4 with the obsolete forms and the UTF-8 of RFC
- * 6532 from whatever a header holds, in one pass without recursion; groups do not nest (what looks
- * like it is the next group). SMTP has its own, strict, paths.
+ * Addresses. The list parser reads RFC 5322 section 3.4 with the obsolete forms and the UTF-8 of
+ * RFC 6532 from whatever a header holds, in one pass without recursion; groups do not nest (what
+ * looks like it is the next group). SMTP has its own, strict, paths.
  */
 
 #include "base/buf.h"

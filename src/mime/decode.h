@@ -14,13 +14,13 @@ enum transfer_encoding {
 	ENCODING_UNKNOWN, /* cannot be removed: RFC 3516 [UNKNOWN-CTE] */
 };
 
-/* The encoding of a field's value; comments and white space around it are ignored. */
+/* The encoding of that name, compared without case; an empty one is 7bit. */
 enum transfer_encoding transfer_encoding_of(struct span name);
 
 /*
- * Removes an encoding. Tolerant, as mail is: octets outside of the alphabet are passed over, missing
- * padding is supplied. `damaged` tells that this was needed. Zeroed memory with the encoding set is
- * a decoder at its start; nothing to free.
+ * Removes an encoding. Tolerant, as mail is: octets outside of the alphabet are passed over,
+ * missing padding is supplied. `damaged` tells that this was needed. Zeroed memory with the
+ * encoding set is a decoder at its start; nothing to free. ENCODING_UNKNOWN passes everything.
  */
 struct decoder {
 	enum transfer_encoding encoding;
@@ -30,12 +30,10 @@ struct decoder {
 	uint32_t bits;      /* base64: sextets collected */
 	unsigned n_sextets;
 	bool padded;        /* base64: after '=' */
-	uint8_t held[2];    /* quoted-printable: '=' and what followed it */
-	unsigned n_held;
-	uint64_t n_blanks;  /* quoted-printable: blanks that may end the line */
-	struct decoder_blanks {
-		uint8_t kept[80];
-	} blanks;
+	unsigned state;     /* quoted-printable */
+	uint8_t digit;      /* the first of two */
+	uint8_t blanks[80]; /* that may turn out to be the end of a line */
+	unsigned n_blanks;
 };
 
 /* Appends the decoded form of the next octets; never more than they are, and what was held back. */

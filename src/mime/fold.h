@@ -26,7 +26,7 @@ struct fold_finder {
 
 void fold_finder_init(struct fold_finder *f, struct span needle);
 void fold_finder_feed(struct fold_finder *f, struct span utf8);
-/* The end of a text; true if the needle was in this or an earlier one. The finder can go on with the
- * next text: a hit never spans two. */
+/* The end of a text; true if the needle was in this or an earlier one. The finder can go on with
+ * the next text: a hit never spans two. */
 bool fold_finder_end(struct fold_finder *f);
 void fold_finder_done(struct fold_finder *f);

@@ -12,7 +12,11 @@ struct header_field {
 	struct span whole; /* all of it, with the last line end */
 };
 
-/* A reader is the block that is left. The block ends with an empty line or its last octet. */
+/* Splits one field, line end and all, into name and value. */
+struct header_field header_split(struct span whole);
+
+/* Takes the next field away from the block that is left, which ends with an empty line or its last
+ * octet. */
 bool header_next(struct span *rest, struct header_field *ret_field);
 
 /* Octets of the header block at the front of a message, its empty line included. */

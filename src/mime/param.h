@@ -20,7 +20,7 @@ enum { PARAM_MAX = 100 }; /* of one field; more are not looked at */
 
 /* Parses "; a=b; c=d" (what follows the type or the disposition) into the arena. Tolerant: what is
  * no parameter is skipped to the next semicolon. */
-void param_parse(struct span text, struct arena *a, struct param **ret_params, size_t *ret_n);
+void param_parse(struct span text, struct arena *a, const struct param **ret_params, size_t *ret_n);
 
 /* As written, of the first parameter of that name; n 0 if there is none. */
 struct span param_raw(const struct param *params, size_t n, const char *name);

@@ -3,15 +3,15 @@
 #pragma once
 
 /*
- * The structure of a message, byte-exact, found in one pass while it arrives: which octets are which
- * part's header and body, what each is, the envelope (mime/envelope.h) of the message and of each
- * message in it, and the facts that delivery needs.
+ * The structure of a message, byte-exact, found in one pass while it arrives: which octets are
+ * which part's header and body, what each is, the envelope (mime/envelope.h) of the message and of
+ * each message in it, and the facts that delivery needs.
  *
  * Every input gives a tree. For each part
  *     header_offset <= body_offset <= end_offset,
- * children lie inside their parent's body in order without overlapping, a multipart has at least one
- * child and a message exactly one. What could not be split (no usable boundary, a limit of
- * base/limit.h) is a leaf.
+ * children lie inside their parent's body in order without overlapping, a multipart has at least
+ * one child and a message exactly one. What could not be split (no usable boundary, a limit of
+ * base/limit.h) is a leaf, text/plain or application/octet-stream.
  */
 
 #include "base/arena.h"
@@ -42,7 +42,7 @@ struct part {
 	uint64_t body_lines;            /* line ends in [body_offset, end_offset) */
 
 	struct span type, subtype;      /* lower-case; never empty */
-	struct param *params;
+	const struct param *params;
 	size_t n_params;
 	struct span id;                 /* Content-ID; this and those below: n 0 if there is none */
 	struct span description;
@@ -50,7 +50,7 @@ struct part {
 	enum transfer_encoding encoding;
 	struct span md5;
 	struct span disposition;        /* lower-case */
-	struct param *disposition_params;
+	const struct param *disposition_params;
 	size_t n_disposition_params;
 	struct span language;           /* as written: one tag or several with commas */
 	struct span location;
@@ -73,8 +73,6 @@ struct message_facts {
 	size_t n_delivered_to;
 	bool has_from_field, has_date_field, has_message_id_field;
 	bool header_has_8bit;              /* in any header of the tree */
-	bool body_has_8bit;
-	bool has_nul;
 };
 
 struct part_tree {

@@ -9,7 +9,8 @@
 /* Once, in the main thread, before anything else of mime/: sets GMime up. */
 void word_init(void);
 
-enum { WORD_TEXT_MAX = 16 << 10 }; /* decoding is quadratic in bad cases: longer text stays as it is */
+/* Decoding is quadratic in bad cases: longer text stays as it is. */
+enum { WORD_TEXT_MAX = 16 << 10 };
 
 /* Appends header text (unfolded or not) as well-formed UTF-8: encoded words decoded, what cannot be
  * replaced by U+FFFD. */

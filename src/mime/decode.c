@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the Signet authors */
+
+/*
+ * base64 and quoted-printable, as a stream: a part of any size, cut anywhere, with a few octets of
+ * state. Broken input is decoded as far as it makes sense and reported; text in a wrong encoding is
+ * still better searched and shown than refused.
+ */
+
+#include "mime/decode.h"
+
+enum transfer_encoding transfer_encoding_of(struct span name)
+{
+	static const struct {
+		const char *name;
+		enum transfer_encoding encoding;
+	} names[] = {
+		{ "", ENCODING_7BIT },
+		{ "7bit", ENCODING_7BIT },
+		{ "8bit", ENCODING_8BIT },
+		{ "binary", ENCODING_BINARY },
+		{ "base64", ENCODING_BASE64 },
+		{ "quoted-printable", ENCODING_QUOTED_PRINTABLE },
+	};
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		if (span_is_nocase(name, names[i].name))
+			return names[i].encoding;
+	}
+	return ENCODING_UNKNOWN;
+}
+
+/* The value of a base64 digit, or 64 and above. */
+static unsigned sextet(uint8_t c)
+{
+	if (octet_is_alpha(c))
+		return c >= 'a' ? c - 'a' + 26u : c - (unsigned)'A';
+	if (octet_is_digit(c))
+		return c - '0' + 52u;
+	return c == '+' ? 62 : c == '/' ? 63 : 64;
+}
+
+/* What is left of a quantum that padding or the end cuts short. */
+static void base64_flush(struct decoder *d, struct buf *out)
+{
+	if (d->n_sextets == 1)
+		d->damaged = true;
+	if (d->n_sextets >= 2)
+		buf_add_octet(out, (uint8_t)(d->bits >> (d->n_sextets == 2 ? 4 : 10)));
+	if (d->n_sextets == 3)
+		buf_add_octet(out, (uint8_t)(d->bits >> 2));
+	d->bits = 0;
+	d->n_sextets = 0;
+}
+
+static void base64_feed(struct decoder *d, struct span in, struct buf *out)
+{
+	/* Three octets for four, and one quantum that was begun before. */
+	uint8_t *to = buf_room(out, in.n / 4 * 3 + 6);
+	uint8_t *start = to;
+
+	for (size_t i = 0; i < in.n; i++) {
+		unsigned value = sextet(in.p[i]);
+
+		if (value < 64) {
+			d->damaged |= d->padded; /* more behind the padding: the next run */
+			d->padded = false;
+			d->bits = d->bits << 6 | value;
+			if (++d->n_sextets < 4)
+				continue;
+			*to++ = (uint8_t)(d->bits >> 16);
+			*to++ = (uint8_t)(d->bits >> 8);
+			*to++ = (uint8_t)d->bits;
+			d->bits = 0;
+			d->n_sextets = 0;
+		} else if (in.p[i] == '=') {
+			buf_added(out, (size_t)(to - start));
+			base64_flush(d, out);
+			start = to = buf_room(out, (in.n - i) / 4 * 3 + 6);
+			d->padded = true;
+		} else if (in.p[i] != '\r' && in.p[i] != '\n' && in.p[i] != ' ' && in.p[i] != '\t') {
+			d->damaged = true;
+		}
+	}
+	buf_added(out, (size_t)(to - start));
+}
+
+/* Where quoted-printable stands. */
+enum { QP_TEXT, QP_CR, QP_EQUALS, QP_DIGIT, QP_SOFT };
+
+static int hex_digit(uint8_t c)
+{
+	if (octet_is_digit(c))
+		return c - '0';
+	c = octet_lower(c); /* RFC 2045 section 6.7 (2) wants capitals; mail does not care */
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static void qp_flush_blanks(struct decoder *d, struct buf *out)
+{
+	buf_add(out, span_of(d->blanks, d->n_blanks));
+	d->n_blanks = 0;
+}
+
+static void qp_text(struct decoder *d, uint8_t c, struct buf *out)
+{
+	switch (c) {
+	case '=':
+		qp_flush_blanks(d, out);
+		d->state = QP_EQUALS;
+		return;
+	case '\r':
+		d->state = QP_CR;
+		return;
+	case '\n':
+		d->n_blanks = 0; /* RFC 2045 section 6.7 (3): blanks at the end were added on the way */
+		buf_add_octet(out, c);
+		return;
+	case ' ':
+	case '\t':
+		if (d->n_blanks == sizeof d->blanks) {
+			qp_flush_blanks(d, out);
+			d->damaged = true; /* longer than any line it may be in */
+		}
+		d->blanks[d->n_blanks++] = c;
+		return;
+	default:
+		qp_flush_blanks(d, out);
+		buf_add_octet(out, c);
+	}
+}
+
+static void qp_octet(struct decoder *d, uint8_t c, struct buf *out)
+{
+	unsigned state = d->state;
+
+	d->state = QP_TEXT;
+	switch (state) {
+	case QP_CR:
+		if (c == '\n') {
+			d->n_blanks = 0;
+			buf_add(out, SPAN("\r\n"));
+			return;
+		}
+		qp_flush_blanks(d, out);
+		buf_add_octet(out, '\r');
+		break;
+	case QP_EQUALS:
+		if (c == '\n')
+			return;
+		if (c == '\r' || c == ' ' || c == '\t') {
+			d->state = QP_SOFT;
+			return;
+		}
+		if (hex_digit(c) >= 0) {
+			d->digit = c;
+			d->state = QP_DIGIT;
+			return;
+		}
+		d->damaged = true;
+		buf_add_octet(out, '=');
+		break;
+	case QP_DIGIT:
+		if (hex_digit(c) >= 0) {
+			buf_add_octet(out, (uint8_t)(hex_digit(d->digit) << 4 | hex_digit(c)));
+			return;
+		}
+		d->damaged = true;
+		buf_add_octet(out, '=');
+		buf_add_octet(out, d->digit);
+		break;
+	case QP_SOFT:
+		if (c == '\n')
+			return;
+		if (c == '\r' || c == ' ' || c == '\t') {
+			d->state = QP_SOFT;
+			return;
+		}
+		d->damaged = true;
+		buf_add_octet(out, '=');
+		break;
+	}
+	qp_text(d, c, out);
+}
+
+static void qp_feed(struct decoder *d, struct span in, struct buf *out)
+{
+	while (in.n) {
+		size_t run = 0;
+
+		/* Octets that stand for themselves, in one go. */
+		if (d->state == QP_TEXT && d->n_blanks == 0) {
+			while (run < in.n && in.p[run] > ' ' && in.p[run] != '=')
+				run++;
+			buf_add(out, span_head(in, run));
+		}
+		if (run < in.n)
+			qp_octet(d, in.p[run++], out);
+		in = span_skip(in, run);
+	}
+}
+
+void decoder_feed(struct decoder *d, struct span in, struct buf *out)
+{
+	switch (d->encoding) {
+	case ENCODING_BASE64:
+		base64_feed(d, in, out);
+		return;
+	case ENCODING_QUOTED_PRINTABLE:
+		qp_feed(d, in, out);
+		return;
+	case ENCODING_7BIT:
+	case ENCODING_8BIT:
+	case ENCODING_BINARY:
+	case ENCODING_UNKNOWN:
+		buf_add(out, in);
+		return;
+	}
+}
+
+void decoder_end(struct decoder *d, struct buf *out)
+{
+	if (d->encoding == ENCODING_BASE64) {
+		d->damaged |= d->n_sextets != 0;
+		base64_flush(d, out);
+	}
+	if (d->encoding != ENCODING_QUOTED_PRINTABLE)
+		return;
+	d->damaged |= d->state == QP_EQUALS || d->state == QP_DIGIT;
+	if (d->state == QP_CR)
+		buf_add_octet(out, '\r');
+	if (d->state == QP_DIGIT) {
+		buf_add_octet(out, '=');
+		buf_add_octet(out, d->digit);
+	}
+	d->n_blanks = 0;
+	d->state = QP_TEXT;
+}
