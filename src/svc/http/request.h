@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the Signet authors */
+#pragma once
+
+/*
+ * One request as a handler sees it, and its answer. Everything in it is a copy or lives in the
+ * arena: nothing of the HTTP library is touched off its own thread.
+ *
+ * A handler returns 0 with the answer set, a fault (500, logged), or what http_problem returned: a
+ * status of 400 or more, which also rolls back the transaction it ran in.
+ */
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/secret.h"
+#include "svc/auth.h"
+#include "svc/http/http.h"
+
+#include <jansson.h>
+
+struct env;
+struct http_request;
+struct route;
+struct store_conn;
+struct web_sessions;
+
+/* The connection a request came over; immutable, shared by count. */
+struct http_peer {
+	_Atomic unsigned refs;
+	enum http_kind kind;
+	bool loopback;
+	char address[NET_ADDRESS_TEXT];
+	char *domain; /* TLS: the profile's domain */
+	char *sni;    /* TLS: what the client asked for, or NULL */
+};
+struct http_peer *http_peer_ref(struct http_peer *p);
+struct http_peer *http_peer_unref(struct http_peer *p);
+
+struct http_pair {
+	struct span name, value;
+};
+
+enum { HTTP_PARAMS_MAX = 4, HTTP_PAIRS_MAX = 104 };
+
+enum http_login { HTTP_NOBODY, HTTP_COOKIE, HTTP_BASIC, HTTP_SOCKET };
+
+struct http_request {
+	struct env *env;
+	struct web_sessions *sessions;
+	const struct http_options *options;
+	struct http_peer *peer;
+	struct arena arena;
+
+	/* As received. */
+	struct span method;
+	struct span target;   /* not decoded */
+	struct http_pair fields[HTTP_PAIRS_MAX];
+	size_t n_fields;
+	struct buf body;
+
+	/* Found out on the way to the handler. */
+	struct span path;     /* not decoded, without query */
+	struct span query;
+	const struct route *route;
+	struct span params[HTTP_PARAMS_MAX]; /* decoded, UTF-8, no control characters */
+	enum http_login login;
+	struct auth_identity who; /* HTTP_SOCKET: account 0, "local", administrator */
+	struct span token;        /* HTTP_COOKIE: the session's */
+	json_t *json;             /* the body, checked against the route's fields; an object */
+
+	/* A preparing handler's result for the one in the transaction; in the arena. */
+	void *prepared;
+
+	/* The answer. */
+	unsigned status;
+	json_t *answer;           /* printed as the body, if set */
+	struct buf out;           /* else this, of that type */
+	const char *type;
+	struct http_pair headers[8];
+	size_t n_headers;
+	bool tls_changed;         /* after the commit: env->tls_rebuild */
+	bool settings_changed;    /* after the commit: settings_reload */
+	struct why problem;
+	char problem_field[64];
+};
+
+/* Sets the problem; returns the status, to be returned by the handler. field: the member, parameter
+ * or header that is wrong, or NULL. */
+int http_problem(struct http_request *q, unsigned status, const char *field, const char *format,
+	...) __attribute__((format(printf, 4, 5)));
+
+/* The problem that an outcome of the store is; faults pass. what: the object in words ("account"). */
+int http_store_problem(struct http_request *q, int r, const char *what, const char *field,
+	const struct why *why) MUST_CHECK;
+
+/* A header of the request by name, the first; an empty span with p NULL if there is none. */
+struct span http_field(const struct http_request *q, const char *name);
+
+/* A header of the answer; value is copied, name is a constant. */
+void http_header(struct http_request *q, const char *name, struct span value);
+
+/* The decoded value of a query parameter; p is NULL if it is not there or malformed. */
+struct span http_query(struct http_request *q, const char *name);
+
+/* A number of the query, or fallback; a problem if it is none or over max. */
+int http_query_number(struct http_request *q, const char *name, uint64_t max, uint64_t fallback,
+	uint64_t *ret_value) MUST_CHECK;
+
+/* Decodes %XX; false if malformed, not UTF-8, or with a control character. */
+bool http_decode(struct arena *a, struct span text, struct span *ret_text);
+
+/* Members of the body; p is NULL where it is absent. Text is valid as long as the request. */
+struct span http_text(const struct http_request *q, const char *member);
+
+/* A scalar of the body as text: true is "yes", false "no". */
+struct span http_scalar(struct http_request *q, const json_t *value);
+
+/* JSON text from octets of any kind: what is not UTF-8 is shown as "?". */
+json_t *http_json_text(struct span text);
+
+/* RFC 3339, or null for 0. */
+json_t *http_json_time(int64_t time_us);
+
+/* Who acts, for the audit record; a row of it for what this request does to the target. */
+struct span http_actor(const struct http_request *q);
+int http_audit(struct http_request *q, struct store_conn *c, const char *action,
+	struct span target, struct span detail) MUST_CHECK;
+
+bool http_is_admin(const struct http_request *q);

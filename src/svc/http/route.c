@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the Signet authors */
+
+/* The route table and the search in it: forty rows are compared faster than a request is read. */
+
+#include "svc/http/route.h"
+
+#include "base/limit.h"
+
+enum { SETTING_MAX = 4096, NAME_MAX_OCTETS = 200, TARGETS_MAX = 1000, DAYS_MAX = 3650 };
+
+static const struct body_field session_body[] = {
+	{ "login", BODY_TEXT, true, LIMIT_ADDRESS },
+	{ "password", BODY_TEXT, true, LIMIT_PASSWORD },
+	{},
+};
+
+static const struct body_field setting_body[] = {
+	{ "*", BODY_SCALAR_OR_NULL, false, SETTING_MAX },
+	{},
+};
+
+static const struct body_field domain_add_body[] = {
+	{ "name", BODY_TEXT, true, LIMIT_NAME },
+	{ "pki", BODY_TEXT, false, 16 },
+	{ "account_quota", BODY_SCALAR, false, 32 },
+	{},
+};
+
+static const struct body_field domain_set_body[] = {
+	{ "name", BODY_TEXT, false, LIMIT_NAME },
+	{ "pki", BODY_TEXT, false, 16 },
+	{ "account_quota", BODY_SCALAR, false, 32 },
+	{ "main", BODY_BOOL, false, 0 },
+	{},
+};
+
+static const struct body_field alias_add_body[] = {
+	{ "address", BODY_TEXT, true, LIMIT_ADDRESS },
+	{ "targets", BODY_TEXTS, true, TARGETS_MAX },
+	{},
+};
+
+static const struct body_field alias_set_body[] = {
+	{ "targets", BODY_TEXTS, true, TARGETS_MAX },
+	{},
+};
+
+static const struct body_field account_add_body[] = {
+	{ "address", BODY_TEXT, true, LIMIT_ADDRESS },
+	{ "password", BODY_TEXT, true, LIMIT_PASSWORD },
+	{ "name", BODY_TEXT, false, NAME_MAX_OCTETS },
+	{ "role", BODY_TEXT, false, 16 },
+	{ "quota", BODY_SCALAR, false, 32 },
+	{},
+};
+
+static const struct body_field account_set_body[] = {
+	{ "name", BODY_TEXT, false, NAME_MAX_OCTETS },
+	{ "role", BODY_TEXT, false, 16 },
+	{ "disabled", BODY_SCALAR, false, 8 },
+	{ "quota", BODY_SCALAR, false, 32 },
+	{},
+};
+
+static const struct body_field password_body[] = {
+	{ "password", BODY_TEXT, true, LIMIT_PASSWORD },
+	{ "current", BODY_TEXT, false, LIMIT_PASSWORD },
+	{},
+};
+
+static const struct body_field mailbox_body[] = {
+	{ "name", BODY_TEXT, true, LIMIT_MAILBOX_NAME },
+	{ "use", BODY_TEXT, false, 16 },
+	{},
+};
+
+static const struct body_field queue_body[] = {
+	{ "state", BODY_TEXT, true, 8 },
+	{},
+};
+
+static const struct body_field key_body[] = {
+	{ "alias", BODY_TEXT, false, 64 },
+	{ "type", BODY_TEXT, false, 16 },
+	{ "use", BODY_TEXT, false, 8 },
+	{},
+};
+
+static const struct body_field cert_body[] = {
+	{ "key", BODY_TEXT, false, 64 },
+	{ "alias", BODY_TEXT, false, 64 },
+	{ "days", BODY_NUMBER, false, DAYS_MAX },
+	{},
+};
+
+static const struct body_field activate_body[] = {
+	{ "services", BODY_TEXT, true, 64 },
+	{},
+};
+
+#define API "/api/v1"
+#define DOMAIN API "/domains/{domain}"
+#define ACCOUNT API "/accounts/{address}"
+
+const struct route routes[] = {
+	/* method, path, right, body, query, where, handler, prepare */
+	{ "POST", API "/session", RIGHT_ANYONE, session_body, NULL, ROUTE_OUTSIDE,
+		api_session_start, NULL },
+	{ "GET", API "/session", RIGHT_USER, NULL, NULL, ROUTE_OUTSIDE, api_session_show, NULL },
+	{ "DELETE", API "/session", RIGHT_USER, NULL, NULL, ROUTE_OUTSIDE, api_session_end, NULL },
+
+	{ "GET", API "/status", RIGHT_ADMIN, NULL, NULL, ROUTE_READS, api_status, NULL },
+	{ "GET", API "/log", RIGHT_ADMIN, NULL, "after tag max", ROUTE_OUTSIDE, api_log, NULL },
+	{ "GET", API "/audit", RIGHT_ADMIN, NULL, "max", ROUTE_READS, api_audit, NULL },
+	{ "GET", API "/settings", RIGHT_ADMIN, NULL, NULL, ROUTE_OUTSIDE, api_setting_list, NULL },
+	{ "PATCH", API "/settings", RIGHT_ADMIN, setting_body, NULL, ROUTE_WRITES,
+		api_setting_set, NULL },
+	{ "GET", API "/settings/{key}", RIGHT_ADMIN, NULL, NULL, ROUTE_OUTSIDE, api_setting_show,
+		NULL },
+
+	{ "GET", API "/queue", RIGHT_ADMIN, NULL, NULL, ROUTE_READS, api_queue_list, NULL },
+	{ "PATCH", API "/queue/{id}", RIGHT_ADMIN, queue_body, NULL, ROUTE_WRITES, api_queue_set,
+		NULL },
+	{ "DELETE", API "/queue/{id}", RIGHT_ADMIN, NULL, NULL, ROUTE_WRITES, api_queue_remove,
+		NULL },
+
+	{ "GET", API "/domains", RIGHT_ADMIN, NULL, NULL, ROUTE_READS, api_domain_list, NULL },
+	{ "POST", API "/domains", RIGHT_ADMIN, domain_add_body, NULL, ROUTE_WRITES, api_domain_add,
+		NULL },
+	{ "GET", DOMAIN, RIGHT_ADMIN, NULL, NULL, ROUTE_READS, api_domain_show, NULL },
+	{ "PATCH", DOMAIN, RIGHT_ADMIN, domain_set_body, NULL, ROUTE_WRITES, api_domain_set, NULL },
+	{ "DELETE", DOMAIN, RIGHT_ADMIN, NULL, NULL, ROUTE_WRITES, api_domain_remove, NULL },
+	{ "GET", DOMAIN "/aliases", RIGHT_ADMIN, NULL, NULL, ROUTE_READS, api_domain_alias_list,
+		NULL },
+	{ "PUT", DOMAIN "/aliases/{alias}", RIGHT_ADMIN, NULL, NULL, ROUTE_WRITES,
+		api_domain_alias_add, NULL },
+	{ "DELETE", DOMAIN "/aliases/{alias}", RIGHT_ADMIN, NULL, NULL, ROUTE_WRITES,
+		api_domain_alias_remove, NULL },
+
+	{ "GET", DOMAIN "/keys", RIGHT_ADMIN, NULL, NULL, ROUTE_READS, api_key_list, NULL },
+	{ "POST", DOMAIN "/keys", RIGHT_ADMIN, key_body, NULL, ROUTE_WRITES, api_key_make,
+		api_key_make_prepare },
+	{ "GET", DOMAIN "/keys/{key}", RIGHT_ADMIN, NULL, NULL, ROUTE_READS, api_key_show, NULL },
+	{ "POST", DOMAIN "/keys/{key}/test", RIGHT_ADMIN, NULL, NULL, ROUTE_OUTSIDE, api_key_test,
+		NULL },
+	{ "GET", DOMAIN "/certificates", RIGHT_ADMIN, NULL, NULL, ROUTE_READS, api_cert_list,
+		NULL },
+	{ "POST", DOMAIN "/certificates", RIGHT_ADMIN, cert_body, NULL, ROUTE_WRITES,
+		api_cert_make, api_cert_make_prepare },
+	{ "GET", DOMAIN "/certificates/{certificate}", RIGHT_ADMIN, NULL, NULL, ROUTE_READS,
+		api_cert_show, NULL },
+	{ "PATCH", DOMAIN "/certificates/{certificate}", RIGHT_ADMIN, activate_body, NULL,
+		ROUTE_WRITES, api_cert_activate, NULL },
+
+	{ "GET", API "/aliases", RIGHT_ADMIN, NULL, "domain", ROUTE_READS, api_alias_list, NULL },
+	{ "POST", API "/aliases", RIGHT_ADMIN, alias_add_body, NULL, ROUTE_WRITES, api_alias_add,
+		NULL },
+	{ "GET", API "/aliases/{address}", RIGHT_ADMIN, NULL, NULL, ROUTE_READS, api_alias_show,
+		NULL },
+	{ "PUT", API "/aliases/{address}", RIGHT_ADMIN, alias_set_body, NULL, ROUTE_WRITES,
+		api_alias_set, NULL },
+	{ "DELETE", API "/aliases/{address}", RIGHT_ADMIN, NULL, NULL, ROUTE_WRITES,
+		api_alias_remove, NULL },
+
+	{ "GET", API "/accounts", RIGHT_ADMIN, NULL, "domain", ROUTE_READS, api_account_list,
+		NULL },
+	{ "POST", API "/accounts", RIGHT_ADMIN, account_add_body, NULL, ROUTE_WRITES,
+		api_account_add, api_account_add_prepare },
+	{ "GET", ACCOUNT, RIGHT_OWN, NULL, NULL, ROUTE_READS, api_account_show, NULL },
+	{ "PATCH", ACCOUNT, RIGHT_OWN, account_set_body, NULL, ROUTE_WRITES, api_account_set,
+		NULL },
+	{ "DELETE", ACCOUNT, RIGHT_ADMIN, NULL, NULL, ROUTE_WRITES, api_account_remove, NULL },
+	{ "PUT", ACCOUNT "/password", RIGHT_OWN, password_body, NULL, ROUTE_WRITES,
+		api_password_set, api_password_set_prepare },
+	{ "GET", ACCOUNT "/mailboxes", RIGHT_OWN, NULL, NULL, ROUTE_READS, api_mailbox_list, NULL },
+	{ "POST", ACCOUNT "/mailboxes", RIGHT_OWN, mailbox_body, NULL, ROUTE_WRITES,
+		api_mailbox_add, NULL },
+	{ "DELETE", ACCOUNT "/mailboxes/{mailbox}", RIGHT_OWN, NULL, NULL, ROUTE_WRITES,
+		api_mailbox_remove, NULL },
+
+	{ "GET", "/", RIGHT_ANYONE, NULL, NULL, ROUTE_READS, page_first, NULL },
+	{ "GET", "/metrics", RIGHT_METRICS, NULL, NULL, ROUTE_READS, page_metrics, NULL },
+	{ "GET", "/pki/{domain}/cert.pem", RIGHT_ANYONE, NULL, NULL, ROUTE_READS, page_cert_pem,
+		NULL },
+	{ "GET", "/pki/{domain}/cert.der", RIGHT_ANYONE, NULL, NULL, ROUTE_READS, page_cert_der,
+		NULL },
+	{ "GET", "/pki/{domain}/chain.pem", RIGHT_ANYONE, NULL, NULL, ROUTE_READS, page_chain_pem,
+		NULL },
+};
+
+#undef API
+#undef DOMAIN
+#undef ACCOUNT
+
+const size_t n_routes = sizeof routes / sizeof routes[0];
+
+/* Compares segment by segment; the parameters' segments are left undecoded. */
+static bool path_fits(const char *pattern, struct span path,
+	struct span ret_segments[static HTTP_PARAMS_MAX], size_t *ret_n)
+{
+	struct span rest = span_str(pattern);
+	size_t n = 0;
+
+	if (path.n == 0 || path.p[0] != '/')
+		return false;
+	while (rest.n && path.n) {
+		struct span want, have;
+
+		rest = span_skip(rest, 1);
+		path = span_skip(path, 1);
+		want = span_head(rest, span_find(rest, '/'));
+		have = span_head(path, span_find(path, '/'));
+		rest = span_skip(rest, want.n);
+		path = span_skip(path, have.n);
+		if (!span_starts(want, SPAN("{"))) {
+			if (!span_equal(want, have))
+				return false;
+			continue;
+		}
+		if (have.n == 0 || n == HTTP_PARAMS_MAX)
+			return false;
+		ret_segments[n++] = have;
+	}
+	*ret_n = n;
+	return rest.n == 0 && path.n == 0;
+}
+
+int route_find(struct arena *a, struct span method, struct span path,
+	const struct route **ret_route, struct span ret_params[static HTTP_PARAMS_MAX])
+{
+	bool path_is_known = false;
+
+	if (span_is(method, "HEAD"))
+		method = SPAN("GET");
+	for (size_t i = 0; i < n_routes; i++) {
+		struct span segments[HTTP_PARAMS_MAX];
+		size_t n;
+
+		if (!path_fits(routes[i].path, path, segments, &n))
+			continue;
+		path_is_known = true;
+		if (!span_is(method, routes[i].method))
+			continue;
+		for (size_t k = 0; k < n; k++) {
+			if (!http_decode(a, segments[k], &ret_params[k]))
+				return ROUTE_E_NOT_FOUND;
+		}
+		*ret_route = &routes[i];
+		return 0;
+	}
+	return path_is_known ? ROUTE_E_METHOD : ROUTE_E_NOT_FOUND;
+}
+
+void route_allow(struct span path, struct buf *out)
+{
+	for (size_t i = 0; i < n_routes; i++) {
+		struct span segments[HTTP_PARAMS_MAX];
+		size_t n;
+
+		if (!path_fits(routes[i].path, path, segments, &n))
+			continue;
+		buf_add_string(out, buf_size(out) ? ", " : "OPTIONS, ");
+		buf_add_string(out, routes[i].method);
+		if (strcmp(routes[i].method, "GET") == 0)
+			buf_add_string(out, ", HEAD");
+	}
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the Signet authors */
+#pragma once
+
+/*
+ * The table of what can be asked: method, path, who may, how the body looks, what it does. The
+ * dispatcher (dispatch.c) refuses whatever does not fit before a handler runs; doc/openapi.yaml is
+ * compared with the table by a test.
+ */
+
+#include "svc/http/request.h"
+
+enum route_right {
+	RIGHT_ANYONE,
+	RIGHT_USER,    /* logged in */
+	RIGHT_OWN,     /* the account named by the first parameter, or an administrator */
+	RIGHT_ADMIN,
+	RIGHT_METRICS, /* loopback and the Unix socket without login, else an administrator */
+};
+
+enum body_type {
+	BODY_TEXT,
+	BODY_TEXTS,  /* an array of texts, at least one */
+	BODY_NUMBER, /* an integer that is not negative */
+	BODY_BOOL,
+	BODY_SCALAR, /* text, integer or boolean */
+	BODY_SCALAR_OR_NULL,
+};
+
+struct body_field {
+	const char *name; /* NULL ends the list; "*": any name */
+	enum body_type type;
+	bool required;
+	uint64_t max; /* octets of a text, elements of an array, largest number */
+};
+
+enum route_where {
+	ROUTE_OUTSIDE, /* no transaction; the handler gets no connection */
+	ROUTE_READS,
+	ROUTE_WRITES,
+};
+
+/* In a transaction with c, else with c NULL. May run again if the transaction is repeated: then with
+ * the answer empty. */
+typedef int route_fn(struct http_request *q, struct store_conn *c);
+
+struct route {
+	const char *method;
+	const char *path;         /* "{name}" stands for one segment */
+	enum route_right right;
+	const struct body_field *body; /* NULL: none is wanted */
+	const char *query;        /* names of parameters, separated by one space; NULL: none */
+	enum route_where where;
+	route_fn *run;
+	/* Before the transaction, without one: what is slow (hashing, keyd). May be NULL. */
+	route_fn *prepare;
+};
+
+extern const struct route routes[];
+extern const size_t n_routes;
+
+/* Finds the row for the method and path (neither decoded) and decodes the parameters. NOT_FOUND: no
+ * such path. METHOD: other methods have this path. HEAD counts as GET. */
+enum route_outcome { ROUTE_E_NOT_FOUND = 1, ROUTE_E_METHOD };
+int route_find(struct arena *a, struct span method, struct span path,
+	const struct route **ret_route, struct span ret_params[static HTTP_PARAMS_MAX]) MUST_CHECK;
+
+/* Appends the methods of a path for the Allow field; nothing if there is no such path. */
+void route_allow(struct span path, struct buf *out);
+
+/* Handlers, by subject. */
+route_fn api_session_start, api_session_show, api_session_end;
+route_fn api_status, api_log, api_audit, api_queue_list, api_queue_set, api_queue_remove;
+route_fn api_setting_list, api_setting_show, api_setting_set;
+route_fn api_domain_list, api_domain_add, api_domain_show, api_domain_set, api_domain_remove;
+route_fn api_domain_alias_list, api_domain_alias_add, api_domain_alias_remove;
+route_fn api_alias_list, api_alias_add, api_alias_show, api_alias_set, api_alias_remove;
+route_fn api_account_list, api_account_add, api_account_add_prepare, api_account_show;
+route_fn api_account_set, api_account_remove, api_password_set, api_password_set_prepare;
+route_fn api_mailbox_list, api_mailbox_add, api_mailbox_remove;
+route_fn api_key_list, api_key_make, api_key_make_prepare, api_key_show, api_key_test;
+route_fn api_cert_list, api_cert_make, api_cert_make_prepare, api_cert_show, api_cert_activate;
+route_fn page_first, page_metrics, page_cert_pem, page_cert_der, page_chain_pem;
