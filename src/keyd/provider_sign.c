@@ -322,13 +322,15 @@ static const OSSL_PARAM *settable_named(const char *algorithm)
 
 #define FUNCTION(id, function) { id, (void (*)(void))(function) }
 
-#define SIGNATURE_TABLES(name, algorithm)                                                          \
+#define GETTABLE(name, algorithm)                                                                  \
 	static const OSSL_PARAM *name##_gettable(void *data, void *context)                        \
 	{                                                                                          \
 		(void)data;                                                                        \
 		(void)context;                                                                     \
 		return gettable_named(algorithm);                                                  \
-	}                                                                                          \
+	}
+
+#define SETTABLE(name, algorithm)                                                                  \
 	static const OSSL_PARAM *name##_settable(void *data, void *context)                        \
 	{                                                                                          \
 		(void)data;                                                                        \
@@ -360,11 +362,13 @@ static const OSSL_PARAM *settable_named(const char *algorithm)
 		{ 0, NULL },                                                                       \
 	}
 
-SIGNATURE_TABLES(rsa, "RSA")
+GETTABLE(rsa, "RSA")
+SETTABLE(rsa, "RSA")
 SIGNATURE(rsa);
-SIGNATURE_TABLES(ecdsa, "ECDSA")
+GETTABLE(ecdsa, "ECDSA")
+SETTABLE(ecdsa, "ECDSA")
 SIGNATURE(ecdsa);
-SIGNATURE_TABLES(ed25519, "ED25519")
+GETTABLE(ed25519, "ED25519")
 
 /* Only in one piece (RFC 8032 section 5.1.6 reads the message twice); no parameters to set. */
 static const OSSL_DISPATCH ed25519_signature[] = {
