@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the Signet authors */
+#pragma once
+
+/* Asking the server: HTTP over the Unix socket DATA/run/signet.sock, with libcurl. */
+
+#include "base/err.h"
+
+#include <jansson.h>
+
+struct client;
+
+enum client_outcome {
+	CLIENT_E_UNREACHABLE = 1, /* no server there, or not allowed; why */
+	CLIENT_E_REFUSED,         /* an answer of 400 or more; why has the problem's words */
+};
+
+/* data: the folder. Nothing is sent yet. */
+int client_new(struct client **ret_client, const char *data, struct why *why) MUST_CHECK;
+struct client *client_free(struct client *c);
+CLEANUP_POINTER(struct client, client_free)
+
+/* path is below /api/v1, percent-encoded. body may be NULL. *ret_answer: the JSON answer, to be
+ * json_decref'd; NULL for an empty one. */
+int client_ask(struct client *c, const char *method, const char *path, const json_t *body,
+	json_t **ret_answer, struct why *why) MUST_CHECK;

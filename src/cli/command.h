@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the Signet authors */
+#pragma once
+
+/*
+ * The commands are a table. A row says how it is called, what its arguments are, and what is asked
+ * of the server; --help, completion and the checks of the arguments come from it. What a table
+ * cannot say has a run function.
+ */
+
+#include "base/buf.h"
+#include "cli/client.h"
+
+enum argument_kind {
+	ARG_END,
+	ARG_ONE,      /* a word that must be there */
+	ARG_OPTIONAL, /* a word that may be there */
+	ARG_MANY,     /* one word or more, the last */
+	ARG_PAIRS,    /* KEY=VALUE words, one or more, the last */
+	ARG_OPTION,   /* --name VALUE */
+	ARG_FLAG,     /* --name */
+	ARG_PASSWORD, /* --password-file F, "-" for stdin; else a prompt on a terminal */
+};
+
+struct argument {
+	enum argument_kind kind;
+	const char *name;   /* "DOMAIN" or "--days" */
+	const char *member; /* of the body: a text; NULL: none */
+	bool number;        /* the member is an integer */
+	const char *help;   /* of an option */
+};
+
+enum { ARGUMENTS_MAX = 6, COLUMNS_MAX = 8 };
+
+struct column {
+	const char *title; /* NULL ends */
+	const char *member;
+};
+
+struct cli;
+struct command;
+
+/* 0, a fault, or CLIENT_E_ outcomes with why. */
+typedef int command_fn(struct cli *cli);
+
+struct command {
+	const char *noun;
+	const char *verb; /* NULL: the noun stands alone */
+	const char *help;
+	const char *example;
+	struct argument arguments[ARGUMENTS_MAX];
+	const char *method;
+	const char *path; /* {0}: the first word, percent-encoded */
+	struct column columns[COLUMNS_MAX]; /* how a list is shown; none: member by member */
+	command_fn *run; /* instead of method and path */
+};
+
+extern const struct command commands[];
+extern const size_t n_commands;
+
+/* One call. */
+struct cli {
+	const char *data;
+	bool json;
+	const struct command *command;
+	struct client *client;
+	const char *words[ARGUMENTS_MAX]; /* by position among the row's words; NULL: absent */
+	char **rest;                      /* of ARG_MANY and ARG_PAIRS */
+	size_t n_rest;
+	const char *options[ARGUMENTS_MAX]; /* by position in the row; a flag is "" */
+	struct why why;
+};
+
+/* The value of an option or flag by name; NULL if it was not given. */
+const char *cli_option(const struct cli *cli, const char *name);
+
+/* The row's own request: path filled in, body from the arguments. */
+int cli_request(struct cli *cli, json_t **ret_answer) MUST_CHECK;
+
+/* Any request, with the answer shown as the row says. */
+int cli_show(struct cli *cli, const json_t *answer) MUST_CHECK;
+
+/* Appends text percent-encoded for a path segment (RFC 3986 section 2.1). */
+void cli_add_segment(struct buf *path, const char *text);
+
+/* Reads a password: from the file of --password-file less one newline at its end, else twice from
+ * the terminal without echo. Without either it is a usage error. The caller wipes and frees. */
+enum cli_outcome { CLI_E_USAGE = 10 };
+int cli_password(struct cli *cli, char **ret_password) MUST_CHECK;
+
+/* Commands that are more than one request. */
+command_fn run_log, run_alias_list, run_alias_add, run_alias_remove, run_cert_list, run_setting_get,
+	run_completion;

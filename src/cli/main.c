@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the Signet authors */
+
+/*
+ * signet: asks and changes a running server.
+ *
+ *   signet [--data DIR] [--json] NOUN VERB [ARGUMENT]...
+ *
+ * It talks to the API over the Unix socket in the server's folder, so whoever may use that folder
+ * may use this. Exit codes: 0 done; 1 refused or unreachable, with the reason in one line; 2 usage.
+ */
+
+#include "base/alloc.h"
+#include "cli/command.h"
+
+#include <curl/curl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+enum { EXIT_REFUSED = 1, EXIT_USAGE = 2 };
+
+static void print_arguments(const struct command *c)
+{
+	for (size_t i = 0; i < ARGUMENTS_MAX && c->arguments[i].kind != ARG_END; i++) {
+		const struct argument *a = &c->arguments[i];
+
+		switch (a->kind) {
+		case ARG_ONE:
+		case ARG_MANY:
+		case ARG_PAIRS:
+			(void)printf(" %s", a->name);
+			break;
+		case ARG_OPTIONAL:
+		case ARG_FLAG:
+			(void)printf(" [%s]", a->name);
+			break;
+		case ARG_OPTION:
+			(void)printf(" [%s VALUE]", a->name);
+			break;
+		case ARG_PASSWORD:
+			(void)printf(" [%s F]", a->name);
+			break;
+		case ARG_END:
+			break;
+		}
+	}
+}
+
+static void print_call(const struct command *c)
+{
+	(void)printf("signet %s%s%s", c->noun, c->verb ? " " : "", c->verb ? c->verb : "");
+	print_arguments(c);
+	(void)putchar('\n');
+}
+
+static void command_help(const struct command *c)
+{
+	(void)fputs("usage: ", stdout);
+	print_call(c);
+	(void)printf("\n%s\n\n", c->help);
+	for (size_t i = 0; i < ARGUMENTS_MAX && c->arguments[i].kind != ARG_END; i++) {
+		if (c->arguments[i].help)
+			(void)printf("  %-18s %s\n", c->arguments[i].name, c->arguments[i].help);
+	}
+	(void)printf("\nexample: %s\n", c->example);
+}
+
+/* All commands, or those of one noun. */
+static void general_help(const char *noun)
+{
+	(void)puts("usage: signet [--data DIR] [--json] NOUN VERB [ARGUMENT]...\n\n"
+		"Asks and changes a running server, over the socket in its folder. DIR is that\n"
+		"folder; else $SIGNET_DATA, else ./data, else /var/lib/signet.\n");
+	for (size_t i = 0; i < n_commands; i++) {
+		if (noun && strcmp(noun, commands[i].noun) != 0)
+			continue;
+		(void)fputs("  ", stdout);
+		print_call(&commands[i]);
+		(void)printf("        %s\n", commands[i].help);
+	}
+	(void)puts("\nA command's --help has an example. Exit codes: 0 done, 1 refused, 2 usage.");
+}
+
+static int usage(const struct cli *cli)
+{
+	(void)fprintf(stderr, "signet: %s; see signet --help\n", cli->why.text);
+	return EXIT_USAGE;
+}
+
+static const char *default_data(void)
+{
+	const char *data = getenv("SIGNET_DATA");
+	struct stat st;
+
+	if (data && data[0])
+		return data;
+	return stat("data", &st) == 0 && S_ISDIR(st.st_mode) ? "data" : "/var/lib/signet";
+}
+
+/* The noun's only command, or that of noun and verb; *argv moves behind what was used. */
+static const struct command *command_find(struct cli *cli, int *argc, char ***argv)
+{
+	const char *noun = (*argv)[0];
+	bool known = false;
+
+	for (size_t i = 0; i < n_commands; i++) {
+		const struct command *c = &commands[i];
+
+		if (strcmp(c->noun, noun) != 0)
+			continue;
+		known = true;
+		if (c->verb && (*argc < 2 || strcmp(c->verb, (*argv)[1]) != 0))
+			continue;
+		*argv += c->verb ? 2 : 1;
+		*argc -= c->verb ? 2 : 1;
+		return c;
+	}
+	why_set(&cli->why, known ? "%s needs a verb that it has" : "there is no command %s", noun);
+	return NULL;
+}
+
+/* An option of the row; *i moves to its value. */
+static bool take_option(struct cli *cli, int argc, char **argv, int *i)
+{
+	for (size_t k = 0; k < ARGUMENTS_MAX; k++) {
+		const struct argument *a = &cli->command->arguments[k];
+
+		if (a->kind == ARG_END)
+			break;
+		if (strcmp(a->name, argv[*i]) != 0)
+			continue;
+		if (a->kind == ARG_FLAG) {
+			cli->options[k] = "";
+			return true;
+		}
+		if (*i + 1 >= argc) {
+			why_set(&cli->why, "%s needs a value", a->name);
+			return false;
+		}
+		cli->options[k] = argv[++*i];
+		return true;
+	}
+	why_set(&cli->why, "%s is not an option of this command", argv[*i]);
+	return false;
+}
+
+/* Checks the words against the row, once all are known. */
+static bool take_words(struct cli *cli, char **words, size_t n_words)
+{
+	size_t next = 0, position = 0;
+
+	for (size_t k = 0; k < ARGUMENTS_MAX; k++) {
+		const struct argument *a = &cli->command->arguments[k];
+		bool missing = next == n_words;
+
+		if (a->kind == ARG_END)
+			break;
+		if (a->kind == ARG_ONE || a->kind == ARG_OPTIONAL) {
+			if (missing && a->kind == ARG_ONE) {
+				why_set(&cli->why, "%s is missing", a->name);
+				return false;
+			}
+			cli->words[position++] = missing ? NULL : words[next++];
+		} else if (a->kind == ARG_MANY || a->kind == ARG_PAIRS) {
+			if (missing) {
+				why_set(&cli->why, "%s is missing", a->name);
+				return false;
+			}
+			cli->rest = words + next;
+			cli->n_rest = n_words - next;
+			next = n_words;
+		}
+	}
+	if (next < n_words)
+		why_set(&cli->why, "\"%s\" is one word too many", words[next]);
+	return next == n_words;
+}
+
+/* argv is reordered: words to the front. */
+static bool take_arguments(struct cli *cli, int argc, char **argv)
+{
+	size_t n_words = 0;
+
+	for (int i = 0; i < argc; i++) {
+		if (argv[i][0] != '-' || !argv[i][1])
+			argv[n_words++] = argv[i];
+		else if (strcmp(argv[i], "--json") == 0)
+			cli->json = true;
+		else if (!take_option(cli, argc, argv, &i))
+			return false;
+	}
+	return take_words(cli, argv, n_words);
+}
+
+static int run(struct cli *cli)
+{
+	json_t *answer = NULL;
+	int r;
+
+	if (cli->command->run)
+		return cli->command->run(cli);
+	r = cli_request(cli, &answer);
+	if (!r)
+		r = cli_show(cli, answer);
+	json_decref(answer);
+	return r;
+}
+
+static int finish(const struct cli *cli, int r)
+{
+	if (r == 0)
+		return 0;
+	if (r == CLI_E_USAGE)
+		return usage(cli);
+	(void)fprintf(stderr, "signet: %s\n", r < 0 ? strerror(-r) : cli->why.text);
+	return EXIT_REFUSED;
+}
+
+static bool wants_help(int argc, char **argv)
+{
+	for (int i = 0; i < argc; i++) {
+		if (strcmp(argv[i], "--help") == 0)
+			return true;
+	}
+	return false;
+}
+
+static int call(struct cli *cli, int argc, char **argv)
+{
+	int r;
+
+	cli->command = command_find(cli, &argc, &argv);
+	if (!cli->command && wants_help(argc, argv)) {
+		general_help(argv[0]);
+		return 0;
+	}
+	if (!cli->command)
+		return usage(cli);
+	if (wants_help(argc, argv)) {
+		command_help(cli->command);
+		return 0;
+	}
+	if (!take_arguments(cli, argc, argv))
+		return usage(cli);
+	if (cli->command->run == run_completion)
+		return finish(cli, run_completion(cli));
+	r = client_new(&cli->client, cli->data, &cli->why);
+	if (!r)
+		r = run(cli);
+	cli->client = client_free(cli->client);
+	return finish(cli, r);
+}
+
+int main(int argc, char **argv)
+{
+	struct cli cli = { .data = default_data() };
+	int i = 1, r;
+
+	for (; i < argc && argv[i][0] == '-'; i++) {
+		if (strcmp(argv[i], "--json") == 0) {
+			cli.json = true;
+		} else if (strcmp(argv[i], "--data") == 0 && i + 1 < argc) {
+			cli.data = argv[++i];
+		} else if (strcmp(argv[i], "--help") == 0) {
+			general_help(NULL);
+			return 0;
+		} else if (strcmp(argv[i], "--version") == 0) {
+			(void)puts("signet " SIGNET_VERSION);
+			return 0;
+		} else {
+			why_set(&cli.why, "%s is not an option", argv[i]);
+			return usage(&cli);
+		}
+	}
+	if (i == argc) {
+		general_help(NULL);
+		return EXIT_USAGE;
+	}
+	(void)curl_global_init(CURL_GLOBAL_DEFAULT);
+	r = call(&cli, argc - i, argv + i);
+	curl_global_cleanup();
+	return r;
+}
