@@ -26,6 +26,9 @@ struct net_address net_address_from(const struct sockaddr *sa, size_t n);
 struct sockaddr_storage;
 size_t net_address_to_sockaddr(const struct net_address *a, struct sockaddr_storage *storage);
 
+/* From 4 or 16 octets in network order; anything else becomes NET_NONE. */
+struct net_address net_address_of_ip(struct span ip, uint16_t port);
+
 enum net_address_outcome { NET_E_SYNTAX = 1 };
 
 /* "192.0.2.1", "2001:db8::1", "[2001:db8::1]"; no port, no scope. */
@@ -47,6 +50,9 @@ bool net_address_is_loopback(const struct net_address *a);
 /* What limits count by: the IPv4 address, or the /64 of the IPv6 address, since a /64 is one
  * customer. Points into the address. */
 struct span net_address_key(const struct net_address *a);
+
+/* The IP's 4 or 16 octets; none without an IP. Points into the address. */
+struct span net_address_octets(const struct net_address *a);
 
 /* A network: the first n_bits of an address. */
 struct net_prefix {

@@ -54,6 +54,10 @@ void post_init(struct post *p, void (*run)(struct post *p));
 void loop_defer(struct loop *l, struct post *p);
 void post_cancel(struct post *p);
 
+/* Runs fn on the loop's thread and returns when it has; at once if the caller is there or the loop
+ * does not run. Not from another loop's thread: two that wait for each other would wait for ever. */
+void loop_call(struct loop *l, void (*fn)(void *context), void *context);
+
 /* A timer on a coarse wheel: never early, up to about 70 ms late, and setting it is cheap enough
  * to be done for each command. Embedded in its owner. */
 struct loop_timer {
@@ -79,4 +83,5 @@ struct watch *watch_new(struct loop *l, int fd, void (*ready)(void *context, uns
 
 /* What to wait for from now on: 0 or a sum of the above. */
 int watch_set(struct watch *w, unsigned what) MUST_CHECK;
+void watch_off(struct watch *w);
 struct watch *watch_free(struct watch *w);

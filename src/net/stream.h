@@ -29,7 +29,8 @@ enum {
 struct stream_events {
 	/* The preface is over: PROXY header read, TLS on where it comes first. Once; reading is on. */
 	void (*opened)(void *context);
-	/* There is input, or its end: call stream_read until it says STREAM_E_AGAIN. */
+	/* There is input, or its end: call stream_read until it says STREAM_E_AGAIN, or gives less
+	 * than it might and stream_holds_input is false. */
 	void (*readable)(void *context);
 	/* Output that could not be sent at once has gone below STREAM_LOW. */
 	void (*drained)(void *context);
@@ -66,6 +67,13 @@ enum stream_read_outcome {
 
 /* Appends 1 to max octets to in. After an end or a fault it says so again each time. */
 int stream_read(struct stream *s, struct buf *in, size_t max) MUST_CHECK;
+
+/* Whether stream_read can give something of which the socket does not know: octets in libssl or in
+ * the decompressor. readable is not called for them. */
+bool stream_holds_input(const struct stream *s);
+
+/* How the last fault of stream_read or the end came about, in words. */
+const char *stream_reason(const struct stream *s);
 
 /* Reading is on after opened and secured. While it is off, readable is not called. */
 void stream_pause(struct stream *s);

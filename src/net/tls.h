@@ -24,6 +24,9 @@ struct tls_identity {
 	X509 *certificate;
 	STACK_OF(X509) *chain; /* the issuers to be sent, may be NULL */
 	EVP_PKEY *key;
+	bool is_slow;    /* signatures are not made on a loop: RSA; the maker may set it for others */
+	uint16_t scheme; /* TLS numbers of signature scheme and curve; 0: RSA; no curve */
+	uint16_t curve;
 };
 
 enum { TLS_IDENTITIES = 3 }; /* RSA, ECDSA, Ed25519 */
@@ -51,6 +54,7 @@ struct tls_profile {
 
 	/* Private. A ticket is good only where domain and client rule are the same. */
 	uint8_t session_context[SHA256_OCTETS];
+	bool is_sealed;
 	_Atomic unsigned refs;
 };
 

@@ -44,7 +44,7 @@ struct conn_service;
 struct conn_service *conn_service_new(const struct conn_options *options, struct loop *const *loops,
 	size_t n_loops);
 
-/* After conn_service_drain, or when the loops have ended. */
+/* Closes what is open. Before the loops are freed. */
 struct conn_service *conn_service_free(struct conn_service *s);
 
 /* Fit into struct listener_options with the service as context. */

@@ -25,9 +25,9 @@ struct session_waker;
 struct tls_info;
 
 enum session_line_fault {
-	SESSION_LINE_LONG,    /* longer than line_max; read to its end and dropped */
-	SESSION_LINE_BARE_CR, /* a CR without LF, or an LF without CR: everything up to the next */
-	SESSION_LINE_BARE_LF, /* CRLF is dropped (RFC 5321 section 2.3.8) */
+	SESSION_LINE_LONG,    /* longer than line_max; dropped to its end */
+	SESSION_LINE_BARE_CR, /* a CR without LF, an LF without CR (RFC 5321 section 2.3.8): told */
+	SESSION_LINE_BARE_LF, /* at once, and the rest is dropped to the next CRLF */
 	SESSION_LINE_NUL,     /* unless nul_allowed */
 };
 
@@ -41,7 +41,8 @@ struct session_protocol {
 
 	/* The connection is there (with TLS on if that comes first): greet. */
 	int (*start)(struct session *s);
-	/* A line without its CRLF. It and the arena live until the next line is given. */
+	/* A line without its CRLF. It lives until the handler returns; what is in the arena, until
+	 * the command is over (see session_goes_on). */
 	int (*line)(struct session *s, struct span line);
 	/* After session_expect_octets or session_expect_raw: what has come so far. Says how much it
 	 * took. Counted: never more than was asked for; all of it must be taken at once unless the
@@ -57,15 +58,15 @@ struct session_protocol {
 	/* After session_send_from: append some output, about SESSION_CHUNK octets, or wait, or call
 	 * session_sent_all. */
 	int (*pull)(struct session *s);
-	/* session_wake was called, once or more often. Never while a task is awaited or output
-	 * waits to be pulled: then it comes later. May be NULL. */
+	/* session_wake was called, once or more often. Only while lines are expected, no task is
+	 * awaited and no output waits to be pulled; else it comes later. May be NULL. */
 	int (*event)(struct session *s);
 	/* session_alarm is due; as event. May be NULL. */
 	int (*alarm)(struct session *s);
 	/* Nothing came for timeout_ms: say goodbye; the session ends afterwards. May be NULL. */
 	int (*timeout)(struct session *s);
 	/* The server ends: say goodbye and session_end, now or when what is under way is done (10 s
-	 * at most). Not called while a task is awaited. NULL: the session ends. */
+	 * at most). As event, but also while octets are expected. NULL: the session ends. */
 	int (*shutdown)(struct session *s);
 	/* A handler or task returned a fault: append the protocol's "temporary failure, goodbye". */
 	void (*fault)(struct session *s);
@@ -101,6 +102,10 @@ void session_expect_octets(struct session *s, uint64_t n);
 void session_expect_raw(struct session *s);
 void session_expect_line(struct session *s);
 uint64_t session_octets_left(const struct session *s);
+
+/* The command goes on in the next line (IMAP, after a literal): the arena is kept until then. Else
+ * it is cleared before the next line, and when there is nothing more to do. */
+void session_goes_on(struct session *s);
 
 /* Lets no input in until the task is done. One at a time. If the session ends first, done is not
  * called; drop always is. */
@@ -141,7 +146,7 @@ void session_wake(struct session_waker *w);
 
 /* Facts. */
 void *session_service(const struct session *s); /* what the listener was set up with */
-struct arena *session_arena(struct session *s); /* cleared before each line */
+struct arena *session_arena(struct session *s);
 const char *session_id(const struct session *s); /* 16 hexadecimal digits */
 const struct log_context *session_log(const struct session *s);
 const struct net_address *session_peer(const struct session *s);
@@ -159,7 +164,6 @@ int session_tls_binding(const struct session *s, uint8_t ret_binding[static 32])
 
 /* Tasks that the session starts besides the awaited one come home here. */
 struct task_home *session_home(const struct session *s);
-int64_t session_now_ms(const struct session *s); /* monotonic, as of this step */
 
 /* The head of every protocol's structure. All fields are the core's. */
 struct session {
@@ -172,17 +176,18 @@ struct session {
 	struct session_task *task;
 	struct session_waker *waker;
 	size_t line_max;
-	size_t scanned; /* octets of in known to hold no end of line */
+	size_t scanned; /* octets of in that were looked at without result */
+	size_t unsent;  /* octets that had not left at the last step */
 	uint64_t octets_left;
 	uint32_t timeout_ms;
 	uint32_t unrewarded; /* octets since the time-out was last pushed back */
 	int64_t active_ms; /* when the peer last got on */
 	int64_t alarm_ms;  /* when these are due; 0: not set */
 	int64_t pause_ms;
-	int64_t now_ms;
 	struct log_context log;
 	uint8_t mode;
-	bool started : 1, pulling : 1, ending : 1, eof : 1, woken : 1, skipping : 1, stopping : 1;
-	bool stop_told : 1, want_tls : 1, want_compress : 1, blocked : 1;
+	bool started : 1, pulling : 1, ending : 1, eof : 1, woken : 1, stopping : 1, stop_told : 1;
+	bool want_tls : 1, want_compress : 1, goes_on : 1, skipping : 1, skipping_long : 1;
+	bool faulted : 1, timed_out : 1;
 	char id[17];
 };

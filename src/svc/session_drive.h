@@ -36,6 +36,9 @@ struct session *session_free(struct session *s);
 struct buf *session_in(struct session *s);
 void session_set_eof(struct session *s);
 
+/* Whether a task is awaited. */
+bool session_waits(const struct session *s);
+
 enum session_want {
 	SESSION_WANT_INPUT = 1,    /* none is welcome without it */
 	SESSION_WANT_STEP = 2,     /* call again at once: it let others have their turn */
@@ -46,9 +49,9 @@ enum session_want {
 
 /* Gets on as far as possible. unsent: octets taken from session_out that did not leave yet; with too
  * many of them nothing new is begun. */
-unsigned session_step(struct session *s, size_t unsent, int64_t now_ms);
+unsigned session_step(struct session *s, size_t unsent);
 
-/* When to call session_step again at the latest (it sees what is due); INT64_MAX: no need. */
+/* When to call session_step again at the latest, by clock_monotonic_ms; INT64_MAX: no need. */
 int64_t session_due_ms(const struct session *s);
 
 /* The handshake after SESSION_WANT_TLS is done. Clears all input. */

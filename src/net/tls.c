@@ -1,0 +1,503 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the Signet authors */
+
+/*
+ * TLS contexts, profiles, the directory, and session tickets.
+ *
+ * There is one SSL_CTX. Its defaults are those of RFC 9325; what a profile says differently is set
+ * on the SSL object from the ClientHello callback, which costs a domain without wishes of its own
+ * nothing but its certificate. Tickets are the only kind of resumption: their keys come from
+ * outside, by epoch, so that all loops, ports and nodes agree and nothing is stored. What each
+ * connection does with all this is in net/tls_accept.c.
+ */
+
+#include "net/tls.h"
+
+#include "base/alloc.h"
+#include "base/limit.h"
+#include "base/map.h"
+#include "base/secret.h"
+#include "net/tls_accept.h"
+#include "net/tls_host.h"
+
+#include <errno.h>
+#include <openssl/core_names.h>
+#include <openssl/err.h>
+#include <openssl/rand.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <time.h>
+
+/* RFC 9325 section 4.2, with ChaCha20 for clients without AES in hardware. */
+static const char default_ciphers[] = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
+				      "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
+				      "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
+static const char default_groups[] = "X25519:P-256:P-384";
+
+/* Epochs whose tickets are good: those a lifetime reaches back to, this one, and the next, in
+ * which another node's clock may already be. */
+enum { TICKET_EPOCHS = TLS_TICKET_LIFETIME_S / TLS_TICKET_EPOCH_S + 2 };
+
+struct ticket_key {
+	int64_t epoch;
+	struct secret key; /* 16 name, 32 AES, 32 HMAC */
+};
+
+struct tls_host {
+	SSL_CTX *ctx;
+	EVP_CIPHER *ticket_cipher;
+	tls_ticket_key_fn *ticket_key;
+	void *context;
+
+	pthread_mutex_t lock; /* over what follows */
+	struct tls_directory *directory;
+	struct ticket_key keys[TICKET_EPOCHS];
+	int64_t current_epoch;
+};
+
+int tls_fault(struct why *why, const char *fallback)
+{
+	const char *data = NULL;
+	int flags = 0;
+	/* The oldest entry is the cause; what is above it repeats it from further away. */
+	unsigned long code = ERR_get_error_all(NULL, NULL, NULL, &data, &flags);
+	const char *reason = code ? ERR_reason_error_string(code) : NULL;
+
+	if (reason && data && (flags & ERR_TXT_STRING) && *data)
+		why_set(why, "%s (%s)", reason, data);
+	else
+		why_set(why, "%s", reason ? reason : fallback);
+	ERR_clear_error();
+	return err_fault(EPROTO, fallback);
+}
+
+struct tls_profile *tls_profile_new(const char *name)
+{
+	struct tls_profile *p = ALLOC(struct tls_profile);
+
+	p->name = alloc_string(name);
+	p->refs = 1;
+	return p;
+}
+
+struct tls_profile *tls_profile_ref(struct tls_profile *p)
+{
+	(void)atomic_fetch_add(&p->refs, 1);
+	return p;
+}
+
+struct tls_profile *tls_profile_unref(struct tls_profile *p)
+{
+	if (!p || atomic_fetch_sub(&p->refs, 1) != 1)
+		return NULL;
+	for (size_t i = 0; i < p->n_identities; i++) {
+		X509_free(p->identities[i].certificate);
+		sk_X509_pop_free(p->identities[i].chain, X509_free);
+		EVP_PKEY_free(p->identities[i].key);
+	}
+	X509_STORE_free(p->client_store);
+	sk_X509_NAME_pop_free(p->client_names, X509_NAME_free);
+	free(p->ciphers);
+	free(p->suites);
+	free(p->groups);
+	free(p->name);
+	free(p);
+	return NULL;
+}
+
+/* What a client must offer in "signature_algorithms" for this key. RSA signatures take too long for
+ * a loop, and all clients can verify them. */
+static int identity_classify(struct tls_identity *identity, EVP_PKEY *public)
+{
+	static const struct {
+		const char *group;
+		uint16_t curve, scheme;
+	} curves[] = {
+		{ "prime256v1", 23, 0x0403 },
+		{ "secp384r1", 24, 0x0503 },
+		{ "secp521r1", 25, 0x0603 },
+	};
+	char group[32];
+	size_t n;
+
+	if (EVP_PKEY_is_a(public, "RSA") || EVP_PKEY_is_a(public, "RSA-PSS")) {
+		identity->is_slow = true;
+		return 0;
+	}
+	if (EVP_PKEY_is_a(public, "ED25519")) {
+		identity->scheme = 0x0807;
+		return 0;
+	}
+	if (!EVP_PKEY_is_a(public, "EC") ||
+		!EVP_PKEY_get_group_name(public, group, sizeof group, &n))
+		return TLS_E_IDENTITY;
+	for (size_t i = 0; i < sizeof curves / sizeof curves[0]; i++) {
+		if (strcmp(group, curves[i].group) == 0) {
+			identity->scheme = curves[i].scheme;
+			identity->curve = curves[i].curve;
+			return 0;
+		}
+	}
+	return TLS_E_IDENTITY;
+}
+
+int tls_profile_add(struct tls_profile *p, X509 *certificate, STACK_OF(X509) *chain, EVP_PKEY *key,
+	struct why *why)
+{
+	struct tls_identity identity = {};
+	EVP_PKEY *public = X509_get0_pubkey(certificate);
+
+	if (p->n_identities == TLS_IDENTITIES) {
+		why_set(why, "more than %d certificates for one domain", TLS_IDENTITIES);
+		return TLS_E_IDENTITY;
+	}
+	if (!public || identity_classify(&identity, public)) {
+		ERR_clear_error();
+		why_set(why, "a key of this kind cannot be used for TLS");
+		return TLS_E_IDENTITY;
+	}
+	if (!X509_check_private_key(certificate, key)) {
+		ERR_clear_error();
+		why_set(why, "the key does not belong to the certificate");
+		return TLS_E_IDENTITY;
+	}
+	if (chain) {
+		identity.chain = X509_chain_up_ref(chain);
+		if (!identity.chain)
+			return tls_fault(why, "certificate chain");
+	}
+	(void)X509_up_ref(certificate);
+	(void)EVP_PKEY_up_ref(key);
+	identity.certificate = certificate;
+	identity.key = key;
+	p->identities[p->n_identities++] = identity;
+	return 0;
+}
+
+static void digest_certificate(struct digest *d, const X509 *certificate)
+{
+	uint8_t fingerprint[EVP_MAX_MD_SIZE];
+	unsigned n = 0;
+
+	if (X509_digest(certificate, EVP_sha256(), fingerprint, &n))
+		digest_add(d, span_of(fingerprint, n));
+}
+
+/* Whoever resumes is not asked for a certificate again. So a ticket must not be good for another
+ * domain, nor after the rule for client certificates has changed. */
+static void profile_seal(struct tls_profile *p)
+{
+	struct digest *d = digest_new();
+	const uint8_t rule[] = { (uint8_t)p->client_mode, p->client_abort, 0 };
+	const STACK_OF(X509_OBJECT) *objects =
+		p->client_store ? X509_STORE_get0_objects(p->client_store) : NULL;
+
+	/* In an older directory already: handshakes read it now. */
+	if (p->is_sealed) {
+		(void)digest_free(d);
+		return;
+	}
+	p->is_sealed = true;
+	digest_add(d, span_of(rule, sizeof rule));
+	digest_add(d, span_str(p->name));
+	for (int i = 0; objects && i < sk_X509_OBJECT_num(objects); i++) {
+		const X509 *x = X509_OBJECT_get0_X509(sk_X509_OBJECT_value(objects, i));
+
+		if (x)
+			digest_certificate(d, x);
+	}
+	digest_end(d, p->session_context);
+	(void)digest_free(d);
+}
+
+struct tls_directory {
+	struct map names;
+	struct map addresses;
+	struct tls_profile *fallback;
+	_Atomic unsigned refs;
+};
+
+struct tls_directory *tls_directory_new(void)
+{
+	struct tls_directory *d = ALLOC(struct tls_directory);
+
+	d->refs = 1;
+	return d;
+}
+
+static void profile_unref_value(void *p)
+{
+	(void)tls_profile_unref(p);
+}
+
+struct tls_directory *tls_directory_unref(struct tls_directory *d)
+{
+	if (!d || atomic_fetch_sub(&d->refs, 1) != 1)
+		return NULL;
+	map_done(&d->names, profile_unref_value);
+	map_done(&d->addresses, profile_unref_value);
+	(void)tls_profile_unref(d->fallback);
+	free(d);
+	return NULL;
+}
+
+/* The name as key: lower-case, without a final dot. */
+static struct span name_key(struct span name, uint8_t key[static LIMIT_NAME])
+{
+	if (name.n && name.p[name.n - 1] == '.')
+		name.n--;
+	if (name.n > LIMIT_NAME)
+		return (struct span){};
+	for (size_t i = 0; i < name.n; i++)
+		key[i] = octet_lower(name.p[i]);
+	return span_of(key, name.n);
+}
+
+static void directory_put(struct map *m, struct span key, struct tls_profile *p)
+{
+	profile_seal(p);
+	(void)tls_profile_unref(map_put(m, key, tls_profile_ref(p)));
+}
+
+void tls_directory_add_name(struct tls_directory *d, const char *name, struct tls_profile *p)
+{
+	uint8_t key[LIMIT_NAME];
+
+	directory_put(&d->names, name_key(span_str(name), key), p);
+}
+
+void tls_directory_add_address(struct tls_directory *d, const struct net_address *local,
+	struct tls_profile *p)
+{
+	directory_put(&d->addresses, net_address_octets(local), p);
+}
+
+void tls_directory_set_default(struct tls_directory *d, struct tls_profile *p)
+{
+	profile_seal(p);
+	(void)tls_profile_unref(d->fallback);
+	d->fallback = tls_profile_ref(p);
+}
+
+struct tls_profile *tls_directory_find(const struct tls_directory *d, struct span name,
+	const struct net_address *local)
+{
+	uint8_t key[LIMIT_NAME];
+	struct span wanted = name_key(name, key);
+	struct tls_profile *p = wanted.n ? map_get(&d->names, wanted) : NULL;
+
+	if (!p)
+		p = map_get(&d->addresses, net_address_octets(local));
+	return p ? p : d->fallback;
+}
+
+struct tls_profile *tls_host_find(struct tls_host *h, struct span name,
+	const struct net_address *local)
+{
+	struct tls_profile *p = NULL;
+
+	(void)pthread_mutex_lock(&h->lock);
+	if (h->directory)
+		p = tls_directory_find(h->directory, name, local);
+	if (p)
+		(void)tls_profile_ref(p);
+	(void)pthread_mutex_unlock(&h->lock);
+	return p;
+}
+
+void tls_host_swap(struct tls_host *h, struct tls_directory *d)
+{
+	struct tls_directory *old;
+
+	(void)pthread_mutex_lock(&h->lock);
+	old = h->directory;
+	h->directory = d;
+	(void)pthread_mutex_unlock(&h->lock);
+	(void)tls_directory_unref(old);
+}
+
+SSL_CTX *tls_host_context(struct tls_host *h)
+{
+	return h->ctx;
+}
+
+static bool has_epoch(const struct tls_host *h, int64_t epoch)
+{
+	for (size_t i = 0; i < TICKET_EPOCHS; i++) {
+		if (h->keys[i].key.p && h->keys[i].epoch == epoch)
+			return true;
+	}
+	return false;
+}
+
+static int fetch_epoch(struct tls_host *h, int64_t epoch)
+{
+	struct ticket_key *slot = &h->keys[(uint64_t)epoch % TICKET_EPOCHS], old;
+	struct secret key = secret_new(TLS_TICKET_KEY);
+	int r = h->ticket_key(h->context, epoch, key.p);
+
+	if (r) {
+		secret_done(&key);
+		return err_fold(r);
+	}
+	(void)pthread_mutex_lock(&h->lock);
+	old = *slot;
+	*slot = (struct ticket_key){ epoch, key };
+	(void)pthread_mutex_unlock(&h->lock);
+	secret_done(&old.key);
+	return 0;
+}
+
+int tls_host_rotate(struct tls_host *h, int64_t now_us)
+{
+	int64_t current = now_us / 1000000 / TLS_TICKET_EPOCH_S;
+
+	if (!h->ticket_key)
+		return 0;
+	for (int64_t epoch = current + 1; epoch > current + 1 - TICKET_EPOCHS; epoch--) {
+		bool there;
+
+		(void)pthread_mutex_lock(&h->lock);
+		there = has_epoch(h, epoch);
+		(void)pthread_mutex_unlock(&h->lock);
+		if (!there)
+			TRY(fetch_epoch(h, epoch));
+	}
+	(void)pthread_mutex_lock(&h->lock);
+	h->current_epoch = current;
+	(void)pthread_mutex_unlock(&h->lock);
+	return 0;
+}
+
+/* Copies the current key (name NULL) or the one of that name, if there is one. */
+static bool ticket_key_find(struct tls_host *h, const uint8_t *name,
+	uint8_t ret_key[static TLS_TICKET_KEY])
+{
+	bool found = false;
+
+	(void)pthread_mutex_lock(&h->lock);
+	for (size_t i = 0; i < TICKET_EPOCHS && !found; i++) {
+		const struct ticket_key *k = &h->keys[i];
+
+		found = k->key.p && (name ? memcmp(k->key.p, name, 16) == 0 :
+					    k->epoch == h->current_epoch);
+		if (found)
+			memcpy(ret_key, k->key.p, TLS_TICKET_KEY);
+	}
+	(void)pthread_mutex_unlock(&h->lock);
+	return found;
+}
+
+static bool ticket_key_use(struct tls_host *h, uint8_t key[static TLS_TICKET_KEY],
+	const uint8_t *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac, int encrypt)
+{
+	OSSL_PARAM params[] = {
+		OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, key + 48, 32),
+		OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char *)"SHA256", 0),
+		OSSL_PARAM_construct_end(),
+	};
+
+	return EVP_CipherInit_ex(cipher, h->ticket_cipher, NULL, key + 16, iv, encrypt) == 1 &&
+		EVP_MAC_CTX_set_params(mac, params) == 1;
+}
+
+/* What SSL_CTX_set_tlsext_ticket_key_evp_cb wants: -1 error, 0 no such key (or no ticket), 1 done,
+ * 2 done and the ticket shall be renewed: always, so that its lifetime counts from the last use. */
+static int ticket_on_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
+	EVP_MAC_CTX *mac, int encrypt)
+{
+	struct tls_host *h = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+	uint8_t key[TLS_TICKET_KEY];
+	bool ok;
+
+	if (!ticket_key_find(h, encrypt ? NULL : name, key))
+		return 0;
+	if (encrypt) {
+		memcpy(name, key, 16);
+		if (RAND_bytes(iv, EVP_CIPHER_get_iv_length(h->ticket_cipher)) != 1)
+			return -1;
+	}
+	ok = ticket_key_use(h, key, iv, cipher, mac, encrypt);
+	OPENSSL_cleanse(key, sizeof key);
+	if (!ok)
+		return -1;
+	return encrypt ? 1 : 2;
+}
+
+/* Before a ticket is written: its life begins now, also if it renews another. */
+static int ticket_on_new(SSL *ssl, void *context)
+{
+	const struct tls_accept *a = SSL_get_app_data(ssl);
+	SSL_SESSION *session = SSL_get_session(ssl);
+	long lifetime_s = TLS_TICKET_LIFETIME_S;
+
+	(void)context;
+	if (a->profile && a->profile->lifetime_s && a->profile->lifetime_s < lifetime_s)
+		lifetime_s = a->profile->lifetime_s;
+	(void)SSL_SESSION_set_time(session, time(NULL));
+	(void)SSL_SESSION_set_timeout(session, lifetime_s);
+	return 1;
+}
+
+static int host_set_up(struct tls_host *h)
+{
+	SSL_CTX *ctx = h->ctx;
+
+	(void)SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
+		/* The stream tells a cut connection from an ended one itself. */
+		SSL_OP_IGNORE_UNEXPECTED_EOF |
+		SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
+	(void)SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+		SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	(void)SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+	(void)SSL_CTX_set_timeout(ctx, TLS_TICKET_LIFETIME_S);
+	if (SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1 ||
+		SSL_CTX_set_cipher_list(ctx, default_ciphers) != 1 ||
+		SSL_CTX_set1_groups_list(ctx, default_groups) != 1 ||
+		SSL_CTX_set_num_tickets(ctx, h->ticket_key ? 1 : 0) != 1)
+		return tls_fault(NULL, "SSL_CTX");
+	tls_accept_set_up(ctx);
+	if (!h->ticket_key) {
+		(void)SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
+		return 0;
+	}
+	if (SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, ticket_on_key) != 1 ||
+		SSL_CTX_set_session_ticket_cb(ctx, ticket_on_new, NULL, NULL) != 1)
+		return tls_fault(NULL, "SSL_CTX");
+	return 0;
+}
+
+int tls_host_new(struct tls_host **ret_host, tls_ticket_key_fn *ticket_key, void *context)
+{
+	struct tls_host *h = ALLOC(struct tls_host);
+	int r;
+
+	(void)pthread_mutex_init(&h->lock, NULL);
+	h->ticket_key = ticket_key;
+	h->context = context;
+	h->ctx = SSL_CTX_new(TLS_server_method());
+	h->ticket_cipher = EVP_CIPHER_fetch(NULL, "AES-256-CBC", NULL);
+	r = h->ctx && h->ticket_cipher ? host_set_up(h) : tls_fault(NULL, "SSL_CTX_new");
+	if (r) {
+		tls_host_free(h);
+		return r;
+	}
+	(void)SSL_CTX_set_app_data(h->ctx, h);
+	*ret_host = h;
+	return 0;
+}
+
+struct tls_host *tls_host_free(struct tls_host *h)
+{
+	if (!h)
+		return NULL;
+	SSL_CTX_free(h->ctx);
+	EVP_CIPHER_free(h->ticket_cipher);
+	(void)tls_directory_unref(h->directory);
+	for (size_t i = 0; i < TICKET_EPOCHS; i++)
+		secret_done(&h->keys[i].key);
+	(void)pthread_mutex_destroy(&h->lock);
+	free(h);
+	return NULL;
+}

@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the Signet authors */
+
+/*
+ * The server's side of a handshake. In the ClientHello callback the domain is found (server name,
+ * else local address, else the default) and its profile applied to the SSL object, field by field.
+ *
+ * Of a domain's certificates, one with an elliptic key is used alone if the client can verify it:
+ * then the signature is cheap enough for the loop. Otherwise all are set, libssl picks, and the
+ * callback suspends the handshake once so that the step that signs can run on another thread.
+ */
+
+#include "net/tls_accept.h"
+
+#include "base/alloc.h"
+#include "base/limit.h"
+#include "net/tls_host.h"
+
+#include <errno.h>
+#include <openssl/err.h>
+#include <stdlib.h>
+
+enum { TLS13 = 0x0304 };
+
+struct tls_service {
+	struct tls_host *host;
+	uint8_t *alpn; /* length-prefixed names, as on the wire */
+	unsigned n_alpn;
+};
+
+struct tls_service *tls_service_new(struct tls_host *h, const char *const *alpn)
+{
+	struct tls_service *s = ALLOC(struct tls_service);
+	struct buf list = {};
+	size_t n = 0;
+
+	s->host = h;
+	for (; alpn && *alpn; alpn++) {
+		buf_add_octet(&list, (uint8_t)strlen(*alpn));
+		buf_add_string(&list, *alpn);
+	}
+	s->alpn = buf_steal(&list, &n);
+	s->n_alpn = (unsigned)n;
+	return s;
+}
+
+struct tls_service *tls_service_free(struct tls_service *s)
+{
+	if (s) {
+		free(s->alpn);
+		free(s);
+	}
+	return NULL;
+}
+
+static struct span hello_extension(SSL *ssl, unsigned type)
+{
+	const uint8_t *p = NULL;
+	size_t n = 0;
+
+	return SSL_client_hello_get0_ext(ssl, type, &p, &n) == 1 ? span_of(p, n) : (struct span){};
+}
+
+static bool list_has(struct span list, uint16_t wanted)
+{
+	for (size_t i = 0; i + 1 < list.n; i += 2) {
+		if ((list.p[i] << 8 | list.p[i + 1]) == wanted)
+			return true;
+	}
+	return false;
+}
+
+/* A list of 16-bit numbers behind a length of n_length octets. */
+static bool hello_offers(SSL *ssl, unsigned type, size_t n_length, uint16_t wanted)
+{
+	return list_has(span_skip(hello_extension(ssl, type), n_length), wanted);
+}
+
+/* The cipher suites of default_ciphers that go with an elliptic key. */
+static bool hello_offers_ecdsa_suite(SSL *ssl)
+{
+	struct span ciphers = {};
+
+	ciphers.n = SSL_client_hello_get0_ciphers(ssl, &ciphers.p);
+	return list_has(ciphers, 0xC02B) || list_has(ciphers, 0xC02C) || list_has(ciphers, 0xCCA9);
+}
+
+/* RFC 6066 section 3; empty if there is none or it cannot be one. libssl refuses malformed ones
+ * after us. */
+static struct span hello_server_name(SSL *ssl)
+{
+	struct span ext = hello_extension(ssl, TLSEXT_TYPE_server_name);
+	size_t n;
+
+	if (ext.n < 5 || ext.p[2] != TLSEXT_NAMETYPE_host_name)
+		return (struct span){};
+	n = (size_t)ext.p[3] << 8 | ext.p[4];
+	ext = span_skip(ext, 5);
+	if (n == 0 || n > ext.n || n > LIMIT_NAME)
+		return (struct span){};
+	for (size_t i = 0; i < n; i++) {
+		if (ext.p[i] <= ' ' || ext.p[i] >= 0x7F)
+			return (struct span){};
+	}
+	return span_head(ext, n);
+}
+
+static bool client_can_verify(SSL *ssl, const struct tls_profile *p, const struct tls_identity *i)
+{
+	bool has_tls13 = hello_offers(ssl, TLSEXT_TYPE_supported_versions, 1, TLS13) &&
+		(p->max_version == 0 || p->max_version >= TLS1_3_VERSION);
+
+	if (!i->scheme || !hello_offers(ssl, TLSEXT_TYPE_signature_algorithms, 2, i->scheme))
+		return false;
+	if (has_tls13)
+		return true;
+	return !p->ciphers && hello_offers_ecdsa_suite(ssl) &&
+		(!i->curve || hello_offers(ssl, TLSEXT_TYPE_supported_groups, 2, i->curve));
+}
+
+static bool apply_identity(SSL *ssl, const struct tls_identity *i)
+{
+	return SSL_use_cert_and_key(ssl, i->certificate, i->key, i->chain, 1) == 1;
+}
+
+static bool apply_identities(struct tls_accept *a, const struct tls_profile *p)
+{
+	bool any_slow = false;
+
+	for (size_t i = 0; i < p->n_identities; i++) {
+		if (!p->identities[i].is_slow && client_can_verify(a->ssl, p, &p->identities[i]))
+			return apply_identity(a->ssl, &p->identities[i]);
+		any_slow |= p->identities[i].is_slow;
+	}
+	for (size_t i = 0; i < p->n_identities; i++) {
+		if (!apply_identity(a->ssl, &p->identities[i]))
+			return false;
+	}
+	a->is_slow = any_slow;
+	return true;
+}
+
+/* Where a bad certificate does not end the handshake it counts as none: the result is kept. */
+static int client_on_verify(int ok, X509_STORE_CTX *ctx)
+{
+	const SSL *ssl = X509_STORE_CTX_get_ex_data(ctx, SSL_get_ex_data_X509_STORE_CTX_idx());
+	const struct tls_accept *a = SSL_get_app_data(ssl);
+
+	return ok || !(a->profile->client_abort ||
+		(a->profile->client_mode & SSL_VERIFY_FAIL_IF_NO_PEER_CERT));
+}
+
+static bool apply_client_rule(SSL *ssl, const struct tls_profile *p)
+{
+	STACK_OF(X509_NAME) *names;
+
+	if (!(p->client_mode & SSL_VERIFY_PEER))
+		return true;
+	SSL_set_verify(ssl, p->client_mode, client_on_verify);
+	if (p->client_store && SSL_set1_verify_cert_store(ssl, p->client_store) != 1)
+		return false;
+	if (p->client_names) {
+		names = SSL_dup_CA_list(p->client_names);
+		if (!names)
+			return false;
+		SSL_set0_CA_list(ssl, names);
+	}
+	return true;
+}
+
+static bool apply_profile(struct tls_accept *a, const struct tls_profile *p)
+{
+	SSL *ssl = a->ssl;
+
+	(void)SSL_set_options(ssl, p->options);
+	return SSL_set_session_id_context(ssl, p->session_context, SHA256_OCTETS) == 1 &&
+		(!p->min_version || SSL_set_min_proto_version(ssl, p->min_version) == 1) &&
+		(!p->max_version || SSL_set_max_proto_version(ssl, p->max_version) == 1) &&
+		(!p->ciphers || SSL_set_cipher_list(ssl, p->ciphers) == 1) &&
+		(!p->suites || SSL_set_ciphersuites(ssl, p->suites) == 1) &&
+		(!p->groups || SSL_set1_groups_list(ssl, p->groups) == 1) &&
+		apply_client_rule(ssl, p) && apply_identities(a, p);
+}
+
+static char *lower_string(struct span name)
+{
+	char *s = alloc_zero(name.n + 1);
+
+	for (size_t i = 0; i < name.n; i++)
+		s[i] = (char)octet_lower(name.p[i]);
+	return s;
+}
+
+/* Called again after it has suspended the handshake, and for the second ClientHello where one is
+ * asked for (RFC 8446 section 4.1.4): what was decided stays. */
+static int accept_on_hello(SSL *ssl, int *alert, void *context)
+{
+	struct tls_accept *a = SSL_get_app_data(ssl);
+
+	(void)context;
+	if (!a->profile) {
+		struct span name = hello_server_name(ssl);
+
+		if (name.n)
+			a->sni = lower_string(name);
+		a->profile = tls_host_find(a->service->host, name, &a->local);
+		if (!a->profile || a->profile->n_identities == 0) {
+			*alert = SSL_AD_UNRECOGNIZED_NAME;
+			return SSL_CLIENT_HELLO_ERROR;
+		}
+		if (!apply_profile(a, a->profile)) {
+			*alert = SSL_AD_INTERNAL_ERROR;
+			return SSL_CLIENT_HELLO_ERROR;
+		}
+	}
+	return a->is_slow && a->may_leave && !a->is_away ? SSL_CLIENT_HELLO_RETRY :
+							   SSL_CLIENT_HELLO_SUCCESS;
+}
+
+/* RFC 7301 section 3.2: a client that knows none of our protocols is in the wrong place. */
+static int accept_on_alpn(SSL *ssl, const unsigned char **ret_name, unsigned char *ret_n,
+	const unsigned char *offered, unsigned n_offered, void *context)
+{
+	const struct tls_accept *a = SSL_get_app_data(ssl);
+	unsigned char *chosen = NULL;
+
+	(void)context;
+	if (a->service->n_alpn == 0)
+		return SSL_TLSEXT_ERR_NOACK;
+	if (SSL_select_next_proto(&chosen, ret_n, a->service->alpn, a->service->n_alpn, offered,
+		    n_offered) != OPENSSL_NPN_NEGOTIATED)
+		return SSL_TLSEXT_ERR_ALERT_FATAL;
+	*ret_name = chosen;
+	return SSL_TLSEXT_ERR_OK;
+}
+
+void tls_accept_set_up(SSL_CTX *ctx)
+{
+	SSL_CTX_set_client_hello_cb(ctx, accept_on_hello, NULL);
+	SSL_CTX_set_alpn_select_cb(ctx, accept_on_alpn, NULL);
+}
+
+struct tls_accept *tls_accept_new(struct tls_service *service, int fd,
+	const struct net_address *local, bool may_leave)
+{
+	struct tls_accept *a = ALLOC(struct tls_accept);
+
+	a->service = service;
+	a->local = *local;
+	a->may_leave = may_leave;
+	a->ssl = SSL_new(tls_host_context(service->host));
+	if (!a->ssl || SSL_set_fd(a->ssl, fd) != 1) {
+		ERR_clear_error();
+		return tls_accept_free(a);
+	}
+	(void)SSL_set_app_data(a->ssl, a);
+	SSL_set_accept_state(a->ssl);
+	return a;
+}
+
+struct tls_accept *tls_accept_free(struct tls_accept *a)
+{
+	if (!a)
+		return NULL;
+	SSL_free(a->ssl);
+	(void)tls_profile_unref(a->profile);
+	free((void *)(uintptr_t)a->info.alpn);
+	free(a->sni);
+	free(a);
+	return NULL;
+}
+
+static void accept_finish(struct tls_accept *a)
+{
+	const unsigned char *alpn = NULL;
+	unsigned n_alpn = 0;
+
+	SSL_get0_alpn_selected(a->ssl, &alpn, &n_alpn);
+	a->info = (struct tls_info){
+		.version = SSL_get_version(a->ssl),
+		.cipher = SSL_get_cipher_name(a->ssl),
+		.sni = a->sni,
+		.alpn = n_alpn ? span_to_string(span_of(alpn, n_alpn)) : NULL,
+		.profile = a->profile,
+		.resumed = SSL_session_reused(a->ssl),
+		.client_certificate = SSL_get0_peer_certificate(a->ssl),
+		.client_result = SSL_get_verify_result(a->ssl),
+	};
+}
+
+int tls_accept_step(struct tls_accept *a, struct why *why)
+{
+	int r, saved_errno;
+
+	ERR_clear_error();
+	errno = 0;
+	r = SSL_do_handshake(a->ssl);
+	saved_errno = errno;
+	if (r == 1) {
+		accept_finish(a);
+		return 0;
+	}
+	switch (SSL_get_error(a->ssl, r)) {
+	case SSL_ERROR_WANT_READ:
+		return TLS_ACCEPT_READ;
+	case SSL_ERROR_WANT_WRITE:
+		return TLS_ACCEPT_WRITE;
+	case SSL_ERROR_WANT_CLIENT_HELLO_CB:
+		return TLS_ACCEPT_LEAVE;
+	case SSL_ERROR_SYSCALL:
+		return tls_fault(why, saved_errno ? strerror(saved_errno) : "peer closed");
+	case SSL_ERROR_ZERO_RETURN:
+		return tls_fault(why, "peer closed");
+	default:
+		return tls_fault(why, "handshake failed");
+	}
+}
+
+int tls_binding(SSL *ssl, uint8_t ret_binding[static TLS_BINDING])
+{
+	static const char label[] = "EXPORTER-Channel-Binding";
+
+	if (SSL_version(ssl) < TLS1_3_VERSION && SSL_get_extms_support(ssl) != 1)
+		return TLS_E_NO_BINDING;
+	if (SSL_export_keying_material(ssl, ret_binding, TLS_BINDING, label, sizeof label - 1, NULL,
+		    0, 0) != 1)
+		return tls_fault(NULL, "SSL_export_keying_material");
+	return 0;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the Signet authors */
+#pragma once
+
+/* The server's side of one TLS connection, for net/stream.c only: the SSL object, and what was
+ * decided when its ClientHello was seen. */
+
+#include "net/tls.h"
+
+struct tls_accept {
+	SSL *ssl;
+	struct tls_service *service;
+	struct net_address local;
+	struct tls_info info;        /* after the handshake */
+	struct tls_profile *profile; /* from the ClientHello on, with a reference */
+	char *sni;
+	bool may_leave;  /* there is an executor for slow signatures */
+	bool is_slow;    /* the key that will sign is one */
+	bool is_away;    /* the step runs there now */
+};
+
+/* Over the socket, which stays the caller's. NULL only if libssl fails. */
+struct tls_accept *tls_accept_new(struct tls_service *service, int fd,
+	const struct net_address *local, bool may_leave);
+struct tls_accept *tls_accept_free(struct tls_accept *a);
+
+enum tls_accept_outcome { TLS_ACCEPT_READ = 1, TLS_ACCEPT_WRITE, TLS_ACCEPT_LEAVE };
+
+/* Gets on with the handshake: done, or what it waits for. TLS_ACCEPT_LEAVE: the next call is better
+ * made on another thread, with is_away set meanwhile. A fault says why in words. */
+int tls_accept_step(struct tls_accept *a, struct why *why) MUST_CHECK;
+
+/* Empties the thread's OpenSSL error queue into words; fallback if it holds nothing. Returns a
+ * fault, so that it can end the function. */
+int tls_fault(struct why *why, const char *fallback) MUST_CHECK;
