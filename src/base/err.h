@@ -35,12 +35,21 @@
 		take_value_;                                                                       \
 	})
 
+/* A result that says "not done": never 0, which the compiler cannot see through err_trace and then
+ * believes that out parameters may be used unwritten. */
+static inline int err_not_done(int r)
+{
+	if (r == 0)
+		__builtin_unreachable();
+	return r;
+}
+
 /* Returns upward on anything but success; an outcome the caller did not expect becomes a fault. */
 #define TRY(call)                                                                                  \
 	do {                                                                                       \
 		int try_r_ = (call);                                                               \
 		if (try_r_)                                                                        \
-			return err_trace(try_r_, #call, __func__, __LINE__);                       \
+			return err_not_done(err_trace(try_r_, #call, __func__, __LINE__));         \
 	} while (0)
 
 /* Turns an unexpected outcome (r > 0) into -EPROTO; a fault stays what it is. */
@@ -56,7 +65,7 @@ const char *err_last_trace(void);
 
 /* A new fault from an errno value, with its place recorded: return err_fault(ENOMEM, "open %s"). */
 int err_fault_at(int error, const char *what, const char *function, int line) MUST_CHECK;
-#define err_fault(error, what) err_fault_at((error), (what), __func__, __LINE__)
+#define err_fault(error, what) err_not_done(err_fault_at((error), (what), __func__, __LINE__))
 
 /* The reason of an outcome in words, for whoever asks "why?". One sentence without a full stop that
  * says what is wrong and, where it can, what to do. */
