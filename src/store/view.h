@@ -20,6 +20,7 @@ struct store_conn;
 
 struct view {
 	unsigned refs; /* private, atomic */
+	struct view_rows *rows; /* private */
 	int64_t mailbox;
 	uint32_t uidvalidity;
 	uint32_t uidnext;

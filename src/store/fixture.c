@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the Signet authors */
+
+/* A store for tests. */
+
+#include "store/fixture.h"
+
+#include "base/alloc.h"
+#include "db/db.h"
+#include "store/account.h"
+#include "store/domain.h"
+#include "store/mailbox.h"
+#include "store/message.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* assert() that says where, and why if it is known. */
+static void must(int r, const char *what, const struct why *why)
+{
+	if (r == 0)
+		return;
+	(void)fprintf(stderr, "fixture: %s: %d %s (%s)\n", what, r, why ? why->text : "",
+		err_last_trace());
+	abort();
+}
+
+static void open_store(struct fixture *f)
+{
+	struct why why = {};
+
+	must(store_open(&f->store, f->path, 2, &why), "store_open", &why);
+}
+
+static int populate(struct store_conn *c, void *arg)
+{
+	struct fixture *f = arg;
+	struct store_credentials none = {};
+
+	TRY(store_domain_add(c, SPAN("example.org"), &f->domain));
+	TRY(store_domain_set_main(c, f->domain));
+	TRY(store_account_add(c, f->domain, SPAN("alice"), ROLE_ADMIN, &none, &f->account));
+	return 0;
+}
+
+struct fixture *fixture_new(void)
+{
+	struct fixture *f = ALLOC(struct fixture);
+
+	(void)snprintf(f->folder, sizeof f->folder, "/tmp/signet-store-XXXXXX");
+	if (!mkdtemp(f->folder))
+		abort();
+	f->path = alloc_format("%s/mail.db", f->folder);
+	open_store(f);
+	must(store_write(f->store, populate, f), "populate", NULL);
+	f->inbox = fixture_mailbox(f, f->account, "INBOX");
+	return f;
+}
+
+struct fixture *fixture_free(struct fixture *f)
+{
+	static const char *const suffixes[] = { "", "-wal", "-shm", "-lock" };
+
+	store_close(f->store);
+	for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++) {
+		CLEANUP(alloc_freep) char *name = alloc_format("%s%s", f->path, suffixes[i]);
+
+		(void)unlink(name);
+	}
+	(void)rmdir(f->folder);
+	free(f->path);
+	free(f);
+	return NULL;
+}
+
+void fixture_reopen(struct fixture *f)
+{
+	f->store = store_close(f->store);
+	open_store(f);
+}
+
+struct find {
+	int64_t account;
+	const char *name;
+	int64_t id;
+};
+
+static int find(struct store_conn *c, void *arg)
+{
+	CLEANUP(arena_done) struct arena a = {};
+	struct find *f = arg;
+	struct store_mailbox m;
+
+	TRY(store_mailbox_find(c, &a, f->account, span_str(f->name), &m));
+	f->id = m.id;
+	return 0;
+}
+
+int64_t fixture_mailbox(struct fixture *f, int64_t account, const char *name)
+{
+	struct find query = { .account = account, .name = name };
+
+	must(store_read(f->store, find, &query), name, NULL);
+	return query.id;
+}
+
+int64_t fixture_number(struct fixture *f, const char *sql)
+{
+	CLEANUP(db_closep) struct db *db = NULL;
+	struct why why = {};
+	int64_t number;
+	struct db_statement *s;
+	bool row = false;
+
+	must(db_open(&db, f->path, DB_READER, &why), "db_open", &why);
+	must(db_prepare(&s, db, sql), sql, NULL);
+	must(db_step(s, &row), sql, NULL);
+	must(!row, "no row", NULL);
+	number = db_int(s, 0);
+	db_reset(s);
+	return number;
+}
+
+void fixture_draft(struct content_draft *d, struct span octets)
+{
+	*d = (struct content_draft){};
+	content_draft_set_inline(d, octets);
+	buf_add_string(&d->envelope, "envelope");
+	buf_add_string(&d->structure, "structure");
+}
+
+struct deliver {
+	int64_t mailbox;
+	uint64_t flags;
+	struct content_draft draft;
+	uint32_t uid;
+};
+
+static int deliver(struct store_conn *c, void *arg)
+{
+	struct deliver *d = arg;
+	struct message_add add = { .mailbox = d->mailbox, .draft = &d->draft, .flags = d->flags,
+		.received_us = 1000000 };
+	int64_t id;
+
+	TRY(store_content_add(c, &d->draft, &add.content));
+	TRY(store_message_add(c, &add, &d->uid, &id));
+	return 0;
+}
+
+uint32_t fixture_deliver(struct fixture *f, int64_t mailbox, struct span octets, uint64_t flags)
+{
+	struct deliver d = { .mailbox = mailbox, .flags = flags };
+
+	fixture_draft(&d.draft, octets);
+	must(store_write(f->store, deliver, &d), "deliver", NULL);
+	content_draft_done(&d.draft);
+	return d.uid;
+}

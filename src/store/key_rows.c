@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the Signet authors */
+
+/*
+ * Keys and certificates as rows. Which certificate serves what is a list on the certificate itself;
+ * of one service and key type only one of a domain's is active, so activating one takes the service
+ * away from the others.
+ */
+
+#include "store/key_rows.h"
+
+#include "base/clock.h"
+#include "store/conn.h"
+
+#include <assert.h>
+
+static const char *const service_names[] = { "smtp", "imap", "pop3", "http" };
+
+enum { SERVICES = sizeof service_names / sizeof service_names[0] };
+
+#define KEY_COLUMNS                                                                                \
+	"select id, domain, use, alias, type, key_id, wrapped, spki, created from tls_key"
+
+static struct store_key key_of(struct db_statement *q)
+{
+	return (struct store_key){
+		.id = db_int(q, 0),
+		.domain = db_int(q, 1),
+		.use = (enum key_use)db_int(q, 2),
+		.alias = db_blob(q, 3),
+		.type = db_blob(q, 4),
+		.key_id = db_blob(q, 5),
+		.wrapped = db_blob(q, 6),
+		.spki = db_blob(q, 7),
+		.created_us = db_int(q, 8),
+	};
+}
+
+int store_key_add(struct store_conn *c, const struct store_key *key, int64_t *ret_id)
+{
+	CLEANUP(db_resetp) struct db_statement *q = NULL;
+	bool row;
+
+	assert(c->writer);
+	TRY(db_query_row(&q, &row, c->db,
+		"insert into tls_key (domain, use, alias, type, key_id, wrapped, spki, created)"
+		" values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict (domain, alias) do nothing"
+		" returning id",
+		DB_ARGS(DB_INT(key->domain), DB_INT(key->use), DB_SPAN(key->alias),
+			DB_SPAN(key->type), DB_SPAN(key->key_id), DB_SPAN(key->wrapped),
+			DB_SPAN(key->spki), DB_INT(clock_now_us()))));
+	if (!row)
+		return STORE_E_EXISTS;
+	*ret_id = db_int(q, 0);
+	return 0;
+}
+
+int store_key_remove(struct store_conn *c, int64_t id)
+{
+	int64_t n;
+
+	assert(c->writer);
+	TRY(db_exec(c->db, &n, "delete from tls_key where id = $1", DB_ARGS(DB_INT(id))));
+	return n ? 0 : STORE_E_NOT_FOUND;
+}
+
+int store_key_each(struct store_conn *c, int64_t domain,
+	int (*each)(const struct store_key *key, void *context), void *context)
+{
+	CLEANUP(db_resetp) struct db_statement *q = NULL;
+	bool row;
+	int r;
+
+	TRY(db_query(&q, c->db, KEY_COLUMNS " where $1 = 0 or domain = $1 order by domain, alias",
+		DB_ARGS(DB_INT(domain))));
+	for (;;) {
+		struct store_key key;
+
+		TRY(db_step(q, &row));
+		if (!row)
+			return 0;
+		key = key_of(q);
+		r = each(&key, context);
+		if (r)
+			return r;
+	}
+}
+
+int store_key_get(struct store_conn *c, struct arena *a, int64_t id, struct store_key *ret_key)
+{
+	CLEANUP(db_resetp) struct db_statement *q = NULL;
+	struct store_key key;
+	bool row;
+
+	TRY(db_query_row(&q, &row, c->db, KEY_COLUMNS " where id = $1", DB_ARGS(DB_INT(id))));
+	if (!row)
+		return STORE_E_NOT_FOUND;
+	key = key_of(q);
+	key.alias = arena_span(a, key.alias);
+	key.type = arena_span(a, key.type);
+	key.key_id = arena_span(a, key.key_id);
+	key.wrapped = arena_span(a, key.wrapped);
+	key.spki = arena_span(a, key.spki);
+	*ret_key = key;
+	return 0;
+}
+
+int store_cert_add(struct store_conn *c, const struct store_cert *cert, int64_t *ret_id)
+{
+	CLEANUP(db_resetp) struct db_statement *q = NULL;
+	int64_t id;
+	bool row;
+
+	assert(c->writer);
+	TRY(db_query_row(&q, &row, c->db,
+		"insert into cert (domain, tls_key, alias, der, chain, services, created)"
+		" values ($1, $2, $3, $4, $5, $6, $7) on conflict (domain, alias) do nothing"
+		" returning id",
+		DB_ARGS(DB_INT(cert->domain), cert->key ? DB_INT(cert->key) : DB_NULL,
+			DB_SPAN(cert->alias), DB_SPAN(cert->der), DB_SPAN(cert->chain),
+			DB_SPAN(SPAN("")), DB_INT(clock_now_us()))));
+	if (!row)
+		return STORE_E_EXISTS;
+	id = db_int(q, 0);
+	db_reset(TAKE(q));
+	if (cert->services.n) {
+		int r = store_cert_activate(c, id, cert->services);
+
+		if (r)
+			return r;
+	}
+	*ret_id = id;
+	return 0;
+}
+
+int store_cert_remove(struct store_conn *c, int64_t id)
+{
+	int64_t n;
+
+	assert(c->writer);
+	TRY(db_exec(c->db, &n, "delete from cert where id = $1", DB_ARGS(DB_INT(id))));
+	return n ? 0 : STORE_E_NOT_FOUND;
+}
+
+/* The services as bits; STORE_E_REFUSED for one that is not known. */
+static int services_read(struct span text, unsigned *ret_bits)
+{
+	unsigned bits = 0;
+
+	if (span_is(text, "all")) {
+		*ret_bits = (1u << SERVICES) - 1;
+		return 0;
+	}
+	while (text.n) {
+		struct span name = span_cut(&text, ',');
+		unsigned i = 0;
+
+		while (i < SERVICES && !span_is(name, service_names[i]))
+			i++;
+		if (i == SERVICES)
+			return STORE_E_REFUSED;
+		bits |= 1u << i;
+	}
+	*ret_bits = bits;
+	return 0;
+}
+
+static int services_write(struct store_conn *c, int64_t id, unsigned bits)
+{
+	CLEANUP(buf_done) struct buf text = {};
+
+	for (unsigned i = 0; i < SERVICES; i++) {
+		if (!(bits & 1u << i))
+			continue;
+		if (buf_size(&text))
+			buf_add_octet(&text, ',');
+		buf_add_string(&text, service_names[i]);
+	}
+	if (bits == (1u << SERVICES) - 1) {
+		buf_clear(&text);
+		buf_add_string(&text, "all");
+	}
+	TRY(db_exec(c->db, NULL, "update cert set services = $2 where id = $1",
+		DB_ARGS(DB_INT(id), DB_SPAN(buf_span(&text)))));
+	return 0;
+}
+
+struct rival {
+	int64_t id;
+	unsigned bits;
+};
+
+/* The domain's active certificates with a key of the same type: "rsa" of "rsa:2048". */
+static int rivals_read(struct store_conn *c, int64_t id, struct buf *rivals)
+{
+	CLEANUP(db_resetp) struct db_statement *q = NULL;
+	bool row;
+
+	TRY(db_query(&q, c->db,
+		"select o.id, o.services, ok.type, k.type from cert t"
+		" join tls_key k on k.id = t.tls_key"
+		" join cert o on o.domain = t.domain and o.id <> t.id"
+		" join tls_key ok on ok.id = o.tls_key where t.id = $1",
+		DB_ARGS(DB_INT(id))));
+	for (;;) {
+		struct span type, own;
+		struct rival rival;
+
+		TRY(db_step(q, &row));
+		if (!row)
+			return 0;
+		type = db_blob(q, 2);
+		own = db_blob(q, 3);
+		if (!span_equal(span_cut(&type, ':'), span_cut(&own, ':')))
+			continue;
+		rival.id = db_int(q, 0);
+		TRY(services_read(db_blob(q, 1), &rival.bits));
+		buf_add(rivals, span_of(&rival, sizeof rival));
+	}
+}
+
+static int cert_exists(struct store_conn *c, int64_t id)
+{
+	CLEANUP(db_resetp) struct db_statement *q = NULL;
+	bool row;
+
+	TRY(db_query_row(&q, &row, c->db, "select tls_key from cert where id = $1",
+		DB_ARGS(DB_INT(id))));
+	if (!row)
+		return STORE_E_NOT_FOUND;
+	/* A certificate whose key is not here cannot serve anything. */
+	return db_is_null(q, 0) ? STORE_E_REFUSED : 0;
+}
+
+int store_cert_activate(struct store_conn *c, int64_t id, struct span services)
+{
+	CLEANUP(buf_done) struct buf list = {};
+	const struct rival *rivals;
+	unsigned bits;
+	int r;
+
+	assert(c->writer);
+	r = cert_exists(c, id);
+	if (!r)
+		r = services_read(services, &bits);
+	if (r)
+		return r;
+	TRY(rivals_read(c, id, &list));
+	rivals = (const struct rival *)(const void *)buf_span(&list).p;
+	for (size_t i = 0; i < buf_size(&list) / sizeof *rivals; i++) {
+		if (rivals[i].bits & bits)
+			TRY(services_write(c, rivals[i].id, rivals[i].bits & ~bits));
+	}
+	return services_write(c, id, bits);
+}
+
+int store_cert_each(struct store_conn *c, int64_t domain,
+	int (*each)(const struct store_cert *cert, void *context), void *context)
+{
+	CLEANUP(db_resetp) struct db_statement *q = NULL;
+	bool row;
+	int r;
+
+	TRY(db_query(&q, c->db,
+		"select id, domain, tls_key, alias, der, chain, services, created from cert"
+		" where $1 = 0 or domain = $1 order by domain, alias",
+		DB_ARGS(DB_INT(domain))));
+	for (;;) {
+		struct store_cert cert;
+
+		TRY(db_step(q, &row));
+		if (!row)
+			return 0;
+		cert = (struct store_cert){
+			.id = db_int(q, 0),
+			.domain = db_int(q, 1),
+			.key = db_int(q, 2),
+			.alias = db_blob(q, 3),
+			.der = db_blob(q, 4),
+			.chain = db_blob(q, 5),
+			.services = db_blob(q, 6),
+			.created_us = db_int(q, 7),
+		};
+		r = each(&cert, context);
+		if (r)
+			return r;
+	}
+}

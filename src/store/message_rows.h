@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the Signet authors */
+#pragma once
+
+/* Inside store/: walking over the messages of a mailbox. */
+
+#include "base/err.h"
+#include "db/db.h"
+
+struct store_conn;
+
+/*
+ * A message's id is its account's in 27 bits, then the modification number of its birth in 36: both
+ * are taken anyway, so a delivery touches no row that all accounts share, and the id is never given
+ * again.
+ */
+enum { MESSAGE_ID_MODSEQ_BITS = 36 };
+
+static inline int64_t message_id_of(int64_t account, uint64_t modseq)
+{
+	return account << MESSAGE_ID_MODSEQ_BITS | (int64_t)modseq;
+}
+
+/* A walk over those of the UIDs (ascending) that exist. sql selects the uid first, takes the mailbox
+ * as $1 and the first UID as $2, and orders by UID. */
+struct message_cursor {
+	struct db *db;
+	const char *sql;
+	int64_t mailbox;
+	const uint32_t *uids;
+	size_t n_uids;
+	size_t next;  /* UIDs dealt with */
+	int64_t want; /* $3, if the statement has one; -1: it has none */
+	struct db_statement *q;
+};
+
+/* Goes to the next message; *ret_found is false at the end. Its columns are those of k->q. */
+int message_cursor_next(struct message_cursor *k, bool *ret_found) MUST_CHECK;
+void message_cursor_done(struct message_cursor *k);
