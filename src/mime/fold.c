@@ -21,7 +21,9 @@ static void add_character(struct buf *out, ucs4_t uc)
 		buf_added(out, (size_t)n);
 }
 
-/* Decomposes until nothing decomposes further; a stack instead of recursion. */
+/* Decomposes until nothing decomposes further; a stack instead of recursion. What a compatibility
+ * character falls apart into gets title case too, which RFC 5051 leaves out: a search for "fish"
+ * finds the one with the ligature. */
 static void add_decomposed(struct buf *out, ucs4_t uc)
 {
 	enum { ROOM = 4 * UC_DECOMPOSITION_MAX_LENGTH };
@@ -37,7 +39,7 @@ static void add_decomposed(struct buf *out, ucs4_t uc)
 		if (n + UC_DECOMPOSITION_MAX_LENGTH <= ROOM)
 			n_parts = uc_decomposition(top, &tag, parts);
 		if (n_parts < 0)
-			add_character(out, top);
+			add_character(out, uc_totitle(top));
 		while (n_parts > 0)
 			stack[n++] = parts[--n_parts];
 	}

@@ -22,7 +22,7 @@
 
 enum {
 	LINE_KEEP = LIMIT_HEADER_VALUE, /* octets of a line that are looked at */
-	BOUNDARY_MAX = 255,             /* RFC 2046 section 5.1.1 allows 70; senders do not care */
+	BOUNDARY_MAX = 998,             /* a line; RFC 2046 section 5.1.1 allows 70 */
 };
 
 struct open_part {
