@@ -71,9 +71,12 @@ static int import_named(const char *algorithm, struct remote_key *k, int selecti
 		return 0;
 	if (ours)
 		return import_ours(k, ours);
-	/* A local private key stays where it is. */
-	if (selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY)
+	/* A local private key stays where it is. OpenSSL asks for everything also where it wants the
+	 * public half of a public key, so what counts is what there is. */
+	if (OSSL_PARAM_locate_const(params, OSSL_PKEY_PARAM_PRIV_KEY) ||
+		OSSL_PARAM_locate_const(params, OSSL_PKEY_PARAM_RSA_D))
 		return provider_raise(PROVIDER_R_PRIVATE);
+	selection &= ~OSSL_KEYMGMT_SELECT_PRIVATE_KEY;
 	ctx = EVP_PKEY_CTX_new_from_name(NULL, algorithm, PROVIDER_DEFAULT);
 	return ctx && EVP_PKEY_fromdata_init(ctx) > 0 &&
 		EVP_PKEY_fromdata(ctx, &k->public, selection, (OSSL_PARAM *)params) > 0;
