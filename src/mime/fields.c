@@ -25,7 +25,6 @@
 enum {
 	KEPT_OCTETS = 1 << 20,
 	TOKEN_MAX = 127, /* RFC 6838 section 4.2 */
-	ID_MAX = 998,    /* a line, RFC 5322 section 2.1.1 */
 };
 
 /* The envelope's fields first, by their own numbers. */
@@ -368,61 +367,11 @@ static struct span make_envelope(struct fields *f)
 	return arena_span(&f->tree->arena, buf_span(&f->scratch));
 }
 
-/* The message ids of a field. */
-struct ids {
-	struct span rest;
-	bool brackets; /* whether there are any */
-};
-
-static struct ids ids_of(const struct fields *f, unsigned field)
-{
-	struct span value = value_of(f, field);
-
-	return (struct ids){ value, span_find(value, '<') < value.n };
-}
-
-/* Takes the octets of the next id: what is in <>, else the next word. n 0 at the end. */
-static struct span take_raw_id(struct ids *ids)
-{
-	struct span s = ids->brackets ? span_skip(ids->rest, span_find(ids->rest, '<')) :
-					span_trim(ids->rest);
-	size_t n = 1;
-
-	while (n < s.n && (ids->brackets ? s.p[n] != '>' && s.p[n] != '<' : s.p[n] > ' '))
-		n++;
-	ids->rest = span_skip(s, n);
-	return span_head(s, n);
-}
-
-/* Takes the next id, without brackets, white space and quoting, so that equal ids have equal octets
- * (RFC 5256 section 2.2). A word without brackets must look like one; one that is too long is passed
- * over. */
-static bool next_id(struct ids *ids, struct buf *out)
-{
-	for (;;) {
-		struct span id = take_raw_id(ids);
-
-		buf_clear(out);
-		if (id.n == 0)
-			return false;
-		if (id.n > ID_MAX || (!ids->brackets && span_find(id, '@') == id.n))
-			continue;
-		if (ids->brackets)
-			id = span_skip(id, 1);
-		for (size_t i = 0; i < id.n; i++) {
-			if (id.p[i] > ' ' && id.p[i] != '"' && id.p[i] != '\\')
-				buf_add_octet(out, id.p[i]);
-		}
-		if (buf_size(out))
-			return true;
-	}
-}
-
 static struct span first_id(struct fields *f, unsigned field)
 {
-	struct ids ids = ids_of(f, field);
+	struct message_ids ids = message_ids_of(value_of(f, field));
 
-	if (!next_id(&ids, &f->scratch))
+	if (!message_id_next(&ids, &f->scratch))
 		return (struct span){};
 	return arena_span(&f->tree->arena, buf_span(&f->scratch));
 }
@@ -430,13 +379,14 @@ static struct span first_id(struct fields *f, unsigned field)
 static void set_references(struct fields *f)
 {
 	struct message_facts *facts = &f->tree->facts;
-	struct ids ids = ids_of(f, FIELD_REFERENCES);
+	struct span value = value_of(f, FIELD_REFERENCES);
+	struct message_ids ids = message_ids_of(value);
 	size_t n = 0;
 
-	while (next_id(&ids, &f->scratch))
+	while (message_id_next(&ids, &f->scratch))
 		n++;
-	ids = ids_of(f, FIELD_REFERENCES);
-	for (size_t i = 0; i < n && next_id(&ids, &f->scratch); i++) {
+	ids = message_ids_of(value);
+	for (size_t i = 0; i < n && message_id_next(&ids, &f->scratch); i++) {
 		/* The first is the thread's root, the last ones are nearest to us. */
 		if (i == 0 || n - i < FACTS_REFERENCES)
 			facts->references[facts->n_references++] =
