@@ -18,6 +18,7 @@
 #include "mime/date.h"
 #include "mime/envelope.h"
 #include "mime/header.h"
+#include "mime/message_id.h"
 #include "mime/subject.h"
 
 #include <stdlib.h>
