@@ -47,6 +47,7 @@ int imap_status(struct imap *s, struct imap_command *c);
 
 /* quota.c */
 bool imap_parse_quota(struct imap_parser *p, struct imap_command *c);
+bool imap_parse_quotaroot(struct imap_parser *p, struct imap_command *c);
 int imap_getquota(struct imap *s, struct imap_command *c);
 int imap_getquotaroot(struct imap *s, struct imap_command *c);
 
@@ -54,12 +55,14 @@ int imap_getquotaroot(struct imap *s, struct imap_command *c);
 bool imap_parse_select(struct imap_parser *p, struct imap_command *c);
 int imap_select(struct imap *s, struct imap_command *c);
 int imap_examine(struct imap *s, struct imap_command *c);
-int imap_close(struct imap *s, struct imap_command *c);
 int imap_unselect(struct imap *s, struct imap_command *c);
 
 /* store.c */
 bool imap_parse_store(struct imap_parser *p, struct imap_command *c);
 int imap_store(struct imap *s, struct imap_command *c);
+
+/* expunge.c */
+int imap_close(struct imap *s, struct imap_command *c);
 int imap_expunge(struct imap *s, struct imap_command *c);
 bool imap_parse_uid_expunge(struct imap_parser *p, struct imap_command *c);
 int imap_uid_expunge(struct imap *s, struct imap_command *c);

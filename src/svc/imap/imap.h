@@ -54,6 +54,7 @@ enum imap_row_flags {
 	                     * before its tagged line (RFC 9051 section 7.5.1) */
 	IMAP_SILENT = 8,    /* nothing about the mailbox before its tagged line */
 	IMAP_WRITES = 16,   /* refused in a mailbox opened by EXAMINE */
+	IMAP_STREAMS = 32,  /* its literals may be messages (append.c) */
 };
 
 struct imap_row {
@@ -83,6 +84,7 @@ struct imap_told {
 /* Telling the client what changed, piece by piece (sync.c). */
 struct imap_sync {
 	struct view *view;        /* what the client will know at the end */
+	struct keywords *keywords; /* read with it, where it has flags without a name */
 	imap_next_fn *then;
 	bool hold;                /* expunges may not be told now, so the view cannot be taken */
 	uint8_t phase;
@@ -117,7 +119,7 @@ struct imap_command {
 	unsigned refs;
 	struct buf text;         /* as it came, literals in place */
 	const char *refused;     /* the answer is known, what is left of it is only read */
-	struct span ending;      /* the tagged line behind the tag */
+	const char *status, *code, *ending; /* of the tagged line, when the command is over */
 	bool ending_modseq;      /* "OK [HIGHESTMODSEQ n]", known when all changes are told */
 	imap_work_fn *work;
 	imap_done_fn *done;
@@ -144,8 +146,12 @@ int imap_wait_cpu(struct imap *s, struct imap_command *c, imap_work_fn *work, im
 enum { IMAP_CHUNK = 4 * SESSION_CHUNK };
 int imap_wait_drained(struct imap *s, struct imap_command *c, imap_next_fn *next) MUST_CHECK;
 
+/* Moves about IMAP_CHUNK octets of text to the output; true when nothing is left of it. */
+bool imap_send_piece(struct imap *s, struct buf *text);
+
 /* The end of a command: changes of the mailbox, then "tag OK [code] text". code may be NULL and is
- * written without brackets. The command may be freed when this returns. They return 0 or a fault. */
+ * written without brackets; both live in the arena or for ever. The command may be freed when this
+ * returns. They return 0 or a fault. */
 int imap_ok(struct imap *s, struct imap_command *c, const char *code, const char *text) MUST_CHECK;
 int imap_no(struct imap *s, struct imap_command *c, const char *code, const char *text) MUST_CHECK;
 int imap_bad(struct imap *s, struct imap_command *c, const char *text) MUST_CHECK;
@@ -187,8 +193,8 @@ struct imap {
 	struct log_context log;          /* session and account */
 	/* Where the next line and the counted octets go, if not to a new command. */
 	int (*on_line)(struct imap *s, struct span line);
-	int (*on_octets)(struct imap *s, struct imap_command *c, struct span data);
-	int (*on_octets_end)(struct imap *s, struct imap_command *c);
+	int (*on_octets)(struct imap *s, struct span data);
+	int (*on_octets_end)(struct imap *s);
 };
 
 /* "$" becomes these UIDs (ascending). */

@@ -112,6 +112,25 @@ bool set_resolve(struct arena *a, const struct imap_set *set, const struct view 
 	return true;
 }
 
+void set_order(struct arena *a, const struct imap_set *set, uint32_t largest,
+	struct imap_positions *ret_numbers)
+{
+	struct imap_positions numbers = { .n = set->n };
+
+	numbers.stretches = arena_alloc(a, (set->n + 1) * sizeof *numbers.stretches);
+	for (size_t i = 0; i < set->n; i++) {
+		struct imap_range r = range_order(set->ranges[i], largest);
+
+		if (r.first == 0)
+			r.first = 1;
+		if (r.last > largest)
+			r.last = largest;
+		numbers.stretches[i] = (struct imap_stretch){ r.first, r.last + 1 };
+	}
+	positions_settle(&numbers);
+	*ret_numbers = numbers;
+}
+
 bool set_holds(const struct imap_set *set, uint32_t number, uint32_t largest)
 {
 	for (size_t i = 0; i < set->n; i++) {

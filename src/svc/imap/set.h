@@ -39,6 +39,11 @@ struct imap_positions {
 bool set_resolve(struct arena *a, const struct imap_set *set, const struct view *view, bool by_uid,
 	struct span saved, struct imap_positions *ret_positions);
 
+/* The numbers themselves, up to `largest` (below UINT32_MAX), as ascending stretches that do not
+ * touch. */
+void set_order(struct arena *a, const struct imap_set *set, uint32_t largest,
+	struct imap_positions *ret_numbers);
+
 /* A set that is compared with numbers which are no view's: UIDs of the past, SEARCH UIDs. Does it
  * hold the number, where "*" is `largest`? */
 bool set_holds(const struct imap_set *set, uint32_t number, uint32_t largest);
