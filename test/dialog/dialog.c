@@ -232,6 +232,8 @@ static void __attribute__((format(printf, 3, 4))) run_fail(struct run *run, unsi
 	if (run->has_failed)
 		return;
 	run->has_failed = true;
+	if (run->dialog->is_quiet)
+		return;
 	fprintf(stderr, "%s:%u: (%s) ", run->path, line, run->cut->name);
 	va_start(ap, format);
 	vfprintf(stderr, format, ap);

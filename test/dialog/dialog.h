@@ -21,6 +21,7 @@ struct dialog {
 	struct net_address peer;
 	struct net_address local;
 	const char *tls_domain; /* NULL: example.org */
+	bool is_quiet;          /* does not say on stderr what failed */
 };
 
 /* Runs one file in all ways. Returns how many of them failed; says why on stderr. */
