@@ -21,7 +21,7 @@
 
 struct env;
 struct http_request;
-struct route;
+struct http_route;
 struct store_conn;
 struct web_sessions;
 
@@ -62,7 +62,7 @@ struct http_request {
 	/* Found out on the way to the handler. */
 	struct span path;     /* not decoded, without query */
 	struct span query;
-	const struct route *route;
+	const struct http_route *route;
 	struct span params[HTTP_PARAMS_MAX]; /* decoded, UTF-8, no control characters */
 	enum http_login login;
 	struct auth_identity who; /* HTTP_SOCKET: account 0, "local", administrator */
@@ -126,5 +126,8 @@ json_t *http_json_time(int64_t time_us);
 struct span http_actor(const struct http_request *q);
 int http_audit(struct http_request *q, struct store_conn *c, const char *action,
 	struct span target, struct span detail) MUST_CHECK;
+
+/* Checks a password, with the limits and log lines of a login, and sets q->who. Blocks. */
+int http_login(struct http_request *q, struct span user, struct span password) MUST_CHECK;
 
 bool http_is_admin(const struct http_request *q);

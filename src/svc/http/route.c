@@ -103,7 +103,7 @@ static const struct body_field activate_body[] = {
 #define DOMAIN API "/domains/{domain}"
 #define ACCOUNT API "/accounts/{address}"
 
-const struct route routes[] = {
+const struct http_route http_routes[] = {
 	/* method, path, right, body, query, where, handler, prepare */
 	{ "POST", API "/session", RIGHT_ANYONE, session_body, NULL, ROUTE_OUTSIDE,
 		api_session_start, NULL },
@@ -193,7 +193,7 @@ const struct route routes[] = {
 #undef DOMAIN
 #undef ACCOUNT
 
-const size_t n_routes = sizeof routes / sizeof routes[0];
+const size_t n_http_routes = sizeof http_routes / sizeof http_routes[0];
 
 /* Compares segment by segment; the parameters' segments are left undecoded. */
 static bool path_fits(const char *pattern, struct span path,
@@ -227,26 +227,26 @@ static bool path_fits(const char *pattern, struct span path,
 }
 
 int route_find(struct arena *a, struct span method, struct span path,
-	const struct route **ret_route, struct span ret_params[static HTTP_PARAMS_MAX])
+	const struct http_route **ret_route, struct span ret_params[static HTTP_PARAMS_MAX])
 {
 	bool path_is_known = false;
 
 	if (span_is(method, "HEAD"))
 		method = SPAN("GET");
-	for (size_t i = 0; i < n_routes; i++) {
+	for (size_t i = 0; i < n_http_routes; i++) {
 		struct span segments[HTTP_PARAMS_MAX];
 		size_t n;
 
-		if (!path_fits(routes[i].path, path, segments, &n))
+		if (!path_fits(http_routes[i].path, path, segments, &n))
 			continue;
 		path_is_known = true;
-		if (!span_is(method, routes[i].method))
+		if (!span_is(method, http_routes[i].method))
 			continue;
 		for (size_t k = 0; k < n; k++) {
 			if (!http_decode(a, segments[k], &ret_params[k]))
 				return ROUTE_E_NOT_FOUND;
 		}
-		*ret_route = &routes[i];
+		*ret_route = &http_routes[i];
 		return 0;
 	}
 	return path_is_known ? ROUTE_E_METHOD : ROUTE_E_NOT_FOUND;
@@ -254,15 +254,15 @@ int route_find(struct arena *a, struct span method, struct span path,
 
 void route_allow(struct span path, struct buf *out)
 {
-	for (size_t i = 0; i < n_routes; i++) {
+	for (size_t i = 0; i < n_http_routes; i++) {
 		struct span segments[HTTP_PARAMS_MAX];
 		size_t n;
 
-		if (!path_fits(routes[i].path, path, segments, &n))
+		if (!path_fits(http_routes[i].path, path, segments, &n))
 			continue;
 		buf_add_string(out, buf_size(out) ? ", " : "OPTIONS, ");
-		buf_add_string(out, routes[i].method);
-		if (strcmp(routes[i].method, "GET") == 0)
+		buf_add_string(out, http_routes[i].method);
+		if (strcmp(http_routes[i].method, "GET") == 0)
 			buf_add_string(out, ", HEAD");
 	}
 }

@@ -44,7 +44,7 @@ enum route_where {
  * the answer empty. */
 typedef int route_fn(struct http_request *q, struct store_conn *c);
 
-struct route {
+struct http_route {
 	const char *method;
 	const char *path;         /* "{name}" stands for one segment */
 	enum route_right right;
@@ -56,14 +56,14 @@ struct route {
 	route_fn *prepare;
 };
 
-extern const struct route routes[];
-extern const size_t n_routes;
+extern const struct http_route http_routes[];
+extern const size_t n_http_routes;
 
 /* Finds the row for the method and path (neither decoded) and decodes the parameters. NOT_FOUND: no
  * such path. METHOD: other methods have this path. HEAD counts as GET. */
 enum route_outcome { ROUTE_E_NOT_FOUND = 1, ROUTE_E_METHOD };
 int route_find(struct arena *a, struct span method, struct span path,
-	const struct route **ret_route, struct span ret_params[static HTTP_PARAMS_MAX]) MUST_CHECK;
+	const struct http_route **ret_route, struct span ret_params[static HTTP_PARAMS_MAX]) MUST_CHECK;
 
 /* Appends the methods of a path for the Allow field; nothing if there is no such path. */
 void route_allow(struct span path, struct buf *out);

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the Signet authors */
+
+/* Objects that parameters and members name, looked up in one way for all handlers. */
+
+#include "svc/http/api.h"
+
+#include "mime/address.h"
+#include "store/store.h"
+
+int api_domain_name(struct http_request *q, struct span text, const char *field,
+	struct span *ret_name)
+{
+	CLEANUP(buf_done) struct buf name = {};
+	int r = address_normalize_domain(text, &name);
+
+	if (r < 0)
+		return r;
+	if (r)
+		return http_problem(q, 422, field, "this is not a domain name");
+	*ret_name = arena_span(&q->arena, buf_span(&name));
+	return 0;
+}
+
+static int find_domain(struct http_request *q, struct store_conn *c, struct span text,
+	const char *field, struct store_domain *ret_domain)
+{
+	struct span name;
+	int r = api_domain_name(q, text, field, &name);
+
+	if (r)
+		return r;
+	r = store_domain_find(c, &q->arena, name, ret_domain);
+	return r ? http_store_problem(q, r, "domain", field, NULL) : 0;
+}
+
+int api_domain(struct http_request *q, struct store_conn *c, struct store_domain *ret_domain)
+{
+	return find_domain(q, c, q->params[0], "domain", ret_domain);
+}
+
+int api_query_domain(struct http_request *q, struct store_conn *c, int64_t *ret_domain)
+{
+	struct span name = http_query(q, "domain");
+	struct store_domain domain = {};
+	int r = name.p ? find_domain(q, c, name, "domain", &domain) : 0;
+
+	*ret_domain = domain.id;
+	return r;
+}
+
+int api_account(struct http_request *q, struct store_conn *c, struct store_account *ret_account)
+{
+	int r = store_account_find(c, &q->arena, q->params[0], ret_account, NULL);
+
+	return r ? http_store_problem(q, r, "account", "address", NULL) : 0;
+}
+
+int api_address(struct http_request *q, struct store_conn *c, struct span text, const char *field,
+	struct span *ret_local, struct store_domain *ret_domain)
+{
+	struct address_name name;
+	int r = address_normalize(text, &name);
+
+	if (r < 0)
+		return r;
+	if (r)
+		return http_problem(q, 422, field, "this is not an address (local@domain)");
+	*ret_local = arena_span(&q->arena, address_name_local(&name));
+	r = store_domain_find(c, &q->arena, address_name_domain(&name), ret_domain);
+	if (r == STORE_E_NOT_FOUND)
+		return http_problem(q, 422, field, "the address is of no domain of this server");
+	return err_fold(r);
+}
+
+json_t *api_answer_list(struct http_request *q, const char *name)
+{
+	json_t *list = json_array();
+
+	q->answer = json_object();
+	(void)json_object_set_new(q->answer, name, list);
+	return list;
+}
+
+void api_set_text(json_t *object, const char *member, struct span text)
+{
+	(void)json_object_set_new(object, member, http_json_text(text));
+}
+
+void api_set_number(json_t *object, const char *member, uint64_t number)
+{
+	(void)json_object_set_new(object, member, json_integer((json_int_t)number));
+}

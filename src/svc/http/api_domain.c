@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the Signet authors */
+
+/* Domains, their aliases, and address aliases. */
+
+#include "mime/address.h"
+#include "store/store.h"
+#include "svc/http/api.h"
+
+static json_t *domain_json(const struct store_domain *d)
+{
+	static const char *const modes[] = {
+		[PKI_DISABLED] = "disabled",
+		[PKI_TEST] = "test",
+		[PKI_ENABLED] = "enabled",
+	};
+	json_t *object = json_object();
+
+	api_set_text(object, "name", span_str(d->name));
+	api_set_text(object, "pki", span_str(modes[d->pki]));
+	(void)json_object_set_new(object, "main", json_boolean(d->main));
+	api_set_number(object, "account_quota", d->account_quota);
+	api_set_number(object, "accounts", d->n_accounts);
+	(void)json_object_set_new(object, "created", http_json_time(d->created_us));
+	return object;
+}
+
+static int add_domain(const struct store_domain *domain, void *context)
+{
+	(void)json_array_append_new(context, domain_json(domain));
+	return 0;
+}
+
+int api_domain_list(struct http_request *q, struct store_conn *c)
+{
+	return store_domain_each(c, add_domain, api_answer_list(q, "domains"));
+}
+
+static int append_text(struct span text, void *context)
+{
+	(void)json_array_append_new(context, http_json_text(text));
+	return 0;
+}
+
+int api_domain_show(struct http_request *q, struct store_conn *c)
+{
+	struct store_domain domain;
+	json_t *aliases = json_array();
+	int r = api_domain(q, c, &domain);
+
+	if (r) {
+		json_decref(aliases);
+		return r;
+	}
+	q->answer = domain_json(&domain);
+	(void)json_object_set_new(q->answer, "aliases", aliases);
+	return store_domain_alias_each(c, domain.id, append_text, aliases);
+}
+
+/* One key of store_domain_set, if the body has it. */
+static int set_member(struct http_request *q, struct store_conn *c, const struct store_domain *domain,
+	const char *member)
+{
+	const json_t *value = json_object_get(q->json, member);
+	struct why why = {};
+	struct span text;
+	int r;
+
+	if (!value)
+		return 0;
+	text = http_scalar(q, value);
+	r = store_domain_set(c, domain->id, span_str(member), text, &why);
+	if (r)
+		return http_store_problem(q, r, "domain", member, &why);
+	return http_audit(q, c, "domain.set", span_str(domain->name), span_str(member));
+}
+
+int api_domain_add(struct http_request *q, struct store_conn *c)
+{
+	struct store_domain domain = {};
+	struct span name;
+	int r = api_domain_name(q, http_text(q, "name"), "name", &name);
+
+	if (r)
+		return r;
+	r = store_domain_add(c, name, &domain.id);
+	if (r)
+		return http_store_problem(q, r, "domain", "name", NULL);
+	domain.name = arena_string(&q->arena, name);
+	TRY(http_audit(q, c, "domain.add", name, SPAN("")));
+	r = set_member(q, c, &domain, "pki");
+	if (!r)
+		r = set_member(q, c, &domain, "account_quota");
+	if (!r)
+		r = store_domain_find(c, &q->arena, name, &domain);
+	if (r)
+		return r;
+	q->status = 201;
+	q->tls_changed = true;
+	q->answer = domain_json(&domain);
+	return 0;
+}
+
+static int set_main(struct http_request *q, struct store_conn *c, const struct store_domain *domain)
+{
+	const json_t *value = json_object_get(q->json, "main");
+
+	if (!value)
+		return 0;
+	if (!json_is_true(value))
+		return http_problem(q, 422, "main", "make another domain the main one instead");
+	TRY(store_domain_set_main(c, domain->id));
+	return http_audit(q, c, "domain.set-main", span_str(domain->name), SPAN(""));
+}
+
+static int set_name(struct http_request *q, struct store_conn *c, struct store_domain *domain)
+{
+	struct span name = http_text(q, "name");
+	int r;
+
+	if (!name.p)
+		return 0;
+	r = api_domain_name(q, name, "name", &name);
+	if (r)
+		return r;
+	r = store_domain_rename(c, domain->id, name);
+	if (r)
+		return http_store_problem(q, r, "domain", "name", NULL);
+	TRY(http_audit(q, c, "domain.rename", span_str(domain->name), name));
+	domain->name = arena_string(&q->arena, name);
+	return 0;
+}
+
+int api_domain_set(struct http_request *q, struct store_conn *c)
+{
+	struct store_domain domain;
+	int r = api_domain(q, c, &domain);
+
+	if (!r)
+		r = set_member(q, c, &domain, "pki");
+	if (!r)
+		r = set_member(q, c, &domain, "account_quota");
+	if (!r)
+		r = set_main(q, c, &domain);
+	if (!r)
+		r = set_name(q, c, &domain);
+	if (r)
+		return r;
+	TRY(store_domain_find(c, &q->arena, span_str(domain.name), &domain));
+	q->tls_changed = true;
+	q->answer = domain_json(&domain);
+	return 0;
+}
+
+int api_domain_remove(struct http_request *q, struct store_conn *c)
+{
+	struct store_domain domain;
+	int r = api_domain(q, c, &domain);
+
+	if (r)
+		return r;
+	r = store_domain_remove(c, domain.id);
+	if (r == STORE_E_REFUSED)
+		return http_problem(q, 422, "domain", "the main domain cannot be removed");
+	if (r == STORE_E_IN_USE)
+		return http_problem(q, 409, "domain", "the domain still has accounts");
+	if (r)
+		return http_store_problem(q, r, "domain", "domain", NULL);
+	q->status = 204;
+	q->tls_changed = true;
+	return http_audit(q, c, "domain.remove", span_str(domain.name), SPAN(""));
+}
+
+int api_domain_alias_list(struct http_request *q, struct store_conn *c)
+{
+	struct store_domain domain;
+	int r = api_domain(q, c, &domain);
+
+	if (r)
+		return r;
+	return store_domain_alias_each(c, domain.id, append_text, api_answer_list(q, "aliases"));
+}
+
+int api_domain_alias_add(struct http_request *q, struct store_conn *c)
+{
+	struct store_domain domain;
+	struct span alias;
+	int r = api_domain(q, c, &domain);
+
+	if (!r)
+		r = api_domain_name(q, q->params[1], "alias", &alias);
+	if (r)
+		return r;
+	r = store_domain_alias_add(c, domain.id, alias);
+	if (r)
+		return http_store_problem(q, r, "domain or domain alias", "alias", NULL);
+	q->status = 204;
+	q->tls_changed = true;
+	return http_audit(q, c, "domain-alias.add", alias, span_str(domain.name));
+}
+
+struct alias_search {
+	struct span alias;
+	bool found;
+};
+
+static int match_alias(struct span alias, void *context)
+{
+	struct alias_search *s = context;
+
+	s->found |= span_equal(alias, s->alias);
+	return 0;
+}
+
+int api_domain_alias_remove(struct http_request *q, struct store_conn *c)
+{
+	struct store_domain domain;
+	struct alias_search search = {};
+	int r = api_domain(q, c, &domain);
+
+	if (!r)
+		r = api_domain_name(q, q->params[1], "alias", &search.alias);
+	if (r)
+		return r;
+	TRY(store_domain_alias_each(c, domain.id, match_alias, &search));
+	if (!search.found)
+		return http_problem(q, 404, "alias", "this domain has no such alias");
+	TRY(store_domain_alias_remove(c, search.alias));
+	q->status = 204;
+	q->tls_changed = true;
+	return http_audit(q, c, "domain-alias.remove", search.alias, span_str(domain.name));
+}
+
+static json_t *alias_json(struct span address, struct span targets)
+{
+	json_t *object = json_object();
+	json_t *list = json_array();
+
+	api_set_text(object, "address", address);
+	while (targets.n)
+		(void)json_array_append_new(list, http_json_text(span_cut(&targets, ',')));
+	(void)json_object_set_new(object, "targets", list);
+	return object;
+}
+
+static int add_alias(struct span address, struct span targets, void *context)
+{
+	(void)json_array_append_new(context, alias_json(address, targets));
+	return 0;
+}
+
+int api_alias_list(struct http_request *q, struct store_conn *c)
+{
+	int64_t domain;
+	int r = api_query_domain(q, c, &domain);
+
+	return r ? r : store_alias_each(c, domain, add_alias, api_answer_list(q, "aliases"));
+}
+
+/* An address alias of one address; its JSON form, if it is there. */
+struct alias_look_up {
+	struct span local;
+	json_t *found;
+};
+
+static int match_address(struct span address, struct span targets, void *context)
+{
+	struct alias_look_up *l = context;
+
+	if (!l->found && span_equal_nocase(span_head(address, span_find(address, '@')), l->local))
+		l->found = alias_json(address, targets);
+	return 0;
+}
+
+int api_alias_show(struct http_request *q, struct store_conn *c)
+{
+	struct store_domain domain;
+	struct alias_look_up l = {};
+	int r = api_address(q, c, q->params[0], "address", &l.local, &domain);
+
+	if (r)
+		return r;
+	r = store_alias_each(c, domain.id, match_address, &l);
+	q->answer = l.found;
+	if (!r && !l.found)
+		return http_problem(q, 404, "address", "there is no such alias");
+	return r;
+}
+
+/* The targets of the body in stored form. */
+static int read_targets(struct http_request *q, struct span **ret_targets, size_t *ret_n)
+{
+	const json_t *list = json_object_get(q->json, "targets");
+	size_t n = json_array_size(list);
+	struct span *targets = arena_alloc(&q->arena, n * sizeof *targets);
+
+	for (size_t i = 0; i < n; i++) {
+		const json_t *text = json_array_get(list, i);
+		CLEANUP(buf_done) struct buf address = {};
+		struct address_name name;
+		int r = address_normalize(
+			span_of(json_string_value(text), json_string_length(text)), &name);
+
+		if (r < 0)
+			return r;
+		if (r)
+			return http_problem(q, 422, "targets", "target %zu is not an address", i + 1);
+		address_add(&address, address_name_local(&name), address_name_domain(&name));
+		targets[i] = arena_span(&q->arena, buf_span(&address));
+	}
+	*ret_targets = targets;
+	*ret_n = n;
+	return 0;
+}
+
+static int alias_write(struct http_request *q, struct store_conn *c, struct span address,
+	bool replace)
+{
+	struct store_domain domain;
+	struct span local;
+	struct span *targets = NULL;
+	size_t n = 0;
+	int r = api_address(q, c, address, "address", &local, &domain);
+
+	if (!r)
+		r = read_targets(q, &targets, &n);
+	if (r)
+		return r;
+	r = replace ? store_alias_remove(c, domain.id, local) : 0;
+	if (r == 0 || r == STORE_E_NOT_FOUND)
+		r = store_alias_add(c, domain.id, local, targets, n);
+	if (r)
+		return http_store_problem(q, r, "account or alias", "address", NULL);
+	return http_audit(q, c, replace ? "alias.set" : "alias.add", address, targets[0]);
+}
+
+int api_alias_add(struct http_request *q, struct store_conn *c)
+{
+	q->status = 201;
+	return alias_write(q, c, http_text(q, "address"), false);
+}
+
+int api_alias_set(struct http_request *q, struct store_conn *c)
+{
+	q->status = 204;
+	return alias_write(q, c, q->params[0], true);
+}
+
+int api_alias_remove(struct http_request *q, struct store_conn *c)
+{
+	struct store_domain domain;
+	struct span local;
+	int r = api_address(q, c, q->params[0], "address", &local, &domain);
+
+	if (r)
+		return r;
+	r = store_alias_remove(c, domain.id, local);
+	if (r)
+		return http_store_problem(q, r, "alias", "address", NULL);
+	q->status = 204;
+	return http_audit(q, c, "alias.remove", q->params[0], SPAN(""));
+}
