@@ -9,6 +9,7 @@
  */
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "store/content.h"
 #include "store/store.h"
 #include "svc/env.h"
@@ -166,7 +167,7 @@ int pop3_pull(struct session *session)
 {
 	struct pop3 *s = pop3_of(session);
 
-	if (session_now_ms(session) >= s->renew_ms)
+	if (clock_monotonic_ms() >= s->renew_ms)
 		return pop3_renew(session);
 	return s->source == POP3_SRC_MESSAGE ? pop3_pull_message(s) : pop3_pull_table(s);
 }
@@ -208,7 +209,7 @@ static int renewal_done(struct session *session, struct session_task *t)
 
 void pop3_renewed(struct pop3 *s)
 {
-	s->renew_ms = session_now_ms(&s->session) + DROP_RENEW_MS;
+	s->renew_ms = clock_monotonic_ms() + DROP_RENEW_MS;
 	session_alarm(&s->session, DROP_RENEW_MS);
 }
 
