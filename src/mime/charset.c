@@ -10,6 +10,7 @@
 #include "mime/charset.h"
 
 #include "base/alloc.h"
+#include "mime/word.h"
 
 #include <errno.h>
 #include <gmime/gmime.h>
@@ -80,17 +81,32 @@ static void replace(struct charset *c, struct buf *out)
 	c->damaged = true;
 }
 
+/* iconv lets characters above U+10FFFF pass, which are not UTF-8: looks at what was added behind the
+ * first n octets. */
+static void check_added(struct charset *c, struct buf *out, size_t n)
+{
+	CLEANUP(buf_done) struct buf copy = {};
+
+	if (span_is_utf8(span_skip(buf_span(out), n)))
+		return;
+	buf_add(&copy, span_skip(buf_span(out), n));
+	buf_cut(out, n);
+	word_add_utf8(out, buf_span(&copy));
+	c->damaged = true;
+}
+
 /* Converts; returns what is left: the start of a character that is not all there. */
 static struct span convert(struct charset *c, struct span in, struct buf *out)
 {
 	while (in.n) {
 		/* iconv wants a pointer it could write through, but does not. */
 		char *from = (char *)(uintptr_t)in.p;
-		size_t left = in.n, room = in.n + 16;
+		size_t left = in.n, room = in.n + 16, before = buf_size(out);
 		char *start = (char *)buf_room(out, room), *to = start;
 		int error = iconv(c->converter, &from, &left, &to, &room) == (size_t)-1 ? errno : 0;
 
 		buf_added(out, (size_t)(to - start));
+		check_added(c, out, before);
 		in = span_skip(in, in.n - left);
 		if (error == EINVAL && left < sizeof c->cut)
 			break;

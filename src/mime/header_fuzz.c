@@ -35,6 +35,7 @@ static void check_fields(struct span block)
 static void check_words(struct span text)
 {
 	struct buf out = {}, again = {};
+	struct span half;
 
 	word_decode(text, &out);
 	word_decode_phrase(text, &out);
@@ -44,7 +45,11 @@ static void check_words(struct span text)
 	assert(span_is_utf8(buf_span(&out)));
 	fold_text(buf_span(&out), &again);
 	assert(span_is_utf8(buf_span(&again)));
-	assert(fold_contains(text, span_skip(text, text.n / 2)));
+	/* The second half, from the start of a character on, is in it. */
+	half = span_skip(buf_span(&out), buf_size(&out) / 2);
+	while (half.n && (half.p[0] & 0xC0) == 0x80)
+		half = span_skip(half, 1);
+	assert(fold_contains(buf_span(&out), half));
 	buf_done(&out);
 	buf_done(&again);
 }
