@@ -266,6 +266,14 @@ static int load(struct store_conn *c, int64_t mailbox, const struct mailbox_stat
 	return 0;
 }
 
+static int row_order(const void *a, const void *b)
+{
+	const struct view_row *x = a;
+	const struct view_row *y = b;
+
+	return (x->uid > y->uid) - (x->uid < y->uid);
+}
+
 /* What changed since the base. */
 static int update(struct store_conn *c, struct view *base, struct view **ret_view)
 {
@@ -274,9 +282,9 @@ static int update(struct store_conn *c, struct view *base, struct view **ret_vie
 	bool complete;
 	bool row;
 
+	/* Not "order by uid": the engine would rather walk the whole mailbox than sort. */
 	TRY(db_query(&q, c->db,
-		"select uid, flags, modseq from message where mailbox = $1 and modseq > $2"
-		" order by uid",
+		"select uid, flags, modseq from message where mailbox = $1 and modseq > $2",
 		DB_ARGS(DB_INT(base->mailbox), DB_INT(base->modseq))));
 	for (;;) {
 		struct view_row r;
@@ -287,6 +295,9 @@ static int update(struct store_conn *c, struct view *base, struct view **ret_vie
 		r = row_of(q);
 		buf_add(&changed, span_of(&r, sizeof r));
 	}
+	if (buf_size(&changed))
+		qsort(changed.p, buf_size(&changed) / sizeof(struct view_row),
+			sizeof(struct view_row), row_order);
 	TRY(store_expunged_since(c, base->mailbox, base->modseq, &expunged, &complete));
 	*ret_view = view_merge(base, (const struct view_row *)(const void *)buf_span(&changed).p,
 		buf_size(&changed) / sizeof(struct view_row),

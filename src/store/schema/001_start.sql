@@ -23,6 +23,7 @@ create table domain (
 	n_accounts integer not null,
 	created integer not null
 );
+create index domain_main on domain (main);
 
 create table domain_alias (
 	name blob primary key,
@@ -48,6 +49,7 @@ create table account (
 	created integer not null,
 	unique (domain, local)
 );
+create index account_role on account (role, disabled);
 
 -- Accounts that are gone and still have thread_ref rows.
 create table account_removed (
