@@ -3,9 +3,9 @@
 
 /*
  * The list parser is a loop over tokens with a few buffers: the phrase seen so far, and the address
- * seen so far, which may turn out to be the same words. Every octet is looked at a bounded number of
- * times and there is no recursion: comments are a counter, groups a flag. It never fails; what makes
- * no sense comes out as a mailbox without a host, and its reader decides.
+ * seen so far, which may turn out to be the same words. Every octet is looked at a bounded number
+ * of times and there is no recursion: comments are a counter, groups a flag. It never fails; what
+ * makes no sense comes out as a mailbox without a host, and its reader decides.
  *
  * Domains become lower-case A-labels by libidn2, with the non-transitional rules of UTS 46.
  */
@@ -13,13 +13,9 @@
 #include "mime/address.h"
 
 #include "base/alloc.h"
+#include "mime/lex.h"
 
 #include <idn2.h>
-
-static bool is_space(uint8_t c)
-{
-	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
 
 /* Octets that end a run of ordinary ones. */
 static bool is_special(uint8_t c)
@@ -131,7 +127,7 @@ static size_t encoded_word_size(struct span s)
 	if (s.n < 2 || s.p[0] != '=' || s.p[1] != '?')
 		return 0;
 	for (size_t i = 2; i < s.n && i < LOOK_AHEAD; i++) {
-		if (is_space(s.p[i]) || s.p[i] == '"')
+		if (lex_is_space(s.p[i]) || s.p[i] == '"')
 			return 0;
 		if (s.p[i] != '?')
 			continue;
@@ -250,7 +246,7 @@ static enum address_kind take_address(struct address_reader *r, struct progress 
 	while (r->rest.n) {
 		uint8_t c = r->rest.p[0];
 
-		if (is_space(c)) {
+		if (lex_is_space(c)) {
 			g->space = true;
 			r->rest = span_skip(r->rest, 1);
 		} else if (c == '(') {
@@ -304,7 +300,8 @@ bool address_next(struct address_reader *r, struct address *ret_address)
 	buf_clear(&r->local);
 	buf_clear(&r->host);
 	buf_clear(&r->comment);
-	while (r->rest.n && (is_space(r->rest.p[0]) || r->rest.p[0] == ',' || r->rest.p[0] == ';')) {
+	while (r->rest.n &&
+		(lex_is_space(r->rest.p[0]) || r->rest.p[0] == ',' || r->rest.p[0] == ';')) {
 		bool group_end = r->in_group && r->rest.p[0] == ';';
 
 		r->rest = span_skip(r->rest, 1);
@@ -342,7 +339,7 @@ void address_reader_done(struct address_reader *r)
 static bool is_atext(uint8_t c)
 {
 	return octet_is_alpha(c) || octet_is_digit(c) || c >= 0x80 ||
-		(c && strchr("!#$%&'*+-/=?^_`{|}~", c));
+	       (c && strchr("!#$%&'*+-/=?^_`{|}~", c));
 }
 
 static bool is_dot_atom(struct span s)
@@ -466,7 +463,8 @@ static int to_ascii(struct span domain, struct buf *out)
 	char *ascii = NULL;
 
 	text = span_is_utf8(domain) ? span_to_string(domain) : NULL;
-	if (!text || idn2_to_ascii_8z(text, &ascii, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL) != IDN2_OK)
+	if (!text ||
+		idn2_to_ascii_8z(text, &ascii, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL) != IDN2_OK)
 		return ADDRESS_E_SYNTAX;
 	buf_add_string(out, ascii);
 	idn2_free(ascii);

@@ -81,8 +81,8 @@ static void replace(struct charset *c, struct buf *out)
 	c->damaged = true;
 }
 
-/* iconv lets characters above U+10FFFF pass, which are not UTF-8: looks at what was added behind the
- * first n octets. */
+/* iconv lets characters above U+10FFFF pass, which are not UTF-8: looks at what was added behind
+ * the first n octets. */
 static void check_added(struct charset *c, struct buf *out, size_t n)
 {
 	CLEANUP(buf_done) struct buf copy = {};

@@ -9,6 +9,7 @@
 
 #include "mime/date.h"
 
+#include "mime/lex.h"
 
 static const char months[][4] = { "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep",
 	"oct", "nov", "dec" };
@@ -57,8 +58,8 @@ static int64_t days_in_month(int64_t year, int64_t month)
 static bool moment_is_valid(const struct moment *t)
 {
 	return t->year >= 1900 && t->year <= 9999 && t->month >= 1 && t->month <= 12 &&
-		t->day >= 1 && t->day <= days_in_month(t->year, t->month) && t->hour <= 23 &&
-		t->minute <= 59 && t->second <= 60;
+	       t->day >= 1 && t->day <= days_in_month(t->year, t->month) && t->hour <= 23 &&
+	       t->minute <= 59 && t->second <= 60;
 }
 
 static int64_t moment_us(const struct moment *t)
@@ -78,29 +79,9 @@ static int64_t month_of(struct span name)
 	return 0;
 }
 
-/* White space and comments, which nest. */
-static void skip(struct span *s)
-{
-	size_t depth = 0, i = 0;
-
-	for (; i < s->n; i++) {
-		uint8_t c = s->p[i];
-
-		if (c == '(')
-			depth++;
-		else if (depth && c == ')')
-			depth--;
-		else if (depth && c == '\\')
-			i++;
-		else if (!depth && c != ' ' && c != '\t' && c != '\r' && c != '\n')
-			break;
-	}
-	*s = span_skip(*s, i);
-}
-
 static bool take_octet(struct span *s, uint8_t octet)
 {
-	skip(s);
+	*s = lex_skip_cfws(*s);
 	if (s->n == 0 || s->p[0] != octet)
 		return false;
 	*s = span_skip(*s, 1);
@@ -113,7 +94,7 @@ static bool take_number(struct span *s, size_t most, int64_t *ret_value, size_t 
 	uint64_t value;
 	size_t n = 0;
 
-	skip(s);
+	*s = lex_skip_cfws(*s);
 	while (n < s->n && octet_is_digit(s->p[n]))
 		n++;
 	if (n > most || !span_to_u64(span_head(*s, n), INT32_MAX, &value))
@@ -129,7 +110,7 @@ static struct span take_letters(struct span *s)
 	struct span word;
 	size_t n = 0;
 
-	skip(s);
+	*s = lex_skip_cfws(*s);
 	while (n < s->n && octet_is_alpha(s->p[n]))
 		n++;
 	word = span_head(*s, n);
@@ -172,8 +153,14 @@ static int64_t zone_of_name(struct span name)
 		char name[4];
 		int hours;
 	} zones[] = {
-		{ "EDT", -4 }, { "EST", -5 }, { "CDT", -5 }, { "CST", -6 }, { "MDT", -6 },
-		{ "MST", -7 }, { "PDT", -7 }, { "PST", -8 },
+		{ "EDT", -4 },
+		{ "EST", -5 },
+		{ "CDT", -5 },
+		{ "CST", -6 },
+		{ "MDT", -6 },
+		{ "MST", -7 },
+		{ "PDT", -7 },
+		{ "PST", -8 },
 	};
 
 	for (size_t i = 0; i < sizeof zones / sizeof *zones; i++) {
@@ -189,7 +176,7 @@ static bool take_zone(struct span *s, struct moment *t)
 	int64_t value;
 	size_t n;
 
-	skip(s);
+	*s = lex_skip_cfws(*s);
 	if (s->n == 0 || (s->p[0] != '+' && s->p[0] != '-')) {
 		t->zone = zone_of_name(take_letters(s));
 		return true;

@@ -9,6 +9,8 @@
 
 #include "mime/decode.h"
 
+#include "mime/lex.h"
+
 enum transfer_encoding transfer_encoding_of(struct span name)
 {
 	static const struct {
@@ -78,7 +80,8 @@ static void base64_feed(struct decoder *d, struct span in, struct buf *out)
 			base64_flush(d, out);
 			start = to = buf_room(out, (in.n - i) / 4 * 3 + 6);
 			d->padded = true;
-		} else if (in.p[i] != '\r' && in.p[i] != '\n' && in.p[i] != ' ' && in.p[i] != '\t') {
+		} else if (in.p[i] != '\r' && in.p[i] != '\n' && in.p[i] != ' ' &&
+			   in.p[i] != '\t') {
 			d->damaged = true;
 		}
 	}
@@ -87,14 +90,6 @@ static void base64_feed(struct decoder *d, struct span in, struct buf *out)
 
 /* Where quoted-printable stands. */
 enum { QP_TEXT, QP_CR, QP_EQUALS, QP_DIGIT, QP_SOFT };
-
-static int hex_digit(uint8_t c)
-{
-	if (octet_is_digit(c))
-		return c - '0';
-	c = octet_lower(c); /* RFC 2045 section 6.7 (2) wants capitals; mail does not care */
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
 
 static void qp_flush_blanks(struct decoder *d, struct buf *out)
 {
@@ -113,7 +108,8 @@ static void qp_text(struct decoder *d, uint8_t c, struct buf *out)
 		d->state = QP_CR;
 		return;
 	case '\n':
-		d->n_blanks = 0; /* RFC 2045 section 6.7 (3): blanks at the end were added on the way */
+		d->n_blanks =
+			0; /* RFC 2045 section 6.7 (3): blanks at the end were added on the way */
 		buf_add_octet(out, c);
 		return;
 	case ' ':
@@ -152,7 +148,8 @@ static void qp_octet(struct decoder *d, uint8_t c, struct buf *out)
 			d->state = QP_SOFT;
 			return;
 		}
-		if (hex_digit(c) >= 0) {
+		/* RFC 2045 section 6.7 (1) wants capitals; mail does not care. */
+		if (lex_hex_digit(c) >= 0) {
 			d->digit = c;
 			d->state = QP_DIGIT;
 			return;
@@ -161,8 +158,9 @@ static void qp_octet(struct decoder *d, uint8_t c, struct buf *out)
 		buf_add_octet(out, '=');
 		break;
 	case QP_DIGIT:
-		if (hex_digit(c) >= 0) {
-			buf_add_octet(out, (uint8_t)(hex_digit(d->digit) << 4 | hex_digit(c)));
+		if (lex_hex_digit(c) >= 0) {
+			buf_add_octet(
+				out, (uint8_t)(lex_hex_digit(d->digit) << 4 | lex_hex_digit(c)));
 			return;
 		}
 		d->damaged = true;

@@ -22,7 +22,8 @@ void envelope_add_string(struct buf *out, struct span s)
 		return;
 	}
 	for (size_t i = 0; i < s.n; i++) {
-		/* RFC 9051 section 9, QUOTED-CHAR without the UTF-8 of extensions; 9, CHAR8 is not NUL. */
+		/* RFC 9051 section 9, QUOTED-CHAR without the UTF-8 of extensions; 9, CHAR8 is not
+		 * NUL. */
 		nuls += s.p[i] == 0;
 		literal |= s.p[i] >= 0x80 || s.p[i] == '\r' || s.p[i] == '\n';
 	}
@@ -61,8 +62,9 @@ static void add_address(struct buf *out, const struct address *a)
 	buf_add_octet(out, ' ');
 	envelope_add_string(out, mailbox ? nil_if_empty(a->route) : (struct span){});
 	buf_add_octet(out, ' ');
-	envelope_add_string(out, mailbox ? never_nil(a->local) :
-			a->kind == ADDRESS_GROUP ? never_nil(a->name) : (struct span){});
+	envelope_add_string(out, mailbox                    ? never_nil(a->local)
+				 : a->kind == ADDRESS_GROUP ? never_nil(a->name)
+							    : (struct span){});
 	buf_add_octet(out, ' ');
 	envelope_add_string(out, mailbox ? never_nil(a->host) : (struct span){});
 	buf_add_octet(out, ')');

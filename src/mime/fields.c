@@ -6,9 +6,9 @@
  * and still folded, and when the header is over makes from them what part.h promises. Of a field
  * that is there twice the first counts, as with most readers; address fields add up.
  *
- * Only so much text is kept for all the parts of a message (KEPT_OCTETS); parts that come when it is
- * used up have a type and an encoding but no parameters and descriptions. So the tree of a message
- * made of nothing but headers stays small.
+ * Only so much text is kept for all the parts of a message (KEPT_OCTETS); parts that come when it
+ * is used up have a type and an encoding but no parameters and descriptions. So the tree of a
+ * message made of nothing but headers stays small.
  */
 
 #include "mime/fields.h"
@@ -18,6 +18,7 @@
 #include "mime/date.h"
 #include "mime/envelope.h"
 #include "mime/header.h"
+#include "mime/lex.h"
 #include "mime/message_id.h"
 #include "mime/subject.h"
 
@@ -55,7 +56,10 @@ static const struct {
 	uint8_t field;
 	uint8_t where;
 } names[] = {
-#define ROW(name, field, where) { name, sizeof name - 1, field, where }
+#define ROW(name, field, where)                     \
+	{                                           \
+		name, sizeof name - 1, field, where \
+	}
 	ROW("Received", FIELD_RECEIVED, ROOT),
 	ROW("From", ENVELOPE_FROM, MESSAGE),
 	ROW("To", ENVELOPE_TO, MESSAGE),
@@ -82,12 +86,12 @@ static const struct {
 
 struct fields {
 	struct part_tree *tree;
-	size_t kept;         /* octets of KEPT_OCTETS used */
-	int where;           /* what the header belongs to */
+	size_t kept; /* octets of KEPT_OCTETS used */
+	int where;   /* what the header belongs to */
 	uint32_t n_fields;
 	uint64_t n_octets;
-	enum field current;  /* of the field we are in */
-	uint32_t present;    /* bits: fields that were there */
+	enum field current; /* of the field we are in */
+	uint32_t present;   /* bits: fields that were there */
 	struct buf values[FIELDS_KEPT];
 	struct buf delivered_to;
 	struct buf scratch;
@@ -165,8 +169,8 @@ static void end_delivered_to(struct fields *f)
 	header_unfold(buf_span(&f->delivered_to), &f->scratch);
 	if (buf_size(&f->scratch) && buf_size(&f->scratch) <= LIMIT_ADDRESS &&
 		facts->n_delivered_to < FACTS_DELIVERED_TO)
-		facts->delivered_to[facts->n_delivered_to++] =
-			arena_span(&f->tree->arena, buf_span(&f->scratch));
+		facts->delivered_to[facts->n_delivered_to++] = arena_span(
+			&f->tree->arena, buf_span(&f->scratch));
 	buf_clear(&f->delivered_to);
 }
 
@@ -205,8 +209,8 @@ static void begin_field(struct fields *f, struct span line)
 
 static void add_to_field(struct fields *f, struct span text)
 {
-	struct buf *value = f->current == FIELD_DELIVERED_TO ? &f->delivered_to :
-							       &f->values[f->current];
+	struct buf *value = f->current == FIELD_DELIVERED_TO ? &f->delivered_to
+							     : &f->values[f->current];
 
 	if (buf_size(value) < LIMIT_HEADER_VALUE)
 		buf_add(value, span_head(text, LIMIT_HEADER_VALUE - buf_size(value)));
@@ -231,33 +235,13 @@ static bool is_token_octet(uint8_t c)
 	return c > ' ' && c < 0x7F && !strchr("()<>@,;:\\\"/[]?=", c);
 }
 
-/* White space and comments at the front. */
-static struct span skip_cfws(struct span s)
-{
-	size_t depth = 0, i = 0;
-
-	for (; i < s.n; i++) {
-		uint8_t c = s.p[i];
-
-		if (c == '(')
-			depth++;
-		else if (depth && c == ')')
-			depth--;
-		else if (depth && c == '\\')
-			i++;
-		else if (!depth && c != ' ' && c != '\t' && c != '\r' && c != '\n')
-			break;
-	}
-	return span_skip(s, i);
-}
-
 /* Takes a token; n 0 if there is none, or one that is too long. In the arena, lower-case. */
 static struct span take_token(struct fields *f, struct span *s)
 {
 	uint8_t *copy;
 	size_t n = 0;
 
-	*s = skip_cfws(*s);
+	*s = lex_skip_cfws(*s);
 	while (n < s->n && is_token_octet(s->p[n]))
 		n++;
 	if (n == 0 || n > TOKEN_MAX)
@@ -265,7 +249,7 @@ static struct span take_token(struct fields *f, struct span *s)
 	copy = arena_alloc(&f->tree->arena, n);
 	for (size_t i = 0; i < n; i++)
 		copy[i] = octet_lower(s->p[i]);
-	*s = skip_cfws(span_skip(*s, n));
+	*s = lex_skip_cfws(span_skip(*s, n));
 	return span_of(copy, n);
 }
 
@@ -289,8 +273,8 @@ static struct span keep_text(struct fields *f, unsigned field)
 	return arena_span(&f->tree->arena, buf_span(&f->scratch));
 }
 
-static void keep_params(struct fields *f, struct span text, const struct param **ret_params,
-	size_t *ret_n)
+static void keep_params(
+	struct fields *f, struct span text, const struct param **ret_params, size_t *ret_n)
 {
 	if (text.n && charge(f, text.n))
 		param_parse(text, &f->tree->arena, ret_params, ret_n);
@@ -338,7 +322,7 @@ static void set_others(struct fields *f, struct part *part)
 
 	part->encoding_text = take_token(f, &text);
 	part->encoding = transfer_encoding_of(part->encoding_text);
-	if (stated && part->encoding_text.n == 0 && skip_cfws(text).n)
+	if (stated && part->encoding_text.n == 0 && lex_skip_cfws(text).n)
 		part->encoding = ENCODING_UNKNOWN;
 	text = value_of(f, FIELD_DISPOSITION);
 	part->disposition = take_token(f, &text);
@@ -390,8 +374,8 @@ static void set_references(struct fields *f)
 	for (size_t i = 0; i < n && message_id_next(&ids, &f->scratch); i++) {
 		/* The first is the thread's root, the last ones are nearest to us. */
 		if (i == 0 || n - i < FACTS_REFERENCES)
-			facts->references[facts->n_references++] =
-				arena_span(&f->tree->arena, buf_span(&f->scratch));
+			facts->references[facts->n_references++] = arena_span(
+				&f->tree->arena, buf_span(&f->scratch));
 	}
 }
 
@@ -434,7 +418,8 @@ struct span fields_boundary(struct fields *f, const struct part *part)
 	(void)param_join(part->params, part->n_params, "boundary", &f->scratch);
 	boundary = buf_span(&f->scratch);
 	/* RFC 2046 section 5.1.1: it does not end in a space. */
-	while (boundary.n && (boundary.p[boundary.n - 1] == ' ' || boundary.p[boundary.n - 1] == '\t'))
+	while (boundary.n &&
+		(boundary.p[boundary.n - 1] == ' ' || boundary.p[boundary.n - 1] == '\t'))
 		boundary.n--;
 	return arena_span(&f->tree->arena, boundary);
 }
@@ -442,7 +427,7 @@ struct span fields_boundary(struct fields *f, const struct part *part)
 bool fields_is_message(const struct part *part)
 {
 	return span_is(part->type, "message") &&
-		(span_is(part->subtype, "rfc822") || span_is(part->subtype, "global"));
+	       (span_is(part->subtype, "rfc822") || span_is(part->subtype, "global"));
 }
 
 void fields_make_plain(struct part *part)

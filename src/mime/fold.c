@@ -3,8 +3,8 @@
 
 /*
  * i;unicode-casemap: each character is mapped to title case, then decomposed (RFC 5051 section 2),
- * by libunistring's tables. ASCII, which is most of all mail, does not need them. Octets that are no
- * UTF-8 are left alone, so what does not decode still matches itself.
+ * by libunistring's tables. ASCII, which is most of all mail, does not need them. Octets that are
+ * no UTF-8 are left alone, so what does not decode still matches itself.
  */
 
 #include "mime/fold.h"
@@ -131,7 +131,7 @@ static void look(struct fold_finder *f, struct span utf8)
 
 	fold_text(utf8, &f->window);
 	f->found |= span_find_span(buf_span(&f->window), buf_span(&f->needle)) <
-		buf_size(&f->window);
+		    buf_size(&f->window);
 	if (buf_size(&f->window) >= needle)
 		buf_take(&f->window, buf_size(&f->window) - (needle - 1));
 }

@@ -3,9 +3,9 @@
 
 /*
  * Fields of a header block that lies in memory whole. A line end is LF, with or without a CR before
- * it: mail arrives with CRLF, but what was appended over IMAP may not have it, and a reader that saw
- * another header than the next one would be a hole. Nothing here judges a field; a line that is none
- * (an mbox "From " line, say) is passed on without a name.
+ * it: mail arrives with CRLF, but what was appended over IMAP may not have it, and a reader that
+ * saw another header than the next one would be a hole. Nothing here judges a field; a line that is
+ * none (an mbox "From " line, say) is passed on without a name.
  */
 
 #include "mime/header.h"
@@ -25,7 +25,8 @@ static size_t line_size(struct span s)
 
 static bool is_empty_line(struct span line)
 {
-	return line.n && (line.p[0] == '\n' || (line.n > 1 && line.p[0] == '\r' && line.p[1] == '\n'));
+	return line.n &&
+	       (line.p[0] == '\n' || (line.n > 1 && line.p[0] == '\r' && line.p[1] == '\n'));
 }
 
 static bool is_blank(uint8_t c)
@@ -129,8 +130,8 @@ static int compare_names(const void *a, const void *b)
 	return 0;
 }
 
-void header_select(struct span block, const struct span *names, size_t n, bool without,
-	struct buf *out)
+void header_select(
+	struct span block, const struct span *names, size_t n, bool without, struct buf *out)
 {
 	/* Sorted: both the names and the fields come from outside, and could be many. */
 	CLEANUP(alloc_freep) struct span *sorted = alloc_zero((n ? n : 1) * sizeof *sorted);

@@ -12,34 +12,10 @@
 
 #include "base/err.h"
 #include "mime/charset.h"
+#include "mime/lex.h"
 #include "mime/word.h"
 
 #include <stdio.h>
-
-static bool is_space(uint8_t c)
-{
-	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
-/* White space and comments (RFC 5322 section 3.2.2); they nest. */
-static struct span skip_cfws(struct span s)
-{
-	size_t depth = 0, i = 0;
-
-	for (; i < s.n; i++) {
-		uint8_t c = s.p[i];
-
-		if (c == '(')
-			depth++;
-		else if (depth && c == ')')
-			depth--;
-		else if (depth && c == '\\')
-			i++;
-		else if (!depth && !is_space(c))
-			break;
-	}
-	return span_skip(s, i);
-}
 
 static struct span take_quoted(struct span *s, struct arena *a)
 {
@@ -66,9 +42,9 @@ static struct span take_plain(struct span *s, struct arena *a)
 	struct span behind;
 	size_t n = 0;
 
-	while (n < s->n && s->p[n] != ';' && s->p[n] != '(' && !is_space(s->p[n]))
+	while (n < s->n && s->p[n] != ';' && s->p[n] != '(' && !lex_is_space(s->p[n]))
 		n++;
-	behind = skip_cfws(span_skip(*s, n));
+	behind = lex_skip_cfws(span_skip(*s, n));
 	if (behind.n && behind.p[0] != ';')
 		n = span_find(*s, ';');
 	behind = span_trim(span_head(*s, n));
@@ -97,7 +73,7 @@ static bool take_param(struct span *s, struct arena *a, struct param *ret_param)
 	name = span_trim(span_head(*s, n));
 	*s = span_skip(*s, n);
 	if (name.n && s->n && s->p[0] == '=') {
-		*s = skip_cfws(span_skip(*s, 1));
+		*s = lex_skip_cfws(span_skip(*s, 1));
 		ret_param->name = lower(a, name);
 		ret_param->value = s->n && s->p[0] == '"' ? take_quoted(s, a) : take_plain(s, a);
 		found = true;
@@ -118,7 +94,7 @@ void param_parse(struct span text, struct arena *a, const struct param **ret_par
 	size_t n = 0;
 
 	while (n < PARAM_MAX) {
-		text = skip_cfws(text);
+		text = lex_skip_cfws(text);
 		if (text.n == 0)
 			break;
 		if (text.p[0] == ';')
@@ -150,19 +126,11 @@ struct span param_raw(const struct param *params, size_t n, const char *name)
 	return p ? p->value : (struct span){};
 }
 
-static int hex_digit(uint8_t c)
-{
-	if (octet_is_digit(c))
-		return c - '0';
-	c = octet_lower(c);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static void add_percent_decoded(struct buf *out, struct span s)
 {
 	for (size_t i = 0; i < s.n; i++) {
-		int high = s.p[i] == '%' && i + 2 < s.n ? hex_digit(s.p[i + 1]) : -1;
-		int low = high >= 0 ? hex_digit(s.p[i + 2]) : -1;
+		int high = s.p[i] == '%' && i + 2 < s.n ? lex_hex_digit(s.p[i + 1]) : -1;
+		int low = high >= 0 ? lex_hex_digit(s.p[i + 2]) : -1;
 
 		if (low >= 0) {
 			buf_add_octet(out, (uint8_t)(high << 4 | low));

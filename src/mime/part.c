@@ -5,8 +5,8 @@
  * The parser sees lines. A line of a header is collected into a field; in a body only lines that
  * begin with "--" matter, when a boundary is open. The parts that are open at the moment lie on a
  * stack of bounded depth, so a boundary line is compared with at most LIMIT_MIME_DEPTH boundaries,
- * and closing parts is a loop. The tree grows in document order: a part's position is known when its
- * header begins, and the tree is complete, in the sense of part.h, whenever the input ends.
+ * and closing parts is a loop. The tree grows in document order: a part's position is known when
+ * its header begins, and the tree is complete, in the sense of part.h, whenever the input ends.
  *
  * What the fields mean is fields.c's business. Nothing here decodes or judges content.
  */
@@ -16,7 +16,7 @@
 #include "base/alloc.h"
 #include "base/limit.h"
 #include "mime/fields.h"
-#include "mime/header.h"
+#include "mime/lex.h"
 
 #include <stdlib.h>
 
@@ -28,8 +28,8 @@ enum {
 struct open_part {
 	uint32_t part;
 	uint32_t last_child;
-	struct span boundary;    /* of a multipart whose end was not seen yet; else n 0 */
-	uint64_t lines_before;   /* line ends before its header, later before its body */
+	struct span boundary;  /* of a multipart whose end was not seen yet; else n 0 */
+	uint64_t lines_before; /* line ends before its header, later before its body */
 };
 
 struct part_parser {
@@ -37,17 +37,17 @@ struct part_parser {
 	uint32_t capacity;
 	struct open_part open[LIMIT_MIME_DEPTH + 1];
 	uint32_t n_open;
-	uint32_t n_boundaries;   /* open ones that have a boundary */
-	bool in_header;          /* of the innermost open part */
+	uint32_t n_boundaries; /* open ones that have a boundary */
+	bool in_header;        /* of the innermost open part */
 
-	uint64_t offset;         /* where the current line starts */
-	uint64_t lines;          /* line ends before it */
-	unsigned line_end;       /* octets of the line end before it: 0, 1 or 2 */
-	struct buf line;         /* of a line that is not complete: its first LINE_KEEP octets */
-	uint64_t line_size;      /* octets of it so far */
-	uint8_t line_last;       /* the last of them */
+	uint64_t offset;    /* where the current line starts */
+	uint64_t lines;     /* line ends before it */
+	unsigned line_end;  /* octets of the line end before it: 0, 1 or 2 */
+	struct buf line;    /* of a line that is not complete: its first LINE_KEEP octets */
+	uint64_t line_size; /* octets of it so far */
+	uint8_t line_last;  /* the last of them */
 
-	struct fields *fields;   /* of the header we are in */
+	struct fields *fields; /* of the header we are in */
 };
 
 static struct part *part_at(const struct part_parser *p, uint32_t i)
@@ -87,11 +87,12 @@ static void open_part(struct part_parser *p, uint64_t offset, uint64_t lines)
 		.next = PART_NONE,
 		.header_offset = offset,
 	};
-	p->open[p->n_open++] =
-		(struct open_part){ .part = i, .last_child = PART_NONE, .lines_before = lines };
+	p->open[p->n_open++] = (struct open_part){
+		.part = i, .last_child = PART_NONE, .lines_before = lines
+	};
 	p->in_header = true;
-	fields_begin(p->fields, i == 0, parent == PART_NONE ||
-			part_at(p, parent)->kind == PART_MESSAGE);
+	fields_begin(
+		p->fields, i == 0, parent == PART_NONE || part_at(p, parent)->kind == PART_MESSAGE);
 }
 
 struct part_parser *part_parser_new(void)
@@ -146,7 +147,7 @@ static void set_kind(struct part_parser *p, struct open_part *o)
 			fields_make_plain(part);
 		}
 	} else if (fields_is_message(part)) {
-		/* RFC 2046 section 5.2.1: no other encoding is allowed; it would hide the message. */
+		/* RFC 2046 section 5.2.1 allows no other encoding; it would hide the message. */
 		if (part->encoding <= ENCODING_BINARY && can_open_child(p))
 			part->kind = PART_MESSAGE;
 		else
@@ -212,8 +213,7 @@ static uint32_t find_boundary(const struct part_parser *p, struct span line, boo
 {
 	struct span text = span_skip(line, 2);
 
-	while (text.n && (text.p[text.n - 1] == ' ' || text.p[text.n - 1] == '\t' ||
-			text.p[text.n - 1] == '\r' || text.p[text.n - 1] == '\n'))
+	while (text.n && lex_is_space(text.p[text.n - 1]))
 		text.n--;
 	for (uint32_t i = p->n_open; i-- > 0;) {
 		struct span boundary = p->open[i].boundary;
@@ -252,7 +252,7 @@ static void take_line(struct part_parser *p, struct span line, uint64_t size, un
 {
 	uint64_t next = p->offset + size, lines = p->lines + (line_end != 0);
 	bool boundary = p->n_boundaries && line.n > 2 && line.n == size && line.p[0] == '-' &&
-		line.p[1] == '-' && take_boundary(p, line, next, lines);
+			line.p[1] == '-' && take_boundary(p, line, next, lines);
 
 	if (p->in_header && !boundary) {
 		if (size == line_end)

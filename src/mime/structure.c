@@ -2,11 +2,11 @@
 /* Copyright the Signet authors */
 
 /*
- * The packed form is a version, the number of parts, and the parts in document order: each its kind,
- * its depth (which with the order is the shape of the tree), its extents as distances from where it
- * could begin at the earliest, its line counts, and its texts behind a bit set that says which are
- * there. A typical message takes some sixty octets. Reading it back checks all that part.h promises,
- * so whoever holds a tree need not ask where it came from.
+ * The packed form is a version, the number of parts, and the parts in document order: each its
+ * kind, its depth (which with the order is the shape of the tree), its extents as distances from
+ * where it could begin at the earliest, its line counts, and its texts behind a bit set that says
+ * which are there. A typical message takes some sixty octets. Reading it back checks all that
+ * part.h promises, so whoever holds a tree need not ask where it came from.
  *
  * Rendering walks the tree by its links, without recursion.
  */
@@ -21,10 +21,14 @@ enum { STRUCTURE_VERSION = 1 };
 
 /* The texts that most parts do not have, in the order of their bits. */
 static const size_t texts[] = {
-	offsetof(struct part, encoding_text), offsetof(struct part, id),
-	offsetof(struct part, description),   offsetof(struct part, md5),
-	offsetof(struct part, disposition),   offsetof(struct part, language),
-	offsetof(struct part, location),      offsetof(struct part, envelope),
+	offsetof(struct part, encoding_text),
+	offsetof(struct part, id),
+	offsetof(struct part, description),
+	offsetof(struct part, md5),
+	offsetof(struct part, disposition),
+	offsetof(struct part, language),
+	offsetof(struct part, location),
+	offsetof(struct part, envelope),
 };
 
 enum {

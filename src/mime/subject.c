@@ -9,6 +9,7 @@
 #include "mime/subject.h"
 
 #include "base/err.h"
+#include "mime/lex.h"
 #include "mime/word.h"
 
 /* Step 1: UTF-8, and a single space for each run of white space. */
@@ -21,7 +22,7 @@ static void collapse(struct span value, struct buf *out)
 	word_decode(value, &decoded);
 	s = buf_span(&decoded);
 	for (size_t i = 0; i < s.n; i++) {
-		bool blank = s.p[i] == ' ' || s.p[i] == '\t' || s.p[i] == '\r' || s.p[i] == '\n';
+		bool blank = lex_is_space(s.p[i]);
 
 		if (!blank || !space)
 			buf_add_octet(out, blank ? ' ' : s.p[i]);

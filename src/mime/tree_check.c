@@ -37,7 +37,8 @@ static bool take_atom(struct span *s)
 	if (s->n && s->p[0] == '{') {
 		struct span rest = span_skip(*s, 1);
 
-		if (!span_to_u64(span_cut(&rest, '}'), rest.n, &n) || !span_starts(rest, SPAN("\r\n")))
+		if (!span_to_u64(span_cut(&rest, '}'), rest.n, &n) ||
+			!span_starts(rest, SPAN("\r\n")))
 			return false;
 		rest = span_skip(rest, 2);
 		if (n > rest.n || span_find(span_head(rest, (size_t)n), 0) < n)
@@ -59,7 +60,8 @@ static bool take_atom(struct span *s)
 bool tree_check_is_imap(struct span text)
 {
 	size_t depth = 0;
-	bool list = false; /* the last thing was a list: bodies stand side by side without a space */
+	bool list =
+		false; /* the last thing was a list: bodies stand side by side without a space */
 
 	do {
 		if (text.n && text.p[0] == '(') {
@@ -140,7 +142,8 @@ static void check_sections(const struct part_tree *t, uint64_t size)
 			for (int s = SECTION_BODY; s <= SECTION_MIME; s++) {
 				uint64_t offset, length;
 
-				if (structure_find(t, paths[i], n, (enum section)s, &offset, &length))
+				if (structure_find(
+					    t, paths[i], n, (enum section)s, &offset, &length))
 					assert(offset <= size && length <= size - offset);
 			}
 		}

@@ -2,9 +2,9 @@
 /* Copyright the Signet authors */
 
 /*
- * Encoded words by GMime, whose decoder knows the many ways in which senders get them wrong. What it
- * is given is bounded and well-formed UTF-8, so its guesses about the locale never come into it; what
- * it returns is checked too. Text without "=?" does not get that far.
+ * Encoded words by GMime, whose decoder knows the many ways in which senders get them wrong. What
+ * it is given is bounded and well-formed UTF-8, so its guesses about the locale never come into it;
+ * what it returns is checked too. Text without "=?" does not get that far.
  */
 
 #include "mime/word.h"
