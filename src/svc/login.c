@@ -27,7 +27,7 @@
 /* What a refused login costs before the session's next input is looked at. */
 enum { REFUSED_PAUSE_MS = 1000 };
 
-enum { BINDING_OCTETS = 32 };
+enum { BINDING_OCTETS = 32, NONCE_LENGTH = 24 };
 
 struct login {
 	struct env *env;
@@ -355,7 +355,8 @@ int login_begin(struct session *s, struct env *e, struct login **slot, struct sp
 		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 	enum sasl_mechanism which;
 	struct login *l;
-	uint8_t nonce[SCRAM_NONCE];
+	uint8_t random[NONCE_LENGTH];
+	char nonce[NONCE_LENGTH + 1] = "";
 	bool has_binding;
 
 	if (!login_allowed(s, e))
@@ -364,12 +365,12 @@ int login_begin(struct session *s, struct env *e, struct login **slot, struct sp
 		return answer(s, e, LOGIN_UNKNOWN_MECHANISM, NULL, "-", fn);
 	*slot = l = ALLOC(struct login);
 	l->env = e;
-	random_fill(nonce, sizeof nonce);
-	for (size_t i = 0; i < sizeof nonce; i++)
-		nonce[i] = (uint8_t)alphabet[nonce[i] % 64];
+	random_fill(random, sizeof random);
+	for (size_t i = 0; i < sizeof random; i++)
+		nonce[i] = alphabet[random[i] % 64];
 	has_binding = session_tls_binding(s, l->binding) == 0;
 	sasl_init(&l->sasl, which, span_of(l->binding, has_binding ? BINDING_OCTETS : 0),
-		has_binding, (const char *)nonce);
+		has_binding, nonce);
 	if (!initial)
 		return follow(s, slot, sasl_start(&l->sasl, NULL), fn);
 	/* RFC 4954 section 4: "=" is an initial response of no octets. */

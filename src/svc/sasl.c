@@ -12,6 +12,7 @@
 
 #include "base/enc.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static const char *const names[SASL_MECHANISMS] = {
@@ -56,14 +57,14 @@ void scram_verifier_make(struct scram_verifier *v, struct span password, uint32_
 }
 
 void sasl_init(struct sasl *s, enum sasl_mechanism mechanism, struct span binding,
-	bool plus_offered, const char nonce[static SCRAM_NONCE])
+	bool plus_offered, const char *nonce)
 {
 	*s = (struct sasl){
 		.mechanism = mechanism,
 		.binding = binding,
 		.plus_offered = plus_offered,
 	};
-	memcpy(s->nonce, nonce, SCRAM_NONCE);
+	(void)snprintf(s->nonce, sizeof s->nonce, "%s", nonce);
 }
 
 void sasl_done(struct sasl *s)

@@ -25,7 +25,7 @@ const char *sasl_name(enum sasl_mechanism mechanism);
 bool sasl_find(struct span name, enum sasl_mechanism *ret_mechanism);
 
 /* What the server knows of a password for SCRAM. */
-enum { SCRAM_SALT = 16, SCRAM_ITERATIONS = 10000, SCRAM_NONCE = 24 };
+enum { SCRAM_SALT = 16, SCRAM_ITERATIONS = 10000, SCRAM_NONCE_MAX = 63 };
 struct scram_verifier {
 	uint32_t iterations;
 	uint8_t salt[SCRAM_SALT];
@@ -58,7 +58,7 @@ struct sasl {
 	unsigned state;
 	bool plus_offered;
 	struct span binding;           /* the caller's */
-	char nonce[SCRAM_NONCE + 1];   /* ours; printable */
+	char nonce[SCRAM_NONCE_MAX + 1]; /* ours */
 	struct buf gs2_header;
 	struct buf client_first_bare;
 	struct buf server_first;
@@ -68,9 +68,9 @@ struct sasl {
 
 /* binding: the channel's tls-exporter value, which must outlive the exchange; n 0 where there is
  * none. plus_offered: SCRAM-SHA-256-PLUS was on offer (RFC 5802 section 6, against downgrades).
- * nonce: SCRAM_NONCE printable octets without a comma. */
+ * nonce: at most SCRAM_NONCE_MAX printable characters, no comma; nobody can guess them. */
 void sasl_init(struct sasl *s, enum sasl_mechanism mechanism, struct span binding,
-	bool plus_offered, const char nonce[static SCRAM_NONCE]);
+	bool plus_offered, const char *nonce);
 void sasl_done(struct sasl *s);
 
 /* The start: initial is NULL if the client sent no initial response. */
