@@ -44,6 +44,7 @@ static bool is_special(uint8_t c)
 struct progress {
 	bool space;     /* white space since the last token */
 	bool at;        /* an @ was seen outside of <> */
+	bool host_over; /* and the host behind it: what follows is no part of it */
 	bool angle;     /* within <> */
 	bool angle_at;  /* an @ was seen within <> */
 	bool angle_end; /* <> is over */
@@ -71,26 +72,33 @@ static void take_comment(struct address_reader *r)
 	r->rest = span_skip(r->rest, i + 1);
 }
 
-/* Where the octets of a token belong. The phrase keeps single blanks between tokens; an address has
- * none. */
-static void add_blank(struct address_reader *r, struct progress *g)
+/* A token begins with the octet. The phrase keeps single blanks between tokens, an address has
+ * none: its host goes on behind white space only around a dot (RFC 5322 section 4.4 obs-domain). */
+static void begin_token(struct address_reader *r, struct progress *g, uint8_t first)
 {
-	if (g->space && buf_size(&r->name) && !g->angle)
-		buf_add_octet(&r->name, ' ');
+	struct span host = buf_span(&r->host);
+
+	if (g->space && !g->angle && !g->angle_end) {
+		if (buf_size(&r->name))
+			buf_add_octet(&r->name, ' ');
+		g->host_over |= host.n && host.p[host.n - 1] != '.' && first != '.';
+	}
 	g->space = false;
 }
 
+/* Octets of a token, to where they belong. */
 static void add(struct address_reader *r, const struct progress *g, struct span s)
 {
 	if (g->angle_end)
 		return;
-	if (g->in_route)
+	if (g->in_route) {
 		buf_add(&r->route, s);
-	else if (g->angle)
+	} else if (g->angle) {
 		buf_add(g->angle_at ? &r->host : &r->local, s);
-	else {
+	} else {
 		buf_add(&r->name, s);
-		buf_add(g->at ? &r->host : &r->local, s);
+		if (!g->host_over)
+			buf_add(g->at ? &r->host : &r->local, s);
 	}
 }
 
@@ -98,7 +106,7 @@ static void take_quoted(struct address_reader *r, struct progress *g)
 {
 	size_t i = 1;
 
-	add_blank(r, g);
+	begin_token(r, g, '"');
 	while (i < r->rest.n && r->rest.p[i] != '"') {
 		size_t start = i;
 
@@ -166,7 +174,7 @@ static void take_word(struct address_reader *r, struct progress *g)
 		while (n < s.n && !is_special(s.p[n]))
 			n++;
 	}
-	add_blank(r, g);
+	begin_token(r, g, s.p[0]);
 	add(r, g, span_head(s, n));
 	r->rest = span_skip(s, n);
 }
@@ -179,7 +187,7 @@ static void take_at(struct address_reader *r, struct progress *g)
 	r->rest = span_skip(r->rest, 1);
 	if (g->angle_end)
 		return;
-	add_blank(r, g);
+	begin_token(r, g, '@');
 	if (g->angle && !g->angle_at && buf_size(&r->local) == 0 && buf_size(&r->route) == 0)
 		g->in_route = true; /* RFC 5322 section 4.4 obs-route */
 	if (g->in_route) {
@@ -188,6 +196,8 @@ static void take_at(struct address_reader *r, struct progress *g)
 	}
 	if (!g->angle)
 		buf_add_octet(&r->name, '@');
+	if (!g->angle && g->host_over)
+		return;
 	if (*seen) {
 		buf_add_octet(&r->local, '@');
 		buf_add(&r->local, buf_span(&r->host));

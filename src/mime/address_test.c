@@ -73,6 +73,10 @@ static void lists(void **state)
 			"J\xC3\xB6rg||j\xC3\xB6|\xC3\xBC.example" },
 		{ "a@b <c@d>", "a@b||c|d" },
 		{ "a@b@c", "||a@b|c" },
+		{ "a@b via List <c@d>", "a@b via List||c|d" },
+		{ "Foo <a@b> junk x, c@d", "Foo||a|b ||c|d" },
+		{ "a@b junk c@d, e@f", "||a|b ||e|f" },
+		{ "a@b .c . d", "||a|b.c.d" },
 		/* What is no address. */
 		{ "root", "||root|" },
 		{ "John Doe", "||John Doe|" },
