@@ -116,10 +116,12 @@ def test_as_an_ordinary_user():
     programs = server.folder / "bin"
     programs.mkdir()
     shutil.copy(BUILD / "signetd", programs)
+    log = open(server.folder / "server.log", "ab")
     r = subprocess.Popen(
         ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", programs / "signetd",
          "--data", home / "data", "--domain", "example.org", "--listen", "127.0.0.1",
-         "--port-offset", str(server.offset)], stdout=subprocess.PIPE, text=True, env=server.env)
+         "--port-offset", str(server.offset)], stdout=subprocess.PIPE, stderr=log, text=True,
+        env=server.env)
     try:
         lines = [r.stdout.readline(), r.stdout.readline()]
         assert lines[0].startswith("administrator: ") and lines[1] == "ready\n"
