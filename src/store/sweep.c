@@ -31,7 +31,7 @@ static int content_delete(struct store_conn *c, int64_t content)
 	int64_t upload;
 	bool row;
 
-	/* The newest stays: its id would be given again, and clients keep ids. */
+	/* The newest stays on the list: its id would be given again, and clients keep ids. */
 	TRY(db_query_row(&q, &row, c->db,
 		"delete from content where id = $1"
 		" and not exists (select 1 from message where content = $1)"
@@ -80,7 +80,9 @@ static int sweep_garbage(struct sweep *s)
 	n = pairs_of(&list, &pairs);
 	for (size_t i = 0; i < n; i++) {
 		TRY(content_delete(s->c, pairs[i][1]));
-		TRY(db_exec(s->c->db, NULL, "delete from garbage where since = $1 and content = $2",
+		TRY(db_exec(s->c->db, NULL,
+			"delete from garbage where since = $1 and content = $2"
+			" and content < (select max(id) from content)",
 			DB_ARGS(DB_INT(pairs[i][0]), DB_INT(pairs[i][1]))));
 	}
 	s->more |= n == STEP;
