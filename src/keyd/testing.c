@@ -21,7 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { CHANNELS = 16, READY_MS = 30000 };
+enum { CHANNELS = 16, READY_MS = 30000, FDS_MAX = 1024 };
 
 static void pair(int *ours, int *theirs)
 {
@@ -30,6 +30,19 @@ static void pair(int *ours, int *theirs)
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds), 0);
 	*ours = fds[0];
 	*theirs = fds[1];
+}
+
+/* In the child: keyd must not hold what is its tester's. */
+static void close_others(const struct keyd_options *o)
+{
+	for (int fd = 3; fd < (int)sysconf(_SC_OPEN_MAX) && fd < FDS_MAX; fd++) {
+		bool keep = fd == o->dir || fd == o->control;
+
+		for (size_t i = 0; i < o->n_channels; i++)
+			keep = keep || fd == o->channels[i];
+		if (!keep)
+			(void)close(fd);
+	}
 }
 
 static void launch(struct testing *t, size_t n)
@@ -53,9 +66,7 @@ static void launch(struct testing *t, size_t n)
 			.n_channels = n,
 		};
 
-		(void)close(t->control);
-		for (size_t i = 0; i < n; i++)
-			(void)close(ours[i]);
+		close_others(&o);
 		_exit(keyd_main(&o));
 	}
 	(void)close(control);
