@@ -18,7 +18,7 @@ void any_add_capabilities(struct imap *s, struct buf *out)
 	buf_add_string(out, "CAPABILITY IMAP4rev1 IMAP4rev2 ID ENABLE SASL-IR");
 	if (s->state == IMAP_GREETED) {
 		buf_add_string(out, " LITERAL-");
-		if (!session_is_tls(&s->session))
+		if (s->env->tls && !session_is_tls(&s->session))
 			buf_add_string(out, " STARTTLS");
 		if (!login_allowed(&s->session, s->env))
 			buf_add_string(out, " LOGINDISABLED");

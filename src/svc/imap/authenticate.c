@@ -15,6 +15,8 @@ int imap_starttls(struct imap *s, struct imap_command *c)
 {
 	if (session_is_tls(&s->session))
 		return imap_bad(s, c, "TLS is on");
+	if (!s->env->tls)
+		return imap_bad(s, c, "TLS is not available");
 	session_starttls(&s->session);
 	return imap_ok(s, c, NULL, "Begin TLS now");
 }

@@ -91,6 +91,7 @@ struct imap_sync {
 	uint32_t old, new;        /* positions in the view the client knows, and in the new one */
 	uint32_t removed;
 	size_t stretch;           /* of told.positions */
+	size_t full;              /* octets of output at which a piece is long enough */
 };
 
 struct imap_command {
@@ -146,7 +147,7 @@ int imap_wait_cpu(struct imap *s, struct imap_command *c, imap_work_fn *work, im
 enum { IMAP_CHUNK = 4 * SESSION_CHUNK };
 int imap_wait_drained(struct imap *s, struct imap_command *c, imap_next_fn *next) MUST_CHECK;
 
-/* Moves about IMAP_CHUNK octets of text to the output; true when nothing is left of it. */
+/* Moves a piece of text to the output; true when nothing is left of it. */
 bool imap_send_piece(struct imap *s, struct buf *text);
 
 /* The end of a command: changes of the mailbox, then "tag OK [code] text". code may be NULL and is

@@ -48,15 +48,12 @@ static bool parse_use(struct imap_parser *p, enum special_use *ret)
 	return parse_close(p) && parse_close(p);
 }
 
-/* RFC 3501 section 6.3.3: a separator behind the name announces mailboxes below it. */
 bool imap_parse_create(struct imap_parser *p, struct imap_command *c)
 {
 	struct mailbox_args *args = args_new(c);
 
 	if (!parse_space(p) || !parse_mailbox(p, &args->name))
 		return false;
-	if (args->name.n > 1 && args->name.p[args->name.n - 1] == '/')
-		args->name.n--;
 	return !parse_skip(p, ' ') || parse_use(p, &args->use);
 }
 
@@ -74,7 +71,8 @@ static int create_done(struct imap *s, struct imap_command *c, int outcome)
 
 	/* RFC 6154 section 3. */
 	if (outcome == STORE_E_REFUSED && args->use != USE_NONE)
-		return imap_no(s, c, "USEATTR", "not possible with this special use");
+		return imap_no(s, c, "USEATTR",
+			arena_string(&c->arena, span_str(args->why.text)));
 	if (outcome)
 		return imap_no_store(s, c, outcome, &args->why);
 	/* RFC 8474 section 4.1. */

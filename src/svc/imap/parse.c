@@ -265,7 +265,7 @@ static bool mailbox_name(struct imap_parser *p, struct span text, struct span *r
 			return parse_fail(p, "mailbox name is not modified UTF-7");
 		text = arena_span(p->arena, buf_span(&decoded));
 	}
-	*ret = span_is_nocase(text, "INBOX") ? SPAN("INBOX") : text;
+	*ret = text;
 	return true;
 }
 

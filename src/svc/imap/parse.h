@@ -58,7 +58,7 @@ bool parse_number(struct imap_parser *p, uint32_t *ret);
 bool parse_nonzero(struct imap_parser *p, uint32_t *ret);
 bool parse_number64(struct imap_parser *p, uint64_t *ret);
 
-/* As UTF-8, INBOX in capitals; in the arena. */
+/* As UTF-8; what makes a good name is the store's to say. */
 bool parse_mailbox(struct imap_parser *p, struct span *ret);
 /* A mailbox name that may hold the wildcards % and *. */
 bool parse_list_mailbox(struct imap_parser *p, struct span *ret);

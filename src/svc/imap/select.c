@@ -207,7 +207,8 @@ static int select_end(struct imap *s, struct imap_command *c)
 static int select_tell_changes(struct imap *s, struct imap_command *c)
 {
 	struct select *args = c->args;
-	struct buf *out = session_out(&s->session);
+	const struct buf *out = session_out(&s->session);
+	size_t full = buf_size(out) + SESSION_CHUNK;
 
 	if (!imap_send_piece(s, &args->vanished))
 		return imap_wait_drained(s, c, select_tell_changes);
@@ -217,7 +218,7 @@ static int select_tell_changes(struct imap *s, struct imap_command *c)
 		if (args->position < stretch.first)
 			args->position = stretch.first;
 		for (; args->position < stretch.end; args->position++) {
-			if (buf_size(out) >= IMAP_CHUNK)
+			if (buf_size(out) >= full)
 				return imap_wait_drained(s, c, select_tell_changes);
 			if (s->selected->view->modseqs[args->position] > args->modseq)
 				tell_resync(s, args->position);

@@ -68,7 +68,7 @@ struct imap_service *imap_free(struct imap_service *service)
 	return NULL;
 }
 
-static int session_start(struct session *session)
+static int imap_start(struct session *session)
 {
 	struct imap *s = imap_of(session);
 	struct buf *out = session_out(session);
@@ -85,26 +85,26 @@ static int session_start(struct session *session)
 
 /* RFC 9051 section 6.2.1: what was learned before TLS is forgotten; there is only the count of
  * errors, and a command cannot be under way. */
-static int session_is_secured(struct session *session)
+static int imap_secured(struct session *session)
 {
 	imap_of(session)->errors = 0;
 	return 0;
 }
 
-static int session_line(struct session *session, struct span line)
+static int imap_line(struct session *session, struct span line)
 {
 	struct imap *s = imap_of(session);
 
 	return s->on_line ? s->on_line(s, line) : command_line(s, line);
 }
 
-static int session_octets(struct session *session, struct span data, size_t *ret_taken)
+static int imap_octets(struct session *session, struct span data, size_t *ret_taken)
 {
 	*ret_taken = data.n;
 	return command_octets(imap_of(session), data);
 }
 
-static int session_octets_end(struct session *session)
+static int imap_octets_end(struct session *session)
 {
 	struct imap *s = imap_of(session);
 
@@ -113,7 +113,7 @@ static int session_octets_end(struct session *session)
 
 /* The tag is lost with the line, so the answer is untagged; what of the command came before it is
  * given up. */
-static int session_bad_line(struct session *session, enum session_line_fault why)
+static int imap_bad_line(struct session *session, enum session_line_fault why)
 {
 	static const char *const texts[] = {
 		[SESSION_LINE_LONG] = "line too long",
@@ -133,25 +133,25 @@ static int session_bad_line(struct session *session, enum session_line_fault why
 	return imap_bad(s, s->command, texts[why]);
 }
 
-static int session_timed_out(struct session *session)
+static int imap_timed_out(struct session *session)
 {
 	imap_bye(imap_of(session), NULL, "nothing came for too long");
 	return 0;
 }
 
-static int session_shut_down(struct session *session)
+static int imap_shut_down(struct session *session)
 {
 	imap_bye(imap_of(session), "UNAVAILABLE", "the server is stopping, come back soon");
 	return 0;
 }
 
-static void session_faulted(struct session *session)
+static void imap_faulted(struct session *session)
 {
 	env_count(imap_of(session)->env, COUNT_FAULTS);
 	session_reply_string(session, "* BYE [UNAVAILABLE] temporary failure\r\n");
 }
 
-static void session_release(struct session *session)
+static void imap_done(struct session *session)
 {
 	struct imap *s = imap_of(session);
 
@@ -168,16 +168,16 @@ const struct session_protocol imap_protocol = {
 	.size = sizeof(struct imap),
 	.line_max = LINE_MAX_GREETED,
 	.timeout_ms = TIMEOUT_GREETED_MS,
-	.start = session_start,
-	.line = session_line,
-	.octets = session_octets,
-	.octets_end = session_octets_end,
-	.secured = session_is_secured,
-	.bad_line = session_bad_line,
+	.start = imap_start,
+	.line = imap_line,
+	.octets = imap_octets,
+	.octets_end = imap_octets_end,
+	.secured = imap_secured,
+	.bad_line = imap_bad_line,
 	.pull = wait_pull,
 	.event = any_woken,
-	.timeout = session_timed_out,
-	.shutdown = session_shut_down,
-	.fault = session_faulted,
-	.free = session_release,
+	.timeout = imap_timed_out,
+	.shutdown = imap_shut_down,
+	.fault = imap_faulted,
+	.free = imap_done,
 };

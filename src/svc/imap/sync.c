@@ -76,9 +76,9 @@ static bool has_expunges(const struct view *old, const struct view *new)
 	       (n > 0 && memcmp(old->uids, new->uids, n * sizeof *old->uids) != 0);
 }
 
-static bool is_full(struct imap *s)
+static bool is_full(struct imap *s, const struct imap_sync *y)
 {
-	return buf_size(session_out(&s->session)) >= IMAP_CHUNK;
+	return buf_size(session_out(&s->session)) >= y->full;
 }
 
 /* RFC 7162 section 3.2.10: UIDs instead of one line for each message. */
@@ -109,7 +109,7 @@ static void tell_gone(struct imap *s, struct imap_sync *y)
 	const struct view *old = s->selected->view;
 	struct buf *out = session_out(&s->session);
 
-	while (y->old < old->n && !is_full(s)) {
+	while (y->old < old->n && !is_full(s, y)) {
 		if (s->enabled & IMAP_QRESYNC) {
 			tell_vanished(s, y);
 			continue;
@@ -209,7 +209,7 @@ static void tell_flags(struct imap *s, struct imap_command *c)
 	const struct view *old = s->selected->view;
 	struct imap_sync *y = &c->sync;
 
-	for (; y->old < old->n && !is_full(s); y->old++) {
+	for (; y->old < old->n && !is_full(s, y); y->old++) {
 		if (is_expunged(old, y->old, y->view, y->new))
 			continue;
 		tell_flags_of(s, c, y->old, y->new);
@@ -240,6 +240,7 @@ static int sync_go_on(struct imap *s, struct imap_command *c)
 	struct imap_sync *y = &c->sync;
 	uint32_t n = s->selected->view->n;
 
+	y->full = buf_size(session_out(&s->session)) + SESSION_CHUNK;
 	while (y->phase < PHASE_END) {
 		if (y->phase == PHASE_GONE)
 			tell_gone(s, y);

@@ -142,12 +142,9 @@ int imap_wait_drained(struct imap *s, struct imap_command *c, imap_next_fn *next
 
 bool imap_send_piece(struct imap *s, struct buf *text)
 {
-	struct buf *out = session_out(&s->session);
-	struct span piece = span_head(buf_span(text), IMAP_CHUNK);
+	struct span piece = span_head(buf_span(text), SESSION_CHUNK);
 
-	if (buf_size(out) >= IMAP_CHUNK)
-		return buf_size(text) == 0;
-	buf_add(out, piece);
+	session_reply(&s->session, piece);
 	buf_take(text, piece.n);
 	return buf_size(text) == 0;
 }
