@@ -89,6 +89,9 @@ bool search_parse_charset(struct imap_parser *p, struct search *q);
 /* Keys to the end of the command; now_us is for OLDER and YOUNGER. */
 bool search_parse_keys(struct imap_parser *p, struct search *q, int64_t now_us);
 
+/* Turns a SEARCH_KEYWORD into what it means for an account's keywords. */
+void search_bind_keyword(const struct keywords *keywords, struct search_key *key);
+
 /* What is known of a message. */
 struct search_facts {
 	enum search_stage stage;         /* what the keys need up to this one is filled in */
@@ -105,6 +108,10 @@ enum search_answer search_match(const struct search_key *key, const struct searc
 
 /* The stage a key needs. */
 enum search_stage search_stage_of(enum search_op op);
+
+/* Appends a field's value as people read it: decoded, and a line folded before a tab has a space
+ * there, as if it had been folded before one. */
+void search_decode(struct span value, struct buf *out);
 
 /* Looks for all texts of the search in one message's octets. conn is not used if the row holds
  * them. found: n_texts answers. */

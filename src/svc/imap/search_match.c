@@ -18,6 +18,17 @@ static enum search_answer answer(bool yes)
 	return yes ? SEARCH_YES : SEARCH_NO;
 }
 
+void search_bind_keyword(const struct keywords *keywords, struct search_key *key)
+{
+	key->op = SEARCH_NEVER;
+	for (unsigned i = 0; i < keywords->n; i++) {
+		if (span_is_nocase(key->name, keywords->names[i])) {
+			key->op = SEARCH_FLAGS;
+			key->mask = key->wanted = UINT64_C(1) << (FLAG_KEYWORD_SHIFT + i);
+		}
+	}
+}
+
 static bool positions_hold(const struct imap_positions *positions, uint32_t at)
 {
 	size_t low = 0, high = positions->n;
@@ -73,6 +84,17 @@ static bool folded_has(struct span text, struct span needle)
 	return span_find_span(buf_span(&folded), needle) < buf_size(&folded);
 }
 
+void search_decode(struct span value, struct buf *out)
+{
+	size_t begun = buf_size(out);
+
+	word_decode(value, out);
+	for (uint8_t *c = out->p + out->start + begun; c < out->p + out->end; c++) {
+		if (*c == '\t')
+			*c = ' ';
+	}
+}
+
 static bool match_string(const struct search_key *key, struct span s)
 {
 	CLEANUP(buf_done) struct buf text = {};
@@ -81,7 +103,7 @@ static bool match_string(const struct search_key *key, struct span s)
 		return false;
 	if (key->folded.n == 0)
 		return true;
-	word_decode(s, &text);
+	search_decode(s, &text);
 	return folded_has(buf_span(&text), key->folded);
 }
 

@@ -46,22 +46,11 @@ static void search_release(void *p)
 	buf_done(&run->kept);
 }
 
-static void search_bind_keyword(const struct imap_command *c, struct search_key *key)
-{
-	key->op = SEARCH_NEVER;
-	for (unsigned i = 0; i < c->keywords->n; i++) {
-		if (span_is_nocase(key->name, c->keywords->names[i])) {
-			key->op = SEARCH_FLAGS;
-			key->mask = key->wanted = UINT64_C(1) << (FLAG_KEYWORD_SHIFT + i);
-		}
-	}
-}
-
 static bool search_bind(struct imap *s, struct imap_command *c, struct search *q)
 {
 	for (struct search_key *key = q->first; key; key = key->later) {
 		if (key->op == SEARCH_KEYWORD)
-			search_bind_keyword(c, key);
+			search_bind_keyword(c->keywords, key);
 		if (key->op == SEARCH_SET &&
 			!imap_resolve(s, c, &key->set, key->by_uid, &key->positions))
 			return false;

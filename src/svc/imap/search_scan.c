@@ -14,7 +14,6 @@
 #include "mime/charset.h"
 #include "mime/header.h"
 #include "mime/structure.h"
-#include "mime/word.h"
 #include "svc/imap/octets.h"
 
 struct scan {
@@ -77,7 +76,7 @@ static void scan_field(struct scan *s, const struct header_field *field, bool in
 	buf_add(&text, field->name);
 	buf_add(&text, SPAN(": "));
 	name_n = buf_size(&text);
-	word_decode(field->value, &text);
+	search_decode(field->value, &text);
 	for (unsigned i = 0; i < s->q->n_texts; i++) {
 		const struct search_key *key = s->q->texts[i];
 
