@@ -17,7 +17,7 @@ enum address_kind { ADDRESS_MAILBOX, ADDRESS_GROUP, ADDRESS_GROUP_END };
 struct address {
 	enum address_kind kind;
 	struct span name;  /* phrase, else the comment behind the address; quoting removed, encoded
-	                    * words as they are; the name of a group */
+			    * words as they are; the name of a group */
 	struct span route; /* obsolete source route "@a,@b" */
 	struct span local; /* quoting removed */
 	struct span host;  /* comments and white space removed; empty if there is none */
@@ -40,7 +40,7 @@ void address_reader_done(struct address_reader *r);
 
 /* An address in the form that is stored and compared. */
 struct address_name {
-	uint8_t local[LIMIT_LOCAL_PART]; /* quoting removed, otherwise as given */
+	uint8_t local[LIMIT_LOCAL_PART];  /* quoting removed, otherwise as given */
 	uint8_t folded[LIMIT_LOCAL_PART]; /* ASCII letters lower-case, for comparing */
 	size_t n_local;
 	uint8_t domain[LIMIT_NAME]; /* lower-case A-labels, or a literal in [] */

@@ -109,8 +109,8 @@ static void lists(void **state)
 /* What makes recursive and quadratic readers fail: many of each, at the size a field may have. */
 static void hostile_lists(void **state)
 {
-	static const char *const pieces[] = { "a:", "<", "(", "\"", "@[", "=?", "a@", ",", ":;", "<@a,",
-		"\\", "a,", "\"\\", "(\\" };
+	static const char *const pieces[] = { "a:", "<", "(", "\"", "@[", "=?", "a@", ",", ":;",
+		"<@a,", "\\", "a,", "\"\\", "(\\" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
@@ -150,16 +150,21 @@ static void normal_forms(void **state)
 		{ "\"a@b\"@x.org", 0, "a@b", "a@b", "x.org" },
 		{ "\"a\\\"b\"@x.org", 0, "a\"b", "a\"b", "x.org" },
 		{ "a+b@x.org", 0, "a+b", "a+b", "x.org" },
-		{ "J\xC3\xB6rg@B\xC3\xBC" "cher.example", 0, "J\xC3\xB6rg", "j\xC3\xB6rg",
-			"xn--bcher-kva.example" },
-		{ "a@stra\xC3\x9F" "e.de", 0, "a", "a", "xn--strae-oqa.de" },
+		{ "J\xC3\xB6rg@B\xC3\xBC"
+		  "cher.example",
+			0, "J\xC3\xB6rg", "j\xC3\xB6rg", "xn--bcher-kva.example" },
+		{ "a@stra\xC3\x9F"
+		  "e.de",
+			0, "a", "a", "xn--strae-oqa.de" },
 		{ "a@XN--BCHER-KVA.example", 0, "a", "a", "xn--bcher-kva.example" },
 		{ "a@[192.0.2.1]", 0, "a", "a", "[192.0.2.1]" },
 		{ "a@[IPv6:2001:DB8::1]", 0, "a", "a", "[ipv6:2001:db8::1]" },
-		{ "a@aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.org", 0, "a", "a",
+		{ "a@aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.org", 0, "a",
+			"a",
 			"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.org" },
 		{ l64, 0, "llllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllll",
-			"llllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllll", "x.org" },
+			"llllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllll",
+			"x.org" },
 		{ "lllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllll@x.org",
 			ADDRESS_E_LENGTH, NULL, NULL, NULL },
 		{ "a@aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.org",
@@ -221,8 +226,8 @@ static void long_domains(void **state)
 	assert_int_equal(buf_size(&out), LIMIT_NAME);
 	assert_int_equal(address_normalize(buf_span(&text), &name), ADDRESS_E_LENGTH);
 	buf_add_string(&text, "x");
-	assert_int_equal(address_normalize_domain(span_skip(buf_span(&text), 2), &out),
-		ADDRESS_E_LENGTH);
+	assert_int_equal(
+		address_normalize_domain(span_skip(buf_span(&text), 2), &out), ADDRESS_E_LENGTH);
 	buf_done(&text);
 	buf_done(&out);
 }
@@ -232,7 +237,10 @@ static void printed(void **state)
 	static const struct {
 		const char *local, *expected;
 	} rows[] = {
-		{ "a.b", "a.b@x" }, { "a b", "\"a b\"@x" }, { "a\"\\b", "\"a\\\"\\\\b\"@x" }, { "", "\"\"@x" },
+		{ "a.b", "a.b@x" },
+		{ "a b", "\"a b\"@x" },
+		{ "a\"\\b", "\"a\\\"\\\\b\"@x" },
+		{ "", "\"\"@x" },
 		{ "a@b", "\"a@b\"@x" },
 	};
 

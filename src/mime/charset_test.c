@@ -21,12 +21,24 @@ static void conversions(void **state)
 	} rows[] = {
 		{ "", "abc", "abc", false },
 		{ "us-ascii", "\xC3\xBC", "\xC3\xBC", false },
-		{ "UTF-8", "\xC3\xBC\xE2\x82\xAC\xF0\x9F\x98\x80", "\xC3\xBC\xE2\x82\xAC\xF0\x9F\x98\x80", false },
-		{ "utf-8", "a\xFF" "b", "a\xEF\xBF\xBD" "b", true },
+		{ "UTF-8", "\xC3\xBC\xE2\x82\xAC\xF0\x9F\x98\x80",
+			"\xC3\xBC\xE2\x82\xAC\xF0\x9F\x98\x80", false },
+		{ "utf-8",
+			"a\xFF"
+			"b",
+			"a\xEF\xBF\xBD"
+			"b",
+			true },
 		{ "utf-8", "a\xE2\x82", "a\xEF\xBF\xBD", true },
-		{ "utf-8", "\xE2\x82" "b", "\xEF\xBF\xBD\xEF\xBF\xBD" "b", true },
+		{ "utf-8",
+			"\xE2\x82"
+			"b",
+			"\xEF\xBF\xBD\xEF\xBF\xBD"
+			"b",
+			true },
 		{ "utf-8", "\xED\xA0\x80", "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD", true },
-		{ "utf-8", "\xF4\x90\x80\x80", "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD", true },
+		{ "utf-8", "\xF4\x90\x80\x80", "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD",
+			true },
 		{ "ISO-8859-1", "\xFC", "\xC3\xBC", false },
 		{ "iso-8859-15", "\xA4", "\xE2\x82\xAC", false },
 		{ "windows-1252", "\x80", "\xE2\x82\xAC", false },
@@ -62,8 +74,9 @@ static void conversions(void **state)
 
 static void unknown(void **state)
 {
-	static const char *const names[] = { "no-such-charset", "utf-8//TRANSLIT", "a b", "\xC3\xBC", "/",
-		"ISO-8859-1,", "0123456789012345678901234567890123456789012345678901234567890123456789" };
+	static const char *const names[] = { "no-such-charset", "utf-8//TRANSLIT", "a b",
+		"\xC3\xBC", "/", "ISO-8859-1,",
+		"0123456789012345678901234567890123456789012345678901234567890123456789" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
@@ -74,8 +87,9 @@ static void unknown(void **state)
 /* No octets in any charset give anything but UTF-8. */
 static void always_utf8(void **state)
 {
-	static const char *const names[] = { "utf-8", "utf-16", "utf-16le", "utf-32", "utf-7", "shift_jis",
-		"iso-2022-jp", "iso-2022-kr", "gb18030", "euc-jp", "hz-gb-2312", "big5-hkscs" };
+	static const char *const names[] = { "utf-8", "utf-16", "utf-16le", "utf-32", "utf-7",
+		"shift_jis", "iso-2022-jp", "iso-2022-kr", "gb18030", "euc-jp", "hz-gb-2312",
+		"big5-hkscs" };
 	uint8_t noise[4000];
 	uint32_t seed = 1;
 

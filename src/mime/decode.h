@@ -8,7 +8,9 @@
 #include "base/buf.h"
 
 enum transfer_encoding {
-	ENCODING_7BIT, ENCODING_8BIT, ENCODING_BINARY, /* the octets are what they are */
+	ENCODING_7BIT,
+	ENCODING_8BIT,
+	ENCODING_BINARY, /* the octets are what they are */
 	ENCODING_BASE64,
 	ENCODING_QUOTED_PRINTABLE,
 	ENCODING_UNKNOWN, /* cannot be removed: RFC 3516 [UNKNOWN-CTE] */
@@ -27,7 +29,7 @@ struct decoder {
 	bool damaged;
 
 	/* Private. */
-	uint32_t bits;      /* base64: sextets collected */
+	uint32_t bits; /* base64: sextets collected */
 	unsigned n_sextets;
 	bool padded;        /* base64: after '=' */
 	unsigned state;     /* quoted-printable */

@@ -96,8 +96,10 @@ static void quoted_printable(void **state)
 		{ "a=4", "a=4", true },
 		{ "a= ", "a", false },
 		{ "\xFF", "\xFF", false },
-		{ "a                                                                                    b",
-			"a                                                                                    b",
+		{ "a                                                                               "
+		  "     b",
+			"a                                                                         "
+			"           b",
 			true },
 	};
 

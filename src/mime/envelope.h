@@ -12,9 +12,16 @@
 #include "base/err.h"
 
 enum envelope_field {
-	ENVELOPE_DATE, ENVELOPE_SUBJECT,
-	ENVELOPE_FROM, ENVELOPE_SENDER, ENVELOPE_REPLY_TO, ENVELOPE_TO, ENVELOPE_CC, ENVELOPE_BCC,
-	ENVELOPE_IN_REPLY_TO, ENVELOPE_MESSAGE_ID,
+	ENVELOPE_DATE,
+	ENVELOPE_SUBJECT,
+	ENVELOPE_FROM,
+	ENVELOPE_SENDER,
+	ENVELOPE_REPLY_TO,
+	ENVELOPE_TO,
+	ENVELOPE_CC,
+	ENVELOPE_BCC,
+	ENVELOPE_IN_REPLY_TO,
+	ENVELOPE_MESSAGE_ID,
 	ENVELOPE_FIELDS,
 };
 
@@ -24,8 +31,8 @@ enum envelope_field {
 void envelope_print(const struct span values[static ENVELOPE_FIELDS], struct buf *out);
 
 struct envelope_address {
-	struct span name, route, mailbox, host; /* p NULL: NIL. host NIL: a group's start (mailbox is
-	                                         * its name) or end (mailbox NIL) */
+	struct span name, route, mailbox, host; /* p NULL: NIL. host NIL: a group's start (mailbox
+						 * is its name) or end (mailbox NIL) */
 };
 
 struct envelope_list {

@@ -11,7 +11,10 @@
 
 #include <cmocka.h>
 
-#define TEXT(s) { (const uint8_t *)("" s), sizeof(s) - 1 }
+#define TEXT(s)                                        \
+	{                                              \
+		(const uint8_t *)("" s), sizeof(s) - 1 \
+	}
 
 static void printed(void **state)
 {
@@ -20,20 +23,28 @@ static void printed(void **state)
 		const char *expected;
 	} rows[] = {
 		{ {}, "(NIL NIL NIL NIL NIL NIL NIL NIL NIL NIL)" },
-		{ { TEXT(" Mon\r\n"), TEXT(" Hi\r\n"), TEXT(" A <a@b>\r\n"), {}, {}, TEXT(" c@d, e@f\r\n"), {}, {},
-			  TEXT(" <x@y>\r\n"), TEXT(" <z@y>\r\n") },
-			"(\"Mon\" \"Hi\" ((\"A\" NIL \"a\" \"b\")) ((\"A\" NIL \"a\" \"b\")) ((\"A\" NIL \"a\" \"b\"))"
-			" ((NIL NIL \"c\" \"d\")(NIL NIL \"e\" \"f\")) NIL NIL \"<x@y>\" \"<z@y>\")" },
+		{ { TEXT(" Mon\r\n"), TEXT(" Hi\r\n"), TEXT(" A <a@b>\r\n"), {}, {},
+			  TEXT(" c@d, e@f\r\n"), {}, {}, TEXT(" <x@y>\r\n"), TEXT(" <z@y>\r\n") },
+			"(\"Mon\" \"Hi\" ((\"A\" NIL \"a\" \"b\")) ((\"A\" NIL \"a\" \"b\")) "
+			"((\"A\" NIL \"a\" \"b\"))"
+			" ((NIL NIL \"c\" \"d\")(NIL NIL \"e\" \"f\")) NIL NIL \"<x@y>\" "
+			"\"<z@y>\")" },
 		{ { {}, {}, TEXT("a@b"), TEXT("s@b"), TEXT("r@b"), {}, {}, {}, {}, {} },
-			"(NIL NIL ((NIL NIL \"a\" \"b\")) ((NIL NIL \"s\" \"b\")) ((NIL NIL \"r\" \"b\")) NIL NIL NIL "
+			"(NIL NIL ((NIL NIL \"a\" \"b\")) ((NIL NIL \"s\" \"b\")) ((NIL NIL \"r\" "
+			"\"b\")) NIL NIL NIL "
 			"NIL NIL)" },
 		/* Present and empty is not absent; for sender and reply-to it is. */
-		{ { TEXT(""), TEXT(" \r\n"), TEXT("a@b"), TEXT(""), TEXT(" , "), TEXT(""), {}, {}, TEXT(""), TEXT("") },
-			"(\"\" \"\" ((NIL NIL \"a\" \"b\")) ((NIL NIL \"a\" \"b\")) ((NIL NIL \"a\" \"b\")) NIL NIL NIL "
+		{ { TEXT(""), TEXT(" \r\n"), TEXT("a@b"), TEXT(""), TEXT(" , "), TEXT(""), {}, {},
+			  TEXT(""), TEXT("") },
+			"(\"\" \"\" ((NIL NIL \"a\" \"b\")) ((NIL NIL \"a\" \"b\")) ((NIL NIL "
+			"\"a\" \"b\")) NIL NIL NIL "
 			"\"\" \"\")" },
-		{ { {}, TEXT(" a\r\n b"), {}, {}, {}, TEXT("G: a@b;, root"), TEXT("<@r:a@b>"), TEXT("x:;"), {}, {} },
-			"(NIL \"a b\" NIL NIL NIL ((NIL NIL \"G\" NIL)(NIL NIL \"a\" \"b\")(NIL NIL NIL NIL)"
-			"(NIL NIL \"root\" \"\")) ((NIL \"@r\" \"a\" \"b\")) ((NIL NIL \"x\" NIL)(NIL NIL NIL NIL)) NIL NIL)" },
+		{ { {}, TEXT(" a\r\n b"), {}, {}, {}, TEXT("G: a@b;, root"), TEXT("<@r:a@b>"),
+			  TEXT("x:;"), {}, {} },
+			"(NIL \"a b\" NIL NIL NIL ((NIL NIL \"G\" NIL)(NIL NIL \"a\" \"b\")(NIL "
+			"NIL NIL NIL)"
+			"(NIL NIL \"root\" \"\")) ((NIL \"@r\" \"a\" \"b\")) ((NIL NIL \"x\" "
+			"NIL)(NIL NIL NIL NIL)) NIL NIL)" },
 		{ { {}, TEXT("say \"\\\""), {}, {}, {}, {}, {}, {}, {}, {} },
 			"(NIL \"say \\\"\\\\\\\"\" NIL NIL NIL NIL NIL NIL NIL NIL)" },
 		{ { {}, TEXT("\xC3\xBC\0x"), {}, {}, {}, {}, {}, {}, {}, TEXT("a\rb") },
@@ -63,9 +74,13 @@ static void read_back(void **state)
 	struct envelope e;
 
 	(void)state;
-	assert_int_equal(envelope_parse(SPAN("(\"d\" {2}\r\n\xC3\xBC ((\"N \\\"q\\\"\" NIL \"a\" \"b\")) NIL NIL "
-		"((NIL NIL \"g\" NIL)(NIL \"@r\" \"x\" {1}\r\ny)(NIL NIL NIL NIL)) NIL NIL \"\" \"<m>\")"),
-		&arena, &e), 0);
+	assert_int_equal(
+		envelope_parse(
+			SPAN("(\"d\" {2}\r\n\xC3\xBC ((\"N \\\"q\\\"\" NIL \"a\" \"b\")) NIL NIL "
+			     "((NIL NIL \"g\" NIL)(NIL \"@r\" \"x\" {1}\r\ny)(NIL NIL NIL NIL)) "
+			     "NIL NIL \"\" \"<m>\")"),
+			&arena, &e),
+		0);
 	assert_true(span_is(e.date, "d"));
 	assert_true(span_is(e.subject, "\xC3\xBC"));
 	assert_int_equal(e.from.n, 1);
@@ -89,7 +104,9 @@ static void read_back(void **state)
 static void damaged(void **state)
 {
 	static const char *const rows[] = {
-		"", "(", "NIL",
+		"",
+		"(",
+		"NIL",
 		"(NIL NIL NIL NIL NIL NIL NIL NIL NIL)",
 		"(NIL NIL NIL NIL NIL NIL NIL NIL NIL NIL",
 		"(NIL NIL NIL NIL NIL NIL NIL NIL NIL NIL) ",

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the Signet authors */
 
-/* What the fields of a header say about its part: the half of the parser that part.c drives and that
- * knows no offsets. Private to mime/. */
+/* What the fields of a header say about its part: the half of the parser that part.c drives and
+ * that knows no offsets. Private to mime/. */
 
 #include "mime/part.h"
 

@@ -22,13 +22,13 @@ static void equal(void **state)
 		{ "", "", true },
 		{ "abc", "ABC", true },
 		{ "abc", "abd", false },
-		{ "\xC3\xBC", "\xC3\x9C", true },              /* u and U with diaeresis */
-		{ "\xC3\xBC", "u\xCC\x88", true },             /* composed and decomposed */
-		{ "\xEF\xAC\x81", "FI", true },                /* the ligature fi is compatible... */
-		{ "\xEF\xBC\xA1", "a", true },                 /* ... as is a full-width A */
-		{ "\xCE\xA3", "\xCF\x83", true },              /* sigma */
+		{ "\xC3\xBC", "\xC3\x9C", true },  /* u and U with diaeresis */
+		{ "\xC3\xBC", "u\xCC\x88", true }, /* composed and decomposed */
+		{ "\xEF\xAC\x81", "FI", true },    /* the ligature fi is compatible... */
+		{ "\xEF\xBC\xA1", "a", true },     /* ... as is a full-width A */
+		{ "\xCE\xA3", "\xCF\x83", true },  /* sigma */
 		{ "\xEA\xB0\x80", "\xE1\x84\x80\xE1\x85\xA1", true }, /* a Hangul syllable */
-		{ "\xEF\xB7\xBA", "\xEF\xB7\xBA", true },      /* the longest decomposition */
+		{ "\xEF\xB7\xBA", "\xEF\xB7\xBA", true }, /* the longest decomposition */
 		{ "a\xFF", "A\xFF", true },
 		{ "a\xFF", "A\xFE", false },
 		{ "ue", "\xC3\xBC", false },
@@ -36,8 +36,8 @@ static void equal(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-		assert_int_equal(fold_compare(span_str(rows[i].a), span_str(rows[i].b)) == 0,
-			rows[i].equal);
+		assert_int_equal(
+			fold_compare(span_str(rows[i].a), span_str(rows[i].b)) == 0, rows[i].equal);
 	assert_true(fold_compare(SPAN("a"), SPAN("B")) < 0);
 	assert_true(fold_compare(SPAN("b"), SPAN("A")) > 0);
 	assert_true(fold_compare(SPAN("a"), SPAN("AB")) < 0);
@@ -55,7 +55,11 @@ static void contained(void **state)
 		{ "Hello World", "o wO", true },
 		{ "Hello World", "worlds", false },
 		{ "aaab", "AAB", true },
-		{ "xx \xC3\x9C" "ber", "u\xCC\x88" "BER", true },
+		{ "xx \xC3\x9C"
+		  "ber",
+			"u\xCC\x88"
+			"BER",
+			true },
 		{ "\xE2\x82\xAC", "\xE2\x82\xAC", true },
 		{ "\xE2\x82", "\xE2\x82", true },
 		{ "x\xFF\xFEy", "\xFF\xFE", true },

@@ -7,7 +7,8 @@
 #include "base/buf.h"
 
 struct header_field {
-	struct span name;  /* without white space before the colon; empty for a line that is no field */
+	struct span
+		name; /* without white space before the colon; empty for a line that is no field */
 	struct span value; /* behind the colon, still folded, without the last line end */
 	struct span whole; /* all of it, with the last line end */
 };
@@ -30,5 +31,5 @@ void header_unfold(struct span value, struct buf *out);
 
 /* Appends the fields with one of the names (or with none of them, if `without`), and an empty line:
  * IMAP's HEADER.FIELDS and HEADER.FIELDS.NOT. */
-void header_select(struct span block, const struct span *names, size_t n, bool without,
-	struct buf *out);
+void header_select(
+	struct span block, const struct span *names, size_t n, bool without, struct buf *out);

@@ -69,8 +69,9 @@ static void found(void **state)
 
 static void selected(void **state)
 {
-	static const struct span block = { (const uint8_t *)"To: a\r\nX: b\r\n c\r\njunk\r\nto: d\r\n\r\nX: e",
-		36 };
+	static const struct span block = {
+		(const uint8_t *)"To: a\r\nX: b\r\n c\r\njunk\r\nto: d\r\n\r\nX: e", 36
+	};
 	static const struct {
 		struct span names[3];
 		size_t n;
@@ -79,7 +80,8 @@ static void selected(void **state)
 	} rows[] = {
 		{ { { (const uint8_t *)"TO", 2 } }, 1, false, "To: a\r\nto: d\r\n\r\n" },
 		{ { { (const uint8_t *)"TO", 2 } }, 1, true, "X: b\r\n c\r\njunk\r\n\r\n" },
-		{ { { (const uint8_t *)"y", 1 }, { (const uint8_t *)"to", 2 }, { (const uint8_t *)"x", 1 } },
+		{ { { (const uint8_t *)"y", 1 }, { (const uint8_t *)"to", 2 },
+			  { (const uint8_t *)"x", 1 } },
 			3, false, "To: a\r\nX: b\r\n c\r\nto: d\r\n\r\n" },
 		{ {}, 0, false, "\r\n" },
 		{ {}, 0, true, "To: a\r\nX: b\r\n c\r\njunk\r\nto: d\r\n\r\n" },

@@ -2,8 +2,8 @@
 /* Copyright the Signet authors */
 
 /*
- * Message ids in header fields. The grammar is RFC 5322 section 3.6.4, and what people send instead:
- * phrases between the ids of In-Reply-To, ids without brackets, quoted parts.
+ * Message ids in header fields. The grammar is RFC 5322 section 3.6.4, and what people send
+ * instead: phrases between the ids of In-Reply-To, ids without brackets, quoted parts.
  */
 
 #include "mime/message_id.h"
@@ -18,8 +18,8 @@ struct message_ids message_ids_of(struct span value)
 /* Takes the octets of the next id: what is in <>, else the next word. n 0 at the end. */
 static struct span take_raw_id(struct message_ids *ids)
 {
-	struct span s = ids->brackets ? span_skip(ids->rest, span_find(ids->rest, '<')) :
-					span_trim(ids->rest);
+	struct span s = ids->brackets ? span_skip(ids->rest, span_find(ids->rest, '<'))
+				      : span_trim(ids->rest);
 	size_t n = 1;
 
 	while (n < s.n && (ids->brackets ? s.p[n] != '>' && s.p[n] != '<' : s.p[n] > ' '))

@@ -77,8 +77,11 @@ static void values(void **state)
 		{ "; x*=iso-8859-1''%FC", "\xFC", "\xC3\xBC" },
 		{ "; x*0=ab; x*1=cd", "abcd", "abcd" },
 		{ "; x*1=cd; x*0=ab", "abcd", "abcd" },
-		{ "; x*0*=iso-8859-1'en'a%FC; x*1=b%20; x*2*=%FC", "a\xFC" "b%20\xFC",
-			"a\xC3\xBC" "b%20\xC3\xBC" },
+		{ "; x*0*=iso-8859-1'en'a%FC; x*1=b%20; x*2*=%FC",
+			"a\xFC"
+			"b%20\xFC",
+			"a\xC3\xBC"
+			"b%20\xC3\xBC" },
 		{ "; x=plain; x*=utf-8''better", "better", "better" },
 		{ "; x*0=a; x*2=c", "a", "a" },
 		{ "; x*1=c", NULL, NULL },

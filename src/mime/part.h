@@ -30,31 +30,31 @@ enum { PART_NONE = UINT32_MAX };
 
 struct part {
 	enum part_kind kind;
-	uint32_t depth;                 /* 0: the message itself */
-	uint32_t parent;                /* positions in part_tree.parts, or PART_NONE */
+	uint32_t depth;  /* 0: the message itself */
+	uint32_t parent; /* positions in part_tree.parts, or PART_NONE */
 	uint32_t first_child;
-	uint32_t next;                  /* next child of the same parent */
+	uint32_t next; /* next child of the same parent */
 
-	uint64_t header_offset;         /* octets from the start of the message */
-	uint64_t body_offset;           /* behind the empty line */
-	uint64_t end_offset;            /* the line end before a boundary is not in the body */
-	uint64_t header_lines;          /* line ends in [header_offset, body_offset) */
-	uint64_t body_lines;            /* line ends in [body_offset, end_offset) */
+	uint64_t header_offset; /* octets from the start of the message */
+	uint64_t body_offset;   /* behind the empty line */
+	uint64_t end_offset;    /* the line end before a boundary is not in the body */
+	uint64_t header_lines;  /* line ends in [header_offset, body_offset) */
+	uint64_t body_lines;    /* line ends in [body_offset, end_offset) */
 
-	struct span type, subtype;      /* lower-case; never empty */
+	struct span type, subtype; /* lower-case; never empty */
 	const struct param *params;
 	size_t n_params;
-	struct span id;                 /* Content-ID; this and those below: n 0 if there is none */
+	struct span id; /* Content-ID; this and those below: n 0 if there is none */
 	struct span description;
-	struct span encoding_text;      /* Content-Transfer-Encoding, lower-case */
+	struct span encoding_text; /* Content-Transfer-Encoding, lower-case */
 	enum transfer_encoding encoding;
 	struct span md5;
-	struct span disposition;        /* lower-case */
+	struct span disposition; /* lower-case */
 	const struct param *disposition_params;
 	size_t n_disposition_params;
-	struct span language;           /* as written: one tag or several with commas */
+	struct span language; /* as written: one tag or several with commas */
 	struct span location;
-	struct span envelope;           /* PART_MESSAGE: IMAP ENVELOPE of the message in it */
+	struct span envelope; /* PART_MESSAGE: IMAP ENVELOPE of the message in it */
 };
 
 enum { FACTS_REFERENCES = 100, FACTS_DELIVERED_TO = 100 };
@@ -62,25 +62,25 @@ enum { FACTS_REFERENCES = 100, FACTS_DELIVERED_TO = 100 };
 /* What the message's own header says. Ids are without <> and white space. */
 struct message_facts {
 	struct span message_id;
-	struct span in_reply_to;           /* the first id of the field */
-	struct span references[FACTS_REFERENCES]; /* oldest first; of more, the first and the last ones */
+	struct span in_reply_to;                  /* the first id of the field */
+	struct span references[FACTS_REFERENCES]; /* oldest first; the first and the last 99 */
 	size_t n_references;
-	bool has_date;                     /* a Date: that can be read */
+	bool has_date; /* a Date: that can be read */
 	int64_t sent_us;
-	struct span base_subject;          /* RFC 5256 section 2.1, UTF-8 */
-	uint32_t n_received;               /* Received: fields */
+	struct span base_subject; /* RFC 5256 section 2.1, UTF-8 */
+	uint32_t n_received;      /* Received: fields */
 	struct span delivered_to[FACTS_DELIVERED_TO];
 	size_t n_delivered_to;
 	bool has_from_field, has_date_field, has_message_id_field;
-	bool header_has_8bit;              /* in any header of the tree */
+	bool header_has_8bit; /* in any header of the tree */
 };
 
 struct part_tree {
-	struct part *parts;             /* [0] is the message; each part before its children */
+	struct part *parts; /* [0] is the message; each part before its children */
 	uint32_t n;
-	struct span envelope;           /* of the message; empty after structure_unpack */
-	struct message_facts facts;     /* zero after structure_unpack */
-	struct arena arena;             /* owns all the spans */
+	struct span envelope;       /* of the message; empty after structure_unpack */
+	struct message_facts facts; /* zero after structure_unpack */
+	struct arena arena;         /* owns all the spans */
 };
 
 struct part_tree *part_tree_free(struct part_tree *t);

@@ -35,9 +35,9 @@ static void describe(const struct part_tree *t, uint32_t i, struct buf *out)
 	buf_add_octet(out, ']');
 }
 
-#define MIXED "Content-Type: multipart/mixed; boundary=b\r\n\r\n" /* 45 octets */
-#define INNER "Content-Type: multipart/mixed; boundary=i\r\n\r\n"
-#define FORWARD "Content-Type: message/rfc822\r\n\r\n"              /* 32 octets */
+#define MIXED   "Content-Type: multipart/mixed; boundary=b\r\n\r\n" /* 45 octets */
+#define INNER   "Content-Type: multipart/mixed; boundary=i\r\n\r\n"
+#define FORWARD "Content-Type: message/rfc822\r\n\r\n" /* 32 octets */
 
 static const struct {
 	const char *message, *expected;
@@ -57,7 +57,8 @@ static const struct {
 	{ MIXED "--b\r\n\r\nx\r\n--b--\r\n",
 		"[multipart/mixed 0-45-62 2/4 [text/plain 50-52-53 1/0]]" },
 	{ MIXED "pre\r\n--b\r\n\r\nx\r\n\r\n--b\t \r\nA: b\r\n\r\ny\r\n--b-- \r\npost\r\n",
-		"[multipart/mixed 0-45-94 2/11 [text/plain 55-57-60 1/1] [text/plain 69-77-78 2/0]]" },
+		"[multipart/mixed 0-45-94 2/11 [text/plain 55-57-60 1/1] [text/plain 69-77-78 "
+		"2/0]]" },
 	{ MIXED "--b\r\n\r\n--b--", "[multipart/mixed 0-45-57 2/2 [text/plain 50-52-52 1/0]]" },
 	{ MIXED "--b\n\nx\n--b--\n", "[multipart/mixed 0-45-58 2/4 [text/plain 49-50-51 1/0]]" },
 	/* What is no boundary. */
@@ -69,13 +70,14 @@ static const struct {
 	{ MIXED "--b", "[multipart/mixed 0-45-48 2/0 [text/plain 48-48-48 0/0]]" },
 	{ MIXED "--b\r\nA: b\r\n--b--\r\n",
 		"[multipart/mixed 0-45-63 2/3 [text/plain 50-54-54 0/0]]" },
-	{ MIXED "--b\r\n--b\r\n--b--\r\n",
-		"[multipart/mixed 0-45-62 2/3 [text/plain 50-50-50 0/0] [text/plain 55-55-55 0/0]]" },
+	{ MIXED "--b\r\n--b\r\n--b--\r\n", "[multipart/mixed 0-45-62 2/3 [text/plain 50-50-50 0/0] "
+					   "[text/plain 55-55-55 0/0]]" },
 	{ MIXED "text\r\n", "[text/plain 0-45-51 2/1]" },
 	{ MIXED "--b--\r\n", "[text/plain 0-45-52 2/1]" },
 	{ MIXED, "[text/plain 0-45-45 2/0]" },
 	{ "Content-Type: multipart/mixed\r\n\r\n--\r\n\r\n----\r\n", "[text/plain 0-33-45 2/3]" },
-	{ "Content-Type: multipart/mixed; boundary=\"\"\r\n\r\n--\r\n\r\n", "[text/plain 0-46-52 2/2]" },
+	{ "Content-Type: multipart/mixed; boundary=\"\"\r\n\r\n--\r\n\r\n",
+		"[text/plain 0-46-52 2/2]" },
 	/* Boundaries: quoting, trailing space, RFC 2231, no semicolon. */
 	{ "Content-Type: multipart/mixed; boundary=\" b c \"\r\n\r\n-- b c\r\n\r\nx\r\n-- b c--",
 		"[multipart/mixed 0-51-72 2/3 [text/plain 59-61-62 1/0]]" },
@@ -85,29 +87,35 @@ static const struct {
 		"[multipart/mixed 0-44-52 2/2 [text/plain 49-51-52 1/0]]" },
 	/* Nesting; an outer boundary ends what is inside. */
 	{ MIXED "--b\r\n" INNER "--i\r\n\r\nx\r\n--i--\r\nepilogue\r\n--b\r\n\r\ny\r\n--b--\r\n",
-		"[multipart/mixed 0-45-139 2/12 [multipart/mixed 50-95-120 2/4 [text/plain 100-102-103 1/0]] "
+		"[multipart/mixed 0-45-139 2/12 [multipart/mixed 50-95-120 2/4 [text/plain "
+		"100-102-103 1/0]] "
 		"[text/plain 127-129-130 1/0]]" },
 	{ MIXED "--b\r\n" INNER "--i\r\n\r\nx\r\n--b--\r\n",
-		"[multipart/mixed 0-45-112 2/7 [multipart/mixed 50-95-103 2/2 [text/plain 100-102-103 1/0]]]" },
+		"[multipart/mixed 0-45-112 2/7 [multipart/mixed 50-95-103 2/2 [text/plain "
+		"100-102-103 1/0]]]" },
 	{ MIXED "--b\r\n" INNER "--i\r\nA: b\r\n--b--\r\n",
-		"[multipart/mixed 0-45-113 2/6 [multipart/mixed 50-95-104 2/1 [text/plain 100-104-104 0/0]]]" },
+		"[multipart/mixed 0-45-113 2/6 [multipart/mixed 50-95-104 2/1 [text/plain "
+		"100-104-104 0/0]]]" },
 	{ MIXED "--b\r\n" INNER "--b--\r\n",
 		"[multipart/mixed 0-45-102 2/4 [text/plain 50-95-95 2/0]]" },
 	/* The same boundary twice is the inner one's. */
 	{ MIXED "--b\r\n" MIXED "--b\r\n\r\nx\r\n--b--\r\n--b\r\n\r\ny\r\n--b--\r\n",
-		"[multipart/mixed 0-45-129 2/11 [multipart/mixed 50-95-110 2/3 [text/plain 100-102-103 1/0]] "
+		"[multipart/mixed 0-45-129 2/11 [multipart/mixed 50-95-110 2/3 [text/plain "
+		"100-102-103 1/0]] "
 		"[text/plain 117-119-120 1/0]]" },
 	/* Messages in messages. */
 	{ FORWARD "Subject: x\r\n\r\ny", "[message/rfc822 0-32-47 2/2 [text/plain 32-46-47 2/0]]" },
 	{ FORWARD, "[message/rfc822 0-32-32 2/0 [text/plain 32-32-32 0/0]]" },
 	{ "Content-Type: message/global\r\n\r\nA: b\r\n\r\n",
 		"[message/global 0-32-40 2/2 [text/plain 32-40-40 2/0]]" },
-	{ MIXED "--b\r\n" FORWARD "--b--\r\n",
-		"[multipart/mixed 0-45-89 2/4 [message/rfc822 50-82-82 2/0 [text/plain 82-82-82 0/0]]]" },
+	{ MIXED "--b\r\n" FORWARD "--b--\r\n", "[multipart/mixed 0-45-89 2/4 [message/rfc822 "
+					       "50-82-82 2/0 [text/plain 82-82-82 0/0]]]" },
 	{ MIXED "--b\r\n" FORWARD "A: b\r\n--b--\r\n",
-		"[multipart/mixed 0-45-95 2/5 [message/rfc822 50-82-86 2/0 [text/plain 82-86-86 0/0]]]" },
+		"[multipart/mixed 0-45-95 2/5 [message/rfc822 50-82-86 2/0 [text/plain 82-86-86 "
+		"0/0]]]" },
 	{ MIXED "--b\r\n" FORWARD MIXED "--b\r\n\r\nx\r\n--b--\r\n",
-		"[multipart/mixed 0-45-144 2/9 [message/rfc822 50-82-144 2/6 [multipart/mixed 82-127-144 2/4 "
+		"[multipart/mixed 0-45-144 2/9 [message/rfc822 50-82-144 2/6 [multipart/mixed "
+		"82-127-144 2/4 "
 		"[text/plain 132-134-135 1/0]]]]" },
 	{ "Content-Type: message/rfc822\r\nContent-Transfer-Encoding: base64\r\n\r\nQTogYg==",
 		"[application/octet-stream 0-67-75 3/0]" },
@@ -115,13 +123,16 @@ static const struct {
 		"[application/octet-stream 0-64-72 3/0]" },
 	{ "Content-Type: message/delivery-status\r\n\r\nA: b\r\n\r\n",
 		"[message/delivery-status 0-41-49 2/2]" },
-	{ "Content-Type: multipart/digest; boundary=b\r\n\r\n--b\r\n\r\nA: b\r\n\r\n--b\r\nContent-Type: "
+	{ "Content-Type: multipart/digest; boundary=b\r\n\r\n--b\r\n\r\nA: "
+	  "b\r\n\r\n--b\r\nContent-Type: "
 	  "text/plain\r\n\r\nx\r\n--b\r\nContent-Type: bad\r\n\r\ny\r\n--b--",
-		"[multipart/digest 0-46-131 2/12 [message/rfc822 51-53-61 1/2 [text/plain 53-61-61 2/0]] "
+		"[multipart/digest 0-46-131 2/12 [message/rfc822 51-53-61 1/2 [text/plain 53-61-61 "
+		"2/0]] "
 		"[text/plain 66-94-95 2/0] [text/plain 102-123-124 2/0]]" },
 	/* Octets that have no business there. A bare CR is no line end, a NUL nothing special. */
 	{ "A: b\r\r\n\r\nx\ry\r\r\n", "[text/plain 0-9-15 2/1]" },
-	{ MIXED "--b\r\r\n\r\nx\r--b--\r\n", "[multipart/mixed 0-45-62 2/3 [text/plain 51-53-62 1/1]]" },
+	{ MIXED "--b\r\r\n\r\nx\r--b--\r\n",
+		"[multipart/mixed 0-45-62 2/3 [text/plain 51-53-62 1/1]]" },
 	{ "\xFF\xFE: x\r\n\r\n\xFF", "[text/plain 0-9-10 2/0]" },
 	{ " folded\r\nContent-Type: text/html\r\n\r\n", "[text/html 0-36-36 3/0]" },
 	{ "Content-Type: text/plain;\r\n\tcharset=x\r\n\r\n", "[text/plain 0-41-41 3/0]" },
@@ -159,15 +170,16 @@ static void all_prefixes(void **state)
 
 static void fields(void **state)
 {
-	struct part_tree *t = part_parse(SPAN("Content-Type: Image/PNG; Name=\"a b.png\"\r\n"
-		"Content-ID: <i@d>\r\n"
-		"Content-Description: A\r\n picture\r\n"
-		"Content-Transfer-Encoding: Base64 (really)\r\n"
-		"Content-MD5: Q2hlY2s=\r\n"
-		"Content-Disposition: Attachment; filename*0=a; filename*1=b\r\n"
-		"Content-Language: de, en\r\n"
-		"Content-Location: http://x/\r\n"
-		"\r\n"));
+	struct part_tree *t = part_parse(
+		SPAN("Content-Type: Image/PNG; Name=\"a b.png\"\r\n"
+		     "Content-ID: <i@d>\r\n"
+		     "Content-Description: A\r\n picture\r\n"
+		     "Content-Transfer-Encoding: Base64 (really)\r\n"
+		     "Content-MD5: Q2hlY2s=\r\n"
+		     "Content-Disposition: Attachment; filename*0=a; filename*1=b\r\n"
+		     "Content-Language: de, en\r\n"
+		     "Content-Location: http://x/\r\n"
+		     "\r\n"));
 	const struct part *part = &t->parts[0];
 
 	(void)state;
@@ -190,7 +202,8 @@ static void fields(void **state)
 
 static void facts(void **state)
 {
-	struct part_tree *t = part_parse(SPAN("Received: 1\r\nReceived: 2\r\n"
+	struct part_tree *t = part_parse(SPAN(
+		"Received: 1\r\nReceived: 2\r\n"
 		"Delivered-To: a@x\r\nDelivered-To:\r\n b@x\r\nReceived: 3\r\n"
 		"From: f@x\r\nDate: Thu, 1 Jan 1970 00:00:01 +0000\r\n"
 		"Message-ID: junk <\"m\"@\r\n x> junk\r\nIn-Reply-To: Your mail <r1@x> <r2@x>\r\n"
@@ -214,7 +227,7 @@ static void facts(void **state)
 	part_tree_free(t);
 
 	t = part_parse(SPAN("Message-ID: a@b\r\nIn-Reply-To: Your mail of Monday\r\nDate: soon\r\n"
-		"Subject: \xC3\xBC\r\n\r\nReceived: x\r\n"));
+			    "Subject: \xC3\xBC\r\n\r\nReceived: x\r\n"));
 	f = &t->facts;
 	assert_true(span_is(f->message_id, "a@b"));
 	assert_int_equal(f->in_reply_to.n, 0);
@@ -227,13 +240,14 @@ static void facts(void **state)
 /* The envelope and the facts are the message's, not those of a message in it. */
 static void own_and_nested(void **state)
 {
-	struct part_tree *t = part_parse(SPAN("Subject: outer\r\n" FORWARD
-		"Subject: inner\r\nReceived: x\r\nTo: a@b\r\nTo: c@d\r\n\r\n"));
+	struct part_tree *t = part_parse(
+		SPAN("Subject: outer\r\n" FORWARD
+		     "Subject: inner\r\nReceived: x\r\nTo: a@b\r\nTo: c@d\r\n\r\n"));
 
 	(void)state;
 	assert_true(span_is(t->envelope, "(NIL \"outer\" NIL NIL NIL NIL NIL NIL NIL NIL)"));
-	assert_true(span_is(t->parts[0].envelope,
-		"(NIL \"inner\" NIL NIL NIL ((NIL NIL \"a\" \"b\")(NIL NIL \"c\" \"d\")) NIL NIL NIL NIL)"));
+	assert_true(span_is(t->parts[0].envelope, "(NIL \"inner\" NIL NIL NIL ((NIL NIL \"a\" "
+						  "\"b\")(NIL NIL \"c\" \"d\")) NIL NIL NIL NIL)"));
 	assert_int_equal(t->facts.n_received, 0);
 	part_tree_free(t);
 }
@@ -273,8 +287,14 @@ static void limits(void **state)
 		{ "", "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n", 10000 },
 		{ "", FORWARD, 10000 },
 		{ MIXED, "--b\r\n\r\nx\r\n", 100000 },
-		{ MIXED, "--b\r\nContent-Type: text/plain;a=b;a=b;a=b;a=b;a=b;a=b;a=b;a=b\r\n\r\nx\r\n", 100000 },
-		{ MIXED, "--b\r\n" FORWARD "Subject: a long subject that adds up\r\nTo: a@b,c@d,e@f\r\n\r\n", 50000 },
+		{ MIXED,
+			"--b\r\nContent-Type: "
+			"text/plain;a=b;a=b;a=b;a=b;a=b;a=b;a=b;a=b\r\n\r\nx\r\n",
+			100000 },
+		{ MIXED,
+			"--b\r\n" FORWARD
+			"Subject: a long subject that adds up\r\nTo: a@b,c@d,e@f\r\n\r\n",
+			50000 },
 		{ "", "X: y\r\n", 1000000 },
 		{ "", "To: a@b\r\n", 100000 },
 		{ "", "Delivered-To: a@b\r\n", 100000 },

@@ -24,7 +24,7 @@ const struct part *structure_part(const struct part_tree *t, const uint32_t *pat
 
 enum section {
 	SECTION_BODY,   /* nothing behind the number; n 0: the whole message */
-	SECTION_HEADER, /* header with its empty line: of the message, or of the message in the part */
+	SECTION_HEADER, /* with its empty line: of the message, or of the message in the part */
 	SECTION_TEXT,   /* what follows it */
 	SECTION_MIME,   /* the part's own header; n > 0 */
 };

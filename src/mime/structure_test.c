@@ -14,46 +14,45 @@
 
 #include <cmocka.h>
 
-static const char example[] =
-	"From: a@b\r\n"
-	"Subject: outer\r\n"
-	"Content-Type: multipart/mixed; boundary=\"b\"\r\n"
-	"\r\n"
-	"preamble\r\n"
-	"--b\r\n"
-	"\r\n"
-	"one\r\n"
-	"two\r\n"
-	"--b\r\n"
-	"Content-Type: message/rfc822\r\n"
-	"Content-Description: the \"mail\"\r\n"
-	"\r\n"
-	"Subject: inner\r\n"
-	"Content-Type: multipart/alternative; boundary=i\r\n"
-	"\r\n"
-	"--i\r\n"
-	"Content-Type: text/plain; charset=utf-8\r\n"
-	"Content-Language: de, en\r\n"
-	"\r\n"
-	"x\r\n"
-	"--i\r\n"
-	"Content-Type: image/png\r\n"
-	"Content-Transfer-Encoding: BASE64\r\n"
-	"Content-ID: <i@d>\r\n"
-	"Content-MD5: Q2hlY2s=\r\n"
-	"Content-Disposition: attachment; filename=a.png\r\n"
-	"Content-Location: x\r\n"
-	"\r\n"
-	"AAAA\r\n"
-	"--i--\r\n"
-	"\r\n"
-	"--b\r\n"
-	"Content-Type: message/rfc822\r\n"
-	"\r\n"
-	"Subject: single\r\n"
-	"\r\n"
-	"body\r\n"
-	"--b--\r\n";
+static const char example[] = "From: a@b\r\n"
+			      "Subject: outer\r\n"
+			      "Content-Type: multipart/mixed; boundary=\"b\"\r\n"
+			      "\r\n"
+			      "preamble\r\n"
+			      "--b\r\n"
+			      "\r\n"
+			      "one\r\n"
+			      "two\r\n"
+			      "--b\r\n"
+			      "Content-Type: message/rfc822\r\n"
+			      "Content-Description: the \"mail\"\r\n"
+			      "\r\n"
+			      "Subject: inner\r\n"
+			      "Content-Type: multipart/alternative; boundary=i\r\n"
+			      "\r\n"
+			      "--i\r\n"
+			      "Content-Type: text/plain; charset=utf-8\r\n"
+			      "Content-Language: de, en\r\n"
+			      "\r\n"
+			      "x\r\n"
+			      "--i\r\n"
+			      "Content-Type: image/png\r\n"
+			      "Content-Transfer-Encoding: BASE64\r\n"
+			      "Content-ID: <i@d>\r\n"
+			      "Content-MD5: Q2hlY2s=\r\n"
+			      "Content-Disposition: attachment; filename=a.png\r\n"
+			      "Content-Location: x\r\n"
+			      "\r\n"
+			      "AAAA\r\n"
+			      "--i--\r\n"
+			      "\r\n"
+			      "--b\r\n"
+			      "Content-Type: message/rfc822\r\n"
+			      "\r\n"
+			      "Subject: single\r\n"
+			      "\r\n"
+			      "body\r\n"
+			      "--b--\r\n";
 
 static struct span example_span(void)
 {
@@ -65,15 +64,18 @@ static void rendered(void **state)
 	static const struct {
 		const char *message, *body, *bodystructure;
 	} rows[] = {
-		{ "\r\nx\r\n", "(\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 3 1)",
-			"(\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 3 1 NIL NIL NIL NIL)" },
+		{ "\r\nx\r\n",
+			"(\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 3 1)",
+			"(\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 3 1 NIL "
+			"NIL NIL NIL)" },
 		{ "Content-Type: text/plain\r\nContent-Transfer-Encoding: X-Odd\r\n\r\n",
 			"(\"text\" \"plain\" NIL NIL NIL \"x-odd\" 0 0)",
 			"(\"text\" \"plain\" NIL NIL NIL \"x-odd\" 0 0 NIL NIL NIL NIL)" },
 		{ "Content-Type: a/b; n=\"\xC3\xBC\"\r\nContent-Language: en\r\n"
 		  "Content-Disposition: inline\r\n\r\n",
 			"(\"a\" \"b\" (\"n\" {2}\r\n\xC3\xBC) NIL NIL \"7bit\" 0)",
-			"(\"a\" \"b\" (\"n\" {2}\r\n\xC3\xBC) NIL NIL \"7bit\" 0 NIL (\"inline\" NIL) \"en\" NIL)" },
+			"(\"a\" \"b\" (\"n\" {2}\r\n\xC3\xBC) NIL NIL \"7bit\" 0 NIL (\"inline\" "
+			"NIL) \"en\" NIL)" },
 		{ example,
 			"((\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 8 1)"
 			"(\"message\" \"rfc822\" NIL NIL \"the \\\"mail\\\"\" \"7bit\" 336 "
@@ -82,17 +84,21 @@ static void rendered(void **state)
 			"(\"image\" \"png\" NIL \"<i@d>\" NIL \"base64\" 4) \"alternative\") 18)"
 			"(\"message\" \"rfc822\" NIL NIL NIL \"7bit\" 23 "
 			"(NIL \"single\" NIL NIL NIL NIL NIL NIL NIL NIL) "
-			"(\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 4 0) 2) \"mixed\")",
-			"((\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 8 1 NIL NIL NIL NIL)"
+			"(\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 4 0) 2) "
+			"\"mixed\")",
+			"((\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 8 1 NIL "
+			"NIL NIL NIL)"
 			"(\"message\" \"rfc822\" NIL NIL \"the \\\"mail\\\"\" \"7bit\" 336 "
 			"(NIL \"inner\" NIL NIL NIL NIL NIL NIL NIL NIL) "
-			"((\"text\" \"plain\" (\"charset\" \"utf-8\") NIL NIL \"7bit\" 1 0 NIL NIL (\"de\" \"en\") NIL)"
+			"((\"text\" \"plain\" (\"charset\" \"utf-8\") NIL NIL \"7bit\" 1 0 NIL NIL "
+			"(\"de\" \"en\") NIL)"
 			"(\"image\" \"png\" NIL \"<i@d>\" NIL \"base64\" 4 \"Q2hlY2s=\" "
 			"(\"attachment\" (\"filename\" \"a.png\")) NIL \"x\") "
 			"\"alternative\" (\"boundary\" \"i\") NIL NIL NIL) 18 NIL NIL NIL NIL)"
 			"(\"message\" \"rfc822\" NIL NIL NIL \"7bit\" 23 "
 			"(NIL \"single\" NIL NIL NIL NIL NIL NIL NIL NIL) "
-			"(\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 4 0 NIL NIL NIL NIL) 2 "
+			"(\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 4 0 NIL "
+			"NIL NIL NIL) 2 "
 			"NIL NIL NIL NIL) \"mixed\" (\"boundary\" \"b\") NIL NIL NIL)" },
 	};
 
@@ -122,7 +128,8 @@ static const struct {
 } sections[] = {
 	{ example, {}, 0, SECTION_BODY, example },
 	{ example, {}, 0, SECTION_HEADER,
-		"From: a@b\r\nSubject: outer\r\nContent-Type: multipart/mixed; boundary=\"b\"\r\n\r\n" },
+		"From: a@b\r\nSubject: outer\r\nContent-Type: multipart/mixed; "
+		"boundary=\"b\"\r\n\r\n" },
 	{ example, {}, 0, SECTION_MIME, NULL },
 	{ example, { 1 }, 1, SECTION_BODY, "one\r\ntwo" },
 	{ example, { 1 }, 1, SECTION_MIME, "\r\n" },
@@ -158,8 +165,10 @@ static const struct {
 	{ "A: b\r\n\r\nbody", { 1, 1 }, 2, SECTION_BODY, NULL },
 	{ "A: b", {}, 0, SECTION_HEADER, "A: b" },
 	{ "A: b", {}, 0, SECTION_TEXT, "" },
-	{ "Content-Type: message/rfc822\r\n\r\nA: b\r\n\r\nx", { 1 }, 1, SECTION_BODY, "A: b\r\n\r\nx" },
-	{ "Content-Type: message/rfc822\r\n\r\nA: b\r\n\r\nx", { 1 }, 1, SECTION_HEADER, "A: b\r\n\r\n" },
+	{ "Content-Type: message/rfc822\r\n\r\nA: b\r\n\r\nx", { 1 }, 1, SECTION_BODY,
+		"A: b\r\n\r\nx" },
+	{ "Content-Type: message/rfc822\r\n\r\nA: b\r\n\r\nx", { 1 }, 1, SECTION_HEADER,
+		"A: b\r\n\r\n" },
 	{ "Content-Type: message/rfc822\r\n\r\nA: b\r\n\r\nx", { 1, 1 }, 2, SECTION_BODY, "x" },
 	{ "Content-Type: message/rfc822\r\n\r\nA: b\r\n\r\nx", { 1, 1, 1 }, 3, SECTION_BODY, NULL },
 };
@@ -171,8 +180,8 @@ static void found(void **state)
 		struct span message = span_str(sections[i].message);
 		struct part_tree *t = part_parse(message);
 		uint64_t offset = 0, length = 0;
-		bool there = structure_find(t, sections[i].path, sections[i].n, sections[i].section, &offset,
-			&length);
+		bool there = structure_find(
+			t, sections[i].path, sections[i].n, sections[i].section, &offset, &length);
 
 		assert_int_equal(there, sections[i].expected != NULL);
 		if (there)
@@ -224,8 +233,10 @@ static void damaged(void **state)
 				assert_true(part->header_offset <= part->body_offset);
 				assert_true(part->body_offset <= part->end_offset);
 				assert_true(part->parent == PART_NONE || part->parent < p);
-				assert_true((part->kind == PART_LEAF) == (part->first_child == PART_NONE));
-				assert_true(p == 0 || part->end_offset <= back->parts[part->parent].end_offset);
+				assert_true((part->kind == PART_LEAF) ==
+					    (part->first_child == PART_NONE));
+				assert_true(p == 0 || part->end_offset <=
+							      back->parts[part->parent].end_offset);
 			}
 			part_tree_free(back);
 		}

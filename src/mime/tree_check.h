@@ -8,8 +8,8 @@
 
 #include "mime/part.h"
 
-/* The promises of part.h; the tree is packed, unpacked and packed again, and rendered; every section
- * lies within the message. */
+/* The promises of part.h; the tree is packed, unpacked and packed again, and rendered; every
+ * section lies within the message. */
 void tree_check(const struct part_tree *t, uint64_t size);
 
 /* The tree that parsing the message gives, checked; cut: also in pieces of 1 to `cut` octets, drawn

@@ -81,7 +81,8 @@ static void all_vectors(void **state)
 
 	(void)state;
 	if (!root || access(root, R_OK)) {
-		print_message("# SKIPPED: no test vectors at SIGNET_VECTORS=%s\n", root ? root : "");
+		print_message(
+			"# SKIPPED: no test vectors at SIGNET_VECTORS=%s\n", root ? root : "");
 		skip();
 	}
 	for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
