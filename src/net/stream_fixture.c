@@ -297,7 +297,8 @@ int fixture_connect(struct fixture_client *c, int fd)
 	c->fd = fd;
 	c->ctx = SSL_CTX_new(TLS_client_method());
 	require(c->ctx);
-	SSL_CTX_set_session_cache_mode(c->ctx, SSL_SESS_CACHE_CLIENT);
+	/* A cache of its own would spoil the sessions when the context is freed. */
+	SSL_CTX_set_session_cache_mode(c->ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
 	SSL_CTX_sess_set_new_cb(c->ctx, client_on_session);
 	if (c->version)
 		require(SSL_CTX_set_max_proto_version(c->ctx, c->version) == 1);

@@ -20,7 +20,6 @@
 #include "net/tls_accept.h"
 #include "net/tls_host.h"
 
-#include <errno.h>
 #include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/rand.h>
@@ -175,6 +174,11 @@ int tls_profile_add(struct tls_profile *p, X509 *certificate, STACK_OF(X509) *ch
 	return 0;
 }
 
+static void digest_text(struct digest *d, const char *text)
+{
+	digest_add(d, span_of(text ? text : "", text ? strlen(text) + 1 : 1));
+}
+
 static void digest_certificate(struct digest *d, const X509 *certificate)
 {
 	uint8_t fingerprint[EVP_MAX_MD_SIZE];
@@ -184,23 +188,26 @@ static void digest_certificate(struct digest *d, const X509 *certificate)
 		digest_add(d, span_of(fingerprint, n));
 }
 
-/* Whoever resumes is not asked for a certificate again. So a ticket must not be good for another
- * domain, nor after the rule for client certificates has changed. */
+/* Whoever resumes is not asked for a certificate again, and keeps the cipher. So a ticket must not be
+ * good for another domain, nor after the rules have changed under which it was made. */
 static void profile_seal(struct tls_profile *p)
 {
-	struct digest *d = digest_new();
-	const uint8_t rule[] = { (uint8_t)p->client_mode, p->client_abort, 0 };
+	const uint64_t numbers[] = { (uint64_t)p->client_mode, p->client_abort, p->options,
+		(uint64_t)p->min_version, (uint64_t)p->max_version };
 	const STACK_OF(X509_OBJECT) *objects =
 		p->client_store ? X509_STORE_get0_objects(p->client_store) : NULL;
+	struct digest *d;
 
 	/* In an older directory already: handshakes read it now. */
-	if (p->is_sealed) {
-		(void)digest_free(d);
+	if (p->is_sealed)
 		return;
-	}
 	p->is_sealed = true;
-	digest_add(d, span_of(rule, sizeof rule));
-	digest_add(d, span_str(p->name));
+	d = digest_new();
+	digest_text(d, p->name);
+	digest_text(d, p->ciphers);
+	digest_text(d, p->suites);
+	digest_text(d, p->groups);
+	digest_add(d, span_of(numbers, sizeof numbers));
 	for (int i = 0; objects && i < sk_X509_OBJECT_num(objects); i++) {
 		const X509 *x = X509_OBJECT_get0_X509(sk_X509_OBJECT_value(objects, i));
 

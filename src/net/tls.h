@@ -52,7 +52,7 @@ struct tls_profile {
 	STACK_OF(X509_NAME) *client_names;
 	bool client_abort;     /* a bad certificate ends the handshake, also where none is required */
 
-	/* Private. A ticket is good only where domain and client rule are the same. */
+	/* Private. A ticket is good only where name and rules are the same. */
 	uint8_t session_context[SHA256_OCTETS];
 	bool is_sealed;
 	_Atomic unsigned refs;

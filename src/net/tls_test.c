@@ -1,0 +1,531 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the Signet authors */
+
+/* What a handshake decides: the domain, its certificate, each field of its profile, tickets, and
+ * where the signature is made. */
+
+#include "base/alloc.h"
+#include "base/enc.h"
+#include "net/loop.h"
+#include "net/stream_fixture.h"
+
+#include <openssl/err.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+struct bench {
+	struct loop *loops[2];
+	struct tls_host *host;
+	struct tls_service *service;
+	struct stream_options options;
+	struct fixture_server server;
+	struct fixture_client client;
+};
+
+static int set_up(void **state)
+{
+	struct bench *b = ALLOC(struct bench);
+
+	b->client.fd = -1;
+	for (int i = 0; i < 2; i++) {
+		if (loop_new(&b->loops[i]) || loop_start(b->loops[i], "test"))
+			return -1;
+	}
+	b->host = fixture_host(fixture_profile("default.example", "ec"));
+	b->service = tls_service_new(b->host, NULL);
+	b->options = (struct stream_options){ .loop = b->loops[0], .tls = b->service,
+		.tls_first = true };
+	*state = b;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct bench *b = *state;
+
+	SSL_SESSION_free(b->client.session);
+	loop_free(b->loops[0]);
+	loop_free(b->loops[1]);
+	tls_service_free(b->service);
+	tls_host_free(b->host);
+	free(b);
+	return 0;
+}
+
+/* A directory of one name besides the default. Takes the references. */
+static void swap(struct bench *b, struct tls_profile *fallback, const char *name,
+	struct tls_profile *named)
+{
+	struct tls_directory *d = tls_directory_new();
+
+	tls_directory_set_default(d, fallback);
+	tls_profile_unref(fallback);
+	if (named)
+		tls_directory_add_name(d, name, named);
+	tls_profile_unref(named);
+	tls_host_swap(b->host, d);
+}
+
+/* One connection from beginning to end; the results stay in b->server, the session (and ticket) in
+ * b->client.session. Returns what fixture_connect does. */
+static int visit(struct bench *b)
+{
+	SSL_SESSION *session = TAKE(b->client.session);
+	struct fixture_client c = b->client;
+	int r;
+
+	free(b->server.profile);
+	b->server = (struct fixture_server){};
+	c.session = session;
+	r = fixture_connect(&c, fixture_start(&b->server, &b->options));
+	if (r == 1) {
+		assert_true(fixture_reads(&c, "hello\n"));
+		(void)SSL_shutdown(c.ssl);
+	}
+	if (r == 1 && !fixture_reads(&c, "end\n"))
+		fail_msg("no end");
+	/* In TLS 1.2 a client is not told of the ticket that renews another. */
+	if (r == 1 && SSL_version(c.ssl) == TLS1_2_VERSION) {
+		SSL_SESSION_free(c.session);
+		c.session = SSL_get1_session(c.ssl);
+	}
+	b->client.session = TAKE(c.session);
+	fixture_client_done(&c);
+	assert_true(fixture_wait(&b->server));
+	return r;
+}
+
+static void visit_end(struct bench *b)
+{
+	fixture_done(&b->server);
+	b->server.profile = NULL;
+}
+
+static void expect_profile(struct bench *b, const char *sni, const char *profile)
+{
+	b->client.sni = sni;
+	assert_int_equal(visit(b), 1);
+	assert_string_equal(b->server.profile, profile);
+	visit_end(b);
+}
+
+static void test_names(void **state)
+{
+	struct tls_directory *d = tls_directory_new();
+	struct tls_profile *fallback = fixture_profile("default.example", "ec");
+	struct tls_profile *one = fixture_profile("one.example", "ec");
+	struct tls_profile *two = fixture_profile("two.example", "ec");
+	struct bench *b = *state;
+	struct net_address local;
+
+	assert_int_equal(net_address_parse(SPAN("192.0.2.2"), &local), 0);
+	tls_directory_set_default(d, fallback);
+	tls_directory_add_name(d, "one.example", one);
+	tls_directory_add_name(d, "Mail.One.Example.", one);
+	tls_directory_add_address(d, &local, two);
+	tls_profile_unref(fallback);
+	tls_profile_unref(one);
+	tls_profile_unref(two);
+	tls_host_swap(b->host, d);
+
+	expect_profile(b, NULL, "default.example");
+	expect_profile(b, "one.example", "one.example");
+	expect_profile(b, "ONE.example", "one.example");
+	expect_profile(b, "mail.one.example", "one.example");
+	expect_profile(b, "unknown.example", "default.example");
+	b->options.local = local;
+	expect_profile(b, NULL, "two.example");
+	expect_profile(b, "one.example", "one.example");
+}
+
+static void test_no_profile(void **state)
+{
+	struct bench *b = *state;
+
+	tls_host_swap(b->host, tls_directory_new());
+	assert_int_not_equal(visit(b), 1);
+	assert_int_not_equal(b->server.fault, 0);
+	visit_end(b);
+}
+
+static int one_field(struct bench *b, void (*set)(struct tls_profile *p))
+{
+	struct tls_profile *p = fixture_profile("one.example", "ec");
+	int r;
+
+	set(p);
+	swap(b, fixture_profile("default.example", "ec"), "one.example", p);
+	b->client.sni = "one.example";
+	r = visit(b);
+	visit_end(b);
+	return r;
+}
+
+static void set_min(struct tls_profile *p)
+{
+	p->min_version = TLS1_3_VERSION;
+}
+
+static void set_max(struct tls_profile *p)
+{
+	p->max_version = TLS1_2_VERSION;
+}
+
+static void set_ciphers(struct tls_profile *p)
+{
+	p->ciphers = alloc_string("ECDHE-ECDSA-CHACHA20-POLY1305");
+}
+
+static void set_suites(struct tls_profile *p)
+{
+	p->suites = alloc_string("TLS_CHACHA20_POLY1305_SHA256");
+}
+
+static void set_groups(struct tls_profile *p)
+{
+	p->groups = alloc_string("P-521");
+}
+
+static void set_no_ticket(struct tls_profile *p)
+{
+	p->options = SSL_OP_NO_TLSv1_3;
+}
+
+static void set_client(struct tls_profile *p)
+{
+	p->client_mode = SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
+}
+
+static void test_fields(void **state)
+{
+	struct bench *b = *state;
+
+	b->client.version = TLS1_2_VERSION;
+	assert_int_not_equal(one_field(b, set_min), 1);
+	b->client.version = 0;
+	assert_int_equal(one_field(b, set_min), 1);
+
+	assert_int_equal(one_field(b, set_max), 1);
+	assert_string_equal(b->server.info.version, "TLSv1.2");
+	assert_int_equal(one_field(b, set_no_ticket), 1);
+	assert_string_equal(b->server.info.version, "TLSv1.2");
+
+	b->client.version = TLS1_2_VERSION;
+	assert_int_equal(one_field(b, set_ciphers), 1);
+	assert_string_equal(b->server.info.cipher, "ECDHE-ECDSA-CHACHA20-POLY1305");
+	b->client.version = 0;
+	assert_int_equal(one_field(b, set_suites), 1);
+	assert_string_equal(b->server.info.cipher, "TLS_CHACHA20_POLY1305_SHA256");
+
+	/* A second ClientHello is asked for: OpenSSL offers X25519 first. */
+	assert_int_equal(one_field(b, set_groups), 1);
+
+	/* The alert comes after the client's end of the handshake in TLS 1.3. */
+	b->client.version = TLS1_2_VERSION;
+	assert_int_not_equal(one_field(b, set_client), 1);
+
+	/* And none of it has stayed behind for the next domain. */
+	b->client.version = 0;
+	b->client.sni = NULL;
+	assert_int_equal(visit(b), 1);
+	assert_string_equal(b->server.info.version, "TLSv1.3");
+	assert_string_not_equal(b->server.info.cipher, "TLS_CHACHA20_POLY1305_SHA256");
+	visit_end(b);
+}
+
+/* Visits with a certificate of its own making. Returns what the server saw. */
+static long visit_as(struct bench *b, struct tls_profile *rule, struct tls_profile *visitor)
+{
+	long result;
+
+	b->client.certificate = visitor ? visitor->identities[0].certificate : NULL;
+	b->client.key = visitor ? visitor->identities[0].key : NULL;
+	b->client.version = TLS1_2_VERSION;
+	SSL_SESSION_free(TAKE(b->client.session));
+	swap(b, rule, NULL, NULL);
+	result = visit(b) == 1 ? b->server.info.client_result : -1;
+	if (result >= 0)
+		assert_int_equal(b->server.info.client_certificate != NULL, visitor != NULL);
+	visit_end(b);
+	return result;
+}
+
+static struct tls_profile *client_rule(int mode, bool abort_on_bad, struct tls_profile *trusted)
+{
+	struct tls_profile *p = fixture_profile("default.example", "ec");
+
+	p->client_mode = mode;
+	p->client_abort = abort_on_bad;
+	p->client_store = X509_STORE_new();
+	p->client_names = sk_X509_NAME_new_null();
+	X509_STORE_add_cert(p->client_store, trusted->identities[0].certificate);
+	sk_X509_NAME_push(p->client_names,
+		X509_NAME_dup(X509_get_subject_name(trusted->identities[0].certificate)));
+	return p;
+}
+
+static void test_client_certificates(void **state)
+{
+	enum { REQUIRED = SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT };
+	struct tls_profile *good = fixture_profile("good", "ec");
+	struct tls_profile *bad = fixture_profile("bad", "ec");
+	struct bench *b = *state;
+
+	assert_int_equal(visit_as(b, client_rule(REQUIRED, false, good), good), X509_V_OK);
+	assert_int_equal(visit_as(b, client_rule(REQUIRED, false, good), bad), -1);
+	assert_int_equal(visit_as(b, client_rule(REQUIRED, false, good), NULL), -1);
+	assert_int_equal(visit_as(b, client_rule(SSL_VERIFY_PEER, true, good), good), X509_V_OK);
+	assert_int_equal(visit_as(b, client_rule(SSL_VERIFY_PEER, true, good), bad), -1);
+	assert_int_equal(visit_as(b, client_rule(SSL_VERIFY_PEER, true, good), NULL), X509_V_OK);
+	assert_int_equal(visit_as(b, client_rule(SSL_VERIFY_PEER, false, good), bad),
+		X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT);
+	tls_profile_unref(good);
+	tls_profile_unref(bad);
+}
+
+static void test_tickets(void **state)
+{
+	struct bench *b = *state;
+	static const char *const names[] = { "imap", NULL };
+	struct tls_service *other = tls_service_new(b->host, names);
+	struct tls_profile *same = fixture_profile("default.example", "ec");
+	struct tls_profile *stranger = fixture_profile("other.example", "ec");
+	struct tls_profile *stricter = fixture_profile("default.example", "ec");
+
+	for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
+		SSL_SESSION_free(TAKE(b->client.session));
+		b->client.version = version;
+		b->options.loop = b->loops[0];
+		b->options.tls = b->service;
+		assert_int_equal(visit(b), 1);
+		assert_false(b->server.info.resumed);
+		assert_in_range(SSL_SESSION_get_ticket_lifetime_hint(b->client.session),
+			TLS_TICKET_LIFETIME_S - 5, TLS_TICKET_LIFETIME_S);
+		visit_end(b);
+
+		/* Another loop, another service, and a ticket of its own each time. */
+		for (int i = 0; i < 3; i++) {
+			SSL_SESSION *before = b->client.session;
+
+			SSL_SESSION_up_ref(before);
+			b->options.loop = b->loops[1];
+			b->options.tls = other;
+			assert_int_equal(visit(b), 1);
+			assert_true(b->server.info.resumed);
+			assert_ptr_not_equal(b->client.session, before);
+			SSL_SESSION_free(before);
+			visit_end(b);
+		}
+		/* The directory is another, with a new certificate. */
+		swap(b, tls_profile_ref(same), "other.example", tls_profile_ref(stranger));
+		assert_int_equal(visit(b), 1);
+		assert_true(b->server.info.resumed);
+		visit_end(b);
+	}
+
+	/* Not for another domain, nor after the rule for client certificates has changed. */
+	b->client.sni = "other.example";
+	assert_int_equal(visit(b), 1);
+	assert_false(b->server.info.resumed);
+	visit_end(b);
+	b->client.sni = NULL;
+	assert_int_equal(visit(b), 1);
+	visit_end(b);
+	stricter->client_mode = SSL_VERIFY_PEER;
+	swap(b, stricter, NULL, NULL);
+	assert_int_equal(visit(b), 1);
+	assert_false(b->server.info.resumed);
+	visit_end(b);
+
+	tls_profile_unref(same);
+	tls_profile_unref(stranger);
+	tls_service_free(other);
+}
+
+static void test_ticket_epochs(void **state)
+{
+	struct bench *b = *state;
+	int64_t now_us = (int64_t)time(NULL) * 1000000;
+	const int64_t epoch_us = (int64_t)TLS_TICKET_EPOCH_S * 1000000;
+
+	assert_int_equal(visit(b), 1);
+	visit_end(b);
+	/* Old keys are good for as long as tickets live. */
+	assert_int_equal(tls_host_rotate(b->host, now_us + 13 * epoch_us), 0);
+	{
+		SSL_SESSION *old = b->client.session;
+
+		SSL_SESSION_up_ref(old);
+		assert_int_equal(visit(b), 1);
+		assert_true(b->server.info.resumed);
+		visit_end(b);
+		SSL_SESSION_free(b->client.session);
+		b->client.session = old;
+	}
+	assert_int_equal(tls_host_rotate(b->host, now_us + 20 * epoch_us), 0);
+	assert_int_equal(visit(b), 1);
+	assert_false(b->server.info.resumed);
+	visit_end(b);
+}
+
+static void test_lifetime(void **state)
+{
+	struct tls_profile *p = fixture_profile("default.example", "ec");
+	struct bench *b = *state;
+
+	p->lifetime_s = 600;
+	swap(b, p, NULL, NULL);
+	assert_int_equal(visit(b), 1);
+	assert_in_range(SSL_SESSION_get_ticket_lifetime_hint(b->client.session), 595, 600);
+	visit_end(b);
+}
+
+static void test_alpn(void **state)
+{
+	static const char *const names[] = { "imap", NULL };
+	struct bench *b = *state;
+	struct tls_service *imap = tls_service_new(b->host, names);
+
+	b->options.tls = imap;
+	assert_int_equal(visit(b), 1);
+	visit_end(b);
+	b->client.alpn = (const unsigned char *)"\4pop3\4imap";
+	assert_int_equal(visit(b), 1);
+	visit_end(b);
+	b->client.alpn = (const unsigned char *)"\4pop3";
+	assert_int_not_equal(visit(b), 1);
+	assert_string_equal(b->server.reason, "no application protocol");
+	visit_end(b);
+	tls_service_free(imap);
+}
+
+/* Runs where it is, and counts. */
+struct counting {
+	struct executor executor;
+	unsigned n;
+};
+
+static void counting_submit(struct executor *e, struct task *t)
+{
+	CONTAINER_OF(e, struct counting, executor)->n++;
+	t->result = t->run(t, NULL);
+	t->home->post(t->home, t);
+}
+
+static void test_where_signatures_are_made(void **state)
+{
+	struct counting cpu = { .executor.submit = counting_submit };
+	static const struct {
+		const char *kinds, *sigalgs;
+		int version;
+		unsigned n_slow;
+		const char *groups; /* of the profile */
+	} rows[] = {
+		{ "rsa ec", NULL, TLS1_3_VERSION, 0 },
+		{ "rsa ec", NULL, TLS1_2_VERSION, 0 },
+		{ "rsa ec", "RSA-PSS+SHA256", TLS1_3_VERSION, 1 },
+		{ "rsa ec", "RSA+SHA256:RSA-PSS+SHA256", TLS1_2_VERSION, 1 },
+		{ "ec", NULL, TLS1_3_VERSION, 0 },
+		{ "rsa", NULL, TLS1_3_VERSION, 1 },
+		{ "rsa", NULL, TLS1_2_VERSION, 1 },
+		/* With a second ClientHello, which is where the signature is made. */
+		{ "rsa", NULL, TLS1_3_VERSION, 2, "P-521" },
+	};
+	struct bench *b = *state;
+
+	b->options.cpu = &cpu.executor;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct tls_profile *p = fixture_profile("default.example", rows[i].kinds);
+
+		if (rows[i].groups)
+			p->groups = alloc_string(rows[i].groups);
+		swap(b, p, NULL, NULL);
+		cpu.n = 0;
+		b->client.sigalgs = rows[i].sigalgs;
+		b->client.version = rows[i].version;
+		SSL_SESSION_free(TAKE(b->client.session));
+		assert_int_equal(visit(b), 1);
+		visit_end(b);
+		assert_int_equal(cpu.n, rows[i].n_slow);
+	}
+	b->options.cpu = NULL;
+}
+
+static void check_binding(struct bench *b, int version)
+{
+	static const char label[] = "EXPORTER-Channel-Binding";
+	CLEANUP(buf_done) struct buf text = {};
+	struct fixture_server server = {};
+	struct fixture_client c = { .version = version };
+	uint8_t ours[TLS_BINDING];
+
+	assert_int_equal(fixture_connect(&c, fixture_start(&server, &b->options)), 1);
+	assert_true(fixture_reads(&c, "hello\n"));
+	assert_int_equal(SSL_export_keying_material(c.ssl, ours, sizeof ours, label,
+				 sizeof label - 1, NULL, 0, 0),
+		1);
+	enc_hex(&text, span_of(ours, sizeof ours));
+	buf_add_octet(&text, 0);
+	assert_true(fixture_writes(&c, "BINDING\n"));
+	assert_true(fixture_reads(&c, (const char *)buf_span(&text).p));
+	fixture_client_done(&c);
+	assert_true(fixture_wait(&server));
+	fixture_done(&server);
+}
+
+static void test_binding(void **state)
+{
+	check_binding(*state, TLS1_3_VERSION);
+	check_binding(*state, TLS1_2_VERSION);
+}
+
+static void test_identity_refused(void **state)
+{
+	struct tls_profile *a = fixture_profile("a.example", "ec");
+	struct tls_profile *b = fixture_profile("b.example", "ec");
+	struct why why = {};
+
+	(void)state;
+	assert_int_equal(tls_profile_add(a, a->identities[0].certificate, NULL,
+				 b->identities[0].key, &why),
+		TLS_E_IDENTITY);
+	assert_string_equal(why.text, "the key does not belong to the certificate");
+	for (int i = 1; i < TLS_IDENTITIES; i++)
+		assert_int_equal(tls_profile_add(a, a->identities[0].certificate, NULL,
+					 a->identities[0].key, &why),
+			0);
+	assert_int_equal(tls_profile_add(a, a->identities[0].certificate, NULL,
+				 a->identities[0].key, &why),
+		TLS_E_IDENTITY);
+	assert_int_equal(ERR_peek_error(), 0);
+	tls_profile_unref(a);
+	tls_profile_unref(b);
+}
+
+#define TLS_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TLS_TEST(test_names),
+		TLS_TEST(test_no_profile),
+		TLS_TEST(test_fields),
+		TLS_TEST(test_client_certificates),
+		TLS_TEST(test_tickets),
+		TLS_TEST(test_ticket_epochs),
+		TLS_TEST(test_lifetime),
+		TLS_TEST(test_alpn),
+		TLS_TEST(test_where_signatures_are_made),
+		TLS_TEST(test_binding),
+		cmocka_unit_test(test_identity_refused),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
