@@ -158,6 +158,7 @@ enum conn_step { CONN_GONE = 1, CONN_WAITS, CONN_WANTS_INPUT, CONN_WANTS_TURN };
 static enum conn_step conn_step(struct conn *c)
 {
 	unsigned want;
+	size_t n_sent;
 
 	do {
 		want = session_step(c->session, stream_pending_output(c->stream));
@@ -169,11 +170,14 @@ static enum conn_step conn_step(struct conn *c)
 			conn_close(c);
 			return CONN_GONE;
 		}
+		n_sent = buf_size(session_out(c->session));
 		conn_send(c);
 		if (want & SESSION_WANT_COMPRESS)
 			stream_compress(c->stream);
 	} while (want & SESSION_WANT_COMPRESS);
-	if (want & SESSION_WANT_STEP)
+	/* A session that stopped because of its own output may go on: where all of it was sent at
+	 * once nothing else would say so. */
+	if ((want & SESSION_WANT_STEP) || (!want && n_sent > STREAM_LOW))
 		return CONN_WANTS_TURN;
 	return want & SESSION_WANT_INPUT ? CONN_WANTS_INPUT : CONN_WAITS;
 }

@@ -340,6 +340,7 @@ static size_t connection_feed(struct connection *c)
 /* Lets the session get on; true if that may have changed something. */
 static bool connection_step(struct connection *c)
 {
+	bool taken = false;
 	unsigned want;
 
 	if (!c->session || c->is_closed)
@@ -348,6 +349,7 @@ static bool connection_step(struct connection *c)
 	if (buf_size(session_out(c->session))) {
 		buf_add(&c->output, buf_span(session_out(c->session)));
 		buf_clear(session_out(c->session));
+		taken = true;
 	}
 	if (want & SESSION_WANT_CLOSE) {
 		c->is_closed = true;
@@ -365,7 +367,7 @@ static bool connection_step(struct connection *c)
 			return true;
 		}
 	}
-	return false;
+	return taken;
 }
 
 /* Until nothing moves any more. */
