@@ -32,7 +32,8 @@ CLEANUP_POINTER(struct db, db_close)
 /* One or more statements without parameters or results: schema scripts. */
 int db_script(struct db *db, const char *sql) MUST_CHECK;
 
-/* A statement kept by the connection under its text; sql must be a string constant. */
+/* A statement kept by the connection under its text; sql must be a string constant. It cannot be used
+ * twice at a time: while it gives rows, the same text is not prepared again (asserted). */
 int db_prepare(struct db_statement **ret_statement, struct db *db, const char *sql) MUST_CHECK;
 
 /* Binding, from parameter 1. The octets must stay until db_step or db_reset. */

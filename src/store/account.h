@@ -34,7 +34,8 @@ struct store_credentials {
 };
 
 /* Writes: the account with its mailboxes INBOX, Drafts, Sent, Junk, Trash, Archive (special uses).
- * STORE_E_EXISTS (account or alias of that address), STORE_E_NOT_FOUND (domain). */
+ * STORE_E_EXISTS (account or alias of that address), STORE_E_NOT_FOUND (domain), STORE_E_REFUSED (no
+ * local part: see name_local_is_valid). */
 int store_account_add(struct store_conn *c, int64_t domain, struct span local,
 	enum account_role role, const struct store_credentials *credentials, int64_t *ret_id)
 	MUST_CHECK;

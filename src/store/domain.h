@@ -21,13 +21,14 @@ struct store_domain {
 	uint64_t n_accounts;
 };
 
-/* Writes. STORE_E_EXISTS if it is a domain or a domain alias already. */
+/* Writes. STORE_E_EXISTS if it is a domain or a domain alias already, STORE_E_REFUSED if it is empty,
+ * too long or not ASCII. */
 int store_domain_add(struct store_conn *c, struct span name, int64_t *ret_id) MUST_CHECK;
 
 /* Writes. STORE_E_IN_USE while it has accounts, STORE_E_REFUSED for the main domain. */
 int store_domain_remove(struct store_conn *c, int64_t id) MUST_CHECK;
 
-/* Writes. STORE_E_EXISTS. */
+/* Writes. STORE_E_EXISTS, STORE_E_REFUSED as above, STORE_E_NOT_FOUND. */
 int store_domain_rename(struct store_conn *c, int64_t id, struct span name) MUST_CHECK;
 
 /* Writes; key is "pki" (disabled, test, enabled) or "account_quota". STORE_E_REFUSED with why. */
@@ -47,14 +48,15 @@ int store_domain_main(struct store_conn *c, struct arena *a, struct store_domain
 int store_domain_each(struct store_conn *c,
 	int (*each)(const struct store_domain *d, void *context), void *context) MUST_CHECK;
 
-/* Domain aliases. Writes: STORE_E_EXISTS, STORE_E_NOT_FOUND. */
+/* Domain aliases. Writes: STORE_E_EXISTS, STORE_E_NOT_FOUND, STORE_E_REFUSED as above. */
 int store_domain_alias_add(struct store_conn *c, int64_t domain, struct span alias) MUST_CHECK;
 int store_domain_alias_remove(struct store_conn *c, struct span alias) MUST_CHECK;
 int store_domain_alias_each(struct store_conn *c, int64_t domain,
 	int (*each)(struct span alias, void *context), void *context) MUST_CHECK;
 
 /* Address aliases: local part of a domain to one or more target addresses. Writes:
- * STORE_E_EXISTS (an account or alias of that name), STORE_E_NOT_FOUND, STORE_E_LIMIT. */
+ * STORE_E_EXISTS (an account or alias of that name), STORE_E_NOT_FOUND, STORE_E_LIMIT,
+ * STORE_E_REFUSED (no local part; no target; a target without '@' or with a comma). */
 int store_alias_add(struct store_conn *c, int64_t domain, struct span local,
 	const struct span *targets, size_t n_targets) MUST_CHECK;
 int store_alias_remove(struct store_conn *c, int64_t domain, struct span local) MUST_CHECK;
@@ -87,6 +89,8 @@ struct route {
 
 /* Reads. Follows domain aliases, account aliases (at most 10 deep, 1,000 targets, loops end),
  * sub-addresses with the given separators, and "postmaster", which always exists: where a domain
- * has none it is the main domain's (RFC 5321 section 4.5.1). local is compared without case. */
+ * has none it is the main domain's (RFC 5321 section 4.5.1), else the oldest administrator. local is
+ * compared without case. An alias that leads to one account is ROUTE_ACCOUNT. STORE_E_LIMIT beyond
+ * the bounds: the mail waits rather than missing somebody. */
 int store_route(struct store_conn *c, struct arena *a, struct span local, struct span domain,
 	const char *separators, struct route *ret_route) MUST_CHECK;

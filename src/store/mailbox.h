@@ -68,6 +68,7 @@ int store_mailbox_delete(struct store_conn *c, int64_t account, struct span name
 int store_mailbox_rename(struct store_conn *c, int64_t account, struct span from, struct span to,
 	struct why *why) MUST_CHECK;
 
+/* Writes. STORE_E_REFUSED (no name), STORE_E_LIMIT. */
 int store_mailbox_subscribe(struct store_conn *c, int64_t account, struct span name, bool on)
 	MUST_CHECK;
 

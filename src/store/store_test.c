@@ -408,6 +408,41 @@ static void test_cancelled_task_is_not_run(void **state)
 	(void)pthread_mutex_destroy(&g.lock);
 }
 
+static int add_megabyte(struct store_conn *c, void *arg)
+{
+	static uint8_t octets[1 << 20];
+	CLEANUP(alloc_freep) char *name = alloc_format("big%d", *(int *)arg);
+
+	octets[0] = 1;
+	return store_value_set(c, name, span_of(octets, sizeof octets));
+}
+
+static int shrink(struct store_conn *c, void *arg)
+{
+	CLEANUP(alloc_freep) char *name = alloc_format("big%d", *(int *)arg);
+
+	return store_value_set(c, name, SPAN(""));
+}
+
+/* When nobody writes, what is free goes back to the file system. */
+static void test_idle_writer_tidies(void **state)
+{
+	struct fixture *f = *state;
+	int64_t n_free;
+
+	for (int i = 0; i < 20; i++)
+		assert_int_equal(store_write(f->store, add_megabyte, &i), 0);
+	for (int i = 0; i < 20; i++)
+		assert_int_equal(store_write(f->store, shrink, &i), 0);
+	for (int i = 0; i < 1000; i++) {
+		n_free = fixture_number(f, "pragma freelist_count");
+		if (n_free < 2200)
+			return;
+		(void)usleep(10000);
+	}
+	fail_msg("%lld pages are free", (long long)n_free);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -421,6 +456,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_full_disk_fails_the_batch, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_conflict_runs_the_batch_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_cancelled_task_is_not_run, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_idle_writer_tidies, setup, teardown),
 	};
 
 	log_set_stderr(false);

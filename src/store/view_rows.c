@@ -57,17 +57,23 @@ void view_rows_put(struct view_rows *rows, struct view_row row)
 	set(rows, rows->used++, row);
 }
 
-struct view *view_new(struct view_rows *rows)
+/* A view of the first n rows, whose reference it takes over. */
+static struct view *view_of(struct view_rows *rows, uint32_t n)
 {
 	struct view *v = ALLOC(struct view);
 
 	v->refs = 1;
 	v->rows = rows;
-	v->n = rows->used;
+	v->n = n;
 	v->uids = rows->uids;
 	v->flags = rows->flags;
 	v->modseqs = rows->modseqs;
 	return v;
+}
+
+struct view *view_new(struct view_rows *rows)
+{
+	return view_of(rows, rows->used);
 }
 
 struct view *view_ref(struct view *v)
@@ -106,7 +112,6 @@ static struct view *append(struct view *base, const struct view_row *added, size
 {
 	struct view_rows *rows = base->rows;
 	uint32_t used = base->n;
-	struct view *v;
 
 	if (n > rows->capacity - used ||
 		!__atomic_compare_exchange_n(&rows->used, &used, (uint32_t)(used + n), false,
@@ -115,9 +120,7 @@ static struct view *append(struct view *base, const struct view_row *added, size
 	for (size_t i = 0; i < n; i++)
 		set(rows, (uint32_t)(base->n + i), added[i]);
 	(void)__atomic_add_fetch(&rows->refs, 1, __ATOMIC_RELAXED);
-	v = view_new(rows);
-	v->n = (uint32_t)(base->n + n);
-	return v;
+	return view_of(rows, (uint32_t)(base->n + n));
 }
 
 /* The rows of the base from position i on that lie before the UID, without what was expunged. */

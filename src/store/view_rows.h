@@ -33,7 +33,7 @@ struct view_rows *view_rows_unref(struct view_rows *rows);
 /* Puts a row behind the first n, making room. While nobody else has the rows. */
 void view_rows_put(struct view_rows *rows, struct view_row row);
 
-/* A new view of the rows, whose reference it takes over; refs 1, other fields are the caller's. */
+/* A new view of all rows, whose reference it takes over; refs 1, other fields are the caller's. */
 struct view *view_new(struct view_rows *rows);
 
 /* The base with some rows changed, added or removed; all ascending. Its rows are shared where it can

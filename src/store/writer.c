@@ -10,7 +10,7 @@
  * A task that returns non-zero is rolled back alone. What voids the transaction (a full disk, an I/O
  * error, a commit that fails) fails all tasks of the batch, also those that had ended with an
  * outcome: it may rest on what another of them did and is undone now. A serialization failure runs
- * the batch again: a task starts from scratch each time it is run.
+ * the batch again, at most TRIES_MAX times: a task starts from scratch each time it is run.
  *
  * The fault of a task is logged here: its trace belongs to this thread.
  */
@@ -18,20 +18,25 @@
 #include "store/writer.h"
 
 #include "base/alloc.h"
-#include "base/clock.h"
 #include "base/log.h"
 #include "store/conn.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <time.h>
 
-enum { BATCH_MAX = 32, TRIES_MAX = 5 };
+enum {
+	BATCH_MAX = 32,
+	TRIES_MAX = 5,
+	IDLE_MS = 50, /* nobody came for so long: time for the database's upkeep */
+};
 
 struct writer {
 	struct executor executor;
 	pthread_t thread;
 	struct store_conn *conn;
+	bool untidy; /* something was committed since the last upkeep */
 	pthread_mutex_t lock;
 	pthread_cond_t work;
 	/* Under the lock. */
@@ -100,21 +105,36 @@ static void batch_run(struct store_conn *c, struct task **batch, size_t n)
 		batch[i]->result = r;
 }
 
-/* Waits for work and takes at most BATCH_MAX; 0 when the writer ends. */
-static size_t batch_take(struct writer *w, struct task **batch)
+/* With the lock held: waits until there is something to do. False: nobody came, and there is upkeep
+ * to be done meanwhile. */
+static bool work_wait(struct writer *w)
 {
-	size_t n = 0;
+	struct timespec until;
+	int error = 0;
 
-	(void)pthread_mutex_lock(&w->lock);
-	while (list_is_empty(&w->queue) && !w->ending)
-		(void)pthread_cond_wait(&w->work, &w->lock);
-	while (n < BATCH_MAX && !list_is_empty(&w->queue)) {
-		batch[n] = CONTAINER_OF(w->queue.next, struct task, link);
-		list_remove(&batch[n++]->link);
+	(void)clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_nsec += IDLE_MS * 1000000;
+	if (until.tv_nsec >= 1000000000) {
+		until.tv_nsec -= 1000000000;
+		until.tv_sec++;
 	}
-	w->figures.queued -= n;
-	(void)pthread_mutex_unlock(&w->lock);
-	return n;
+	while (list_is_empty(&w->queue) && !w->ending && error != ETIMEDOUT) {
+		if (w->untidy)
+			error = pthread_cond_timedwait(&w->work, &w->lock, &until);
+		else
+			(void)pthread_cond_wait(&w->work, &w->lock);
+	}
+	return error != ETIMEDOUT;
+}
+
+/* A step of upkeep; the next one only if nobody waits. */
+static void tidy(struct writer *w)
+{
+	int r = db_tidy(w->conn->db);
+
+	w->untidy = r == DB_TIDY_MORE;
+	if (r < 0)
+		log_fault(NULL, "STORE", "store.tidy", r);
 }
 
 static bool writer_is_idle(struct writer *w)
@@ -127,15 +147,26 @@ static bool writer_is_idle(struct writer *w)
 	return idle;
 }
 
-/* The database's upkeep, as long as nobody waits. */
-static void tidy(struct writer *w)
+/* Waits for work and takes at most BATCH_MAX; 0 when the writer ends. */
+static size_t batch_take(struct writer *w, struct task **batch)
 {
-	int r = DB_TIDY_MORE;
+	size_t n = 0;
 
-	while (r == DB_TIDY_MORE && writer_is_idle(w))
-		r = db_tidy(w->conn->db);
-	if (r < 0)
-		log_fault(NULL, "STORE", "store.tidy", r);
+	(void)pthread_mutex_lock(&w->lock);
+	while (!work_wait(w)) {
+		(void)pthread_mutex_unlock(&w->lock);
+		do {
+			tidy(w);
+		} while (w->untidy && writer_is_idle(w));
+		(void)pthread_mutex_lock(&w->lock);
+	}
+	while (n < BATCH_MAX && !list_is_empty(&w->queue)) {
+		batch[n] = CONTAINER_OF(w->queue.next, struct task, link);
+		list_remove(&batch[n++]->link);
+	}
+	w->figures.queued -= n;
+	(void)pthread_mutex_unlock(&w->lock);
+	return n;
 }
 
 static void *writer_thread(void *arg)
@@ -159,7 +190,7 @@ static void *writer_thread(void *arg)
 		(void)pthread_mutex_unlock(&w->lock);
 		for (size_t i = 0; i < n; i++)
 			batch[i]->home->post(batch[i]->home, batch[i]);
-		tidy(w);
+		w->untidy = true;
 	}
 	return NULL;
 }
@@ -178,13 +209,17 @@ static void writer_submit(struct executor *e, struct task *t)
 int writer_new(struct writer **ret_writer, struct store_conn *c)
 {
 	struct writer *w = ALLOC(struct writer);
+	pthread_condattr_t monotonic;
 	int error;
 
 	w->executor.submit = writer_submit;
 	w->conn = c;
 	list_init(&w->queue);
 	(void)pthread_mutex_init(&w->lock, NULL);
-	(void)pthread_cond_init(&w->work, NULL);
+	(void)pthread_condattr_init(&monotonic);
+	(void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	(void)pthread_cond_init(&w->work, &monotonic);
+	(void)pthread_condattr_destroy(&monotonic);
 	error = pthread_create(&w->thread, NULL, writer_thread, w);
 	if (error) {
 		(void)pthread_cond_destroy(&w->work);
