@@ -43,7 +43,7 @@ int api_query_domain(struct http_request *q, struct store_conn *c, int64_t *ret_
 {
 	struct span name = http_query(q, "domain");
 	struct store_domain domain = {};
-	int r = name.p ? find_domain(q, c, name, "domain", &domain) : 0;
+	int r = name.n ? find_domain(q, c, name, "domain", &domain) : 0;
 
 	*ret_domain = domain.id;
 	return r;
