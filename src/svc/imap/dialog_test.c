@@ -8,6 +8,7 @@
  */
 
 #include "dialog/dialog.h"
+#include "mime/word.h"
 #include "store/fixture.h"
 #include "svc/env_fixture.h"
 #include "svc/imap/service.h"
@@ -51,6 +52,7 @@ int main(int argc, char **argv)
 	};
 	int failed;
 
+	word_init();
 	env_fixture_person(f, "bob", "builder");
 	env_fixture_person(f, "full", "fridge");
 	failed = dialog_main(&d.dialog, argc, argv);
