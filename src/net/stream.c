@@ -226,7 +226,7 @@ int stream_read(struct stream *s, struct buf *in, size_t max)
 	int r;
 
 	if (s->state != ST_OPEN)
-		return s->fault ? s->fault : STREAM_E_AGAIN;
+		return STREAM_E_AGAIN; /* a failure is told by closed */
 	if (s->fault)
 		return s->fault;
 	if (s->end)

@@ -65,7 +65,8 @@ enum stream_read_outcome {
 	STREAM_E_CUT,       /* TLS: the connection ended without the peer saying so */
 };
 
-/* Appends 1 to max octets to in. After an end or a fault it says so again each time. */
+/* Appends 1 to max octets to in. After an end or a fault it says so again each time. While the
+ * stream is busy with a handshake, closing, or about to call closed, there is nothing. */
 int stream_read(struct stream *s, struct buf *in, size_t max) MUST_CHECK;
 
 /* Whether stream_read can give something of which the socket does not know: octets in libssl or in

@@ -14,6 +14,7 @@
 #include "net/tls.h"
 
 #include <semaphore.h>
+#include <stdatomic.h>
 
 struct fixture_server {
 	struct loop *loop;
@@ -24,7 +25,7 @@ struct fixture_server {
 	size_t max_in;       /* most that was read at once */
 	size_t total_in;
 	size_t n_line_max;   /* 0: lines are kept; else input is only counted */
-	unsigned opened, secured, drained;
+	atomic_uint opened, secured, drained;
 	bool had_early, is_counting;
 	int end;    /* what stream_read said */
 	int fault;
