@@ -86,7 +86,6 @@ static void message_id(const struct smtp *s, struct buf *out)
 /* RFC 6409 sections 8.2 and 8.3: what a submission gets if it has none. */
 static void set_extra_fields(struct smtp *s, int64_t now_us)
 {
-	CLEANUP(buf_done) struct buf unique = {};
 	uint8_t random[16];
 	size_t n_date;
 
