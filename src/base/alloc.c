@@ -3,7 +3,6 @@
 
 #include "base/alloc.h"
 
-#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,16 +41,24 @@ char *alloc_string(const char *s)
 	return checked(strdup(s));
 }
 
-char *alloc_format(const char *format, ...)
+char *alloc_format_list(const char *format, va_list ap)
 {
 	char *s = NULL;
-	va_list ap;
 
-	va_start(ap, format);
 	if (vasprintf(&s, format, ap) < 0)
 		s = NULL;
-	va_end(ap);
 	return checked(s);
+}
+
+char *alloc_format(const char *format, ...)
+{
+	va_list ap;
+	char *s;
+
+	va_start(ap, format);
+	s = alloc_format_list(format, ap);
+	va_end(ap);
+	return s;
 }
 
 void alloc_freep(void *p)

@@ -8,6 +8,7 @@
  * supervisor restarts the process, and nothing accepted is lost because it was committed first.
  */
 
+#include <stdarg.h>
 #include <stddef.h>
 
 /* n octets, zeroed. */
@@ -27,6 +28,8 @@ char *alloc_string(const char *s) __attribute__((malloc, returns_nonnull));
 
 /* "printf" into new memory. */
 char *alloc_format(const char *format, ...) __attribute__((format(printf, 1, 2), returns_nonnull));
+char *alloc_format_list(const char *format, va_list ap)
+	__attribute__((format(printf, 1, 0), returns_nonnull));
 
 /* For CLEANUP on plain heap pointers: CLEANUP(alloc_freep) char *path = NULL; */
 void alloc_freep(void *p);

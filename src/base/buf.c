@@ -4,9 +4,8 @@
 #include "base/buf.h"
 
 #include "base/alloc.h"
+#include "base/err.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 uint8_t *buf_room(struct buf *b, size_t n)
@@ -61,18 +60,13 @@ void buf_add_string(struct buf *b, const char *s)
 
 void buf_add_format(struct buf *b, const char *format, ...)
 {
-	va_list ap, again;
-	int n;
+	CLEANUP(alloc_freep) char *text = NULL;
+	va_list ap;
 
 	va_start(ap, format);
-	va_copy(again, ap);
-	n = vsnprintf(NULL, 0, format, ap);
+	text = alloc_format_list(format, ap);
 	va_end(ap);
-	if (n > 0) {
-		(void)vsnprintf((char *)buf_room(b, (size_t)n + 1), (size_t)n + 1, format, again);
-		b->end += (size_t)n;
-	}
-	va_end(again);
+	buf_add_string(b, text);
 }
 
 void buf_add_u64(struct buf *b, uint64_t value)
