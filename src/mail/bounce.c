@@ -62,8 +62,8 @@ static void add_header(const struct bounce *b, bool failed, struct buf *out)
 	buf_add_string(out, "\"\r\n\r\n");
 }
 
-static void add_boundary(const struct bounce *b, const char *type, const char *encoding,
-	struct buf *out)
+static void add_boundary(
+	const struct bounce *b, const char *type, const char *encoding, struct buf *out)
 {
 	buf_add_string(out, "\r\n--");
 	buf_add(out, b->unique);
@@ -71,8 +71,8 @@ static void add_boundary(const struct bounce *b, const char *type, const char *e
 		encoding);
 }
 
-static void add_people_part(const struct bounce *b, enum bounce_action action, const char *intro,
-	struct buf *out)
+static void add_people_part(
+	const struct bounce *b, enum bounce_action action, const char *intro, struct buf *out)
 {
 	if (!any(b, action))
 		return;
@@ -118,13 +118,13 @@ static void add_recipient(const struct bounce_recipient *r, struct buf *out)
 
 	buf_add_string(out, "\r\n");
 	add_original_recipient(r->original, out);
-	buf_add_format(out, "Final-Recipient: %s; ",
-		address_is_ascii(&r->address) ? "rfc822" : "utf-8");
+	buf_add_format(
+		out, "Final-Recipient: %s; ", address_is_ascii(&r->address) ? "rfc822" : "utf-8");
 	mail_address_add(out, &r->address);
 	buf_add_format(out, "\r\nAction: %s\r\nStatus: ", actions[r->action]);
 	/* What was temporary in the transaction is final here: RFC 3463's class says so. */
-	buf_add_format(out, "%c%s\r\n", r->action == BOUNCE_DELIVERED ? '2' : '5',
-		r->verdict->status + 1);
+	buf_add_format(
+		out, "%c%s\r\n", r->action == BOUNCE_DELIVERED ? '2' : '5', r->verdict->status + 1);
 }
 
 static void add_status_part(const struct bounce *b, struct buf *out)
@@ -180,7 +180,8 @@ void bounce_compose(const struct bounce *b, struct buf *out)
 		"Your message could not be delivered to the following recipients:\r\n\r\n", out);
 	add_people_part(b, BOUNCE_DELIVERED,
 		"Your message has been delivered to the following recipients:\r\n\r\n", out);
-	add_boundary(b, international ? "message/global-delivery-status" : "message/delivery-status",
+	add_boundary(b,
+		international ? "message/global-delivery-status" : "message/delivery-status",
 		encoding, out);
 	add_status_part(b, out);
 	add_boundary(b, returned_type, span_is_ascii(returned) ? "7bit" : "8bit", out);

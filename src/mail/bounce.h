@@ -19,15 +19,15 @@ struct bounce_recipient {
 
 struct bounce {
 	struct span hostname;
-	struct mail_address to;      /* whoever sent the message */
-	struct span envelope_id;     /* ENVID as given */
-	struct span unique;          /* letters and digits that nobody can guess: boundary and id */
+	struct mail_address to;  /* whoever sent the message */
+	struct span envelope_id; /* ENVID as given */
+	struct span unique;      /* letters and digits that nobody can guess: boundary and id */
 	int64_t arrival_us;
 	int64_t now_us;
 	const struct bounce_recipient *recipients;
 	size_t n;
-	struct span message;         /* the front of the message, at least its header */
-	bool full;                   /* return all of `message`, not only its header */
+	struct span message; /* the front of the message, at least its header */
+	bool full;           /* return all of `message`, not only its header */
 };
 
 void bounce_compose(const struct bounce *b, struct buf *out);

@@ -8,10 +8,10 @@
 #include "mail/xtext.h"
 #include "mime/part.h"
 
+#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <cmocka.h>
 
 static const struct mail_address sender = { SPAN("john doe"), SPAN("example.net") };
 
@@ -153,11 +153,26 @@ static void test_long_header(void **state)
 
 static void test_xtext(void **state)
 {
-	static const struct { const char *in, *out; } rows[] = {
-		{ "", "" }, { "abc", "abc" }, { "a+2Bb", "a+b" }, { "+20", " " }, { "+3D", "=" },
-		{ "a=b", NULL }, { "a b", NULL }, { "+0D", NULL }, { "+0A", NULL }, { "+7F", NULL },
-		{ "+2b", NULL }, { "+", NULL }, { "+2", NULL }, { "a+2", NULL }, { "\x80", NULL },
-		{ "+80", NULL }, { "a+2Gb", NULL },
+	static const struct {
+		const char *in, *out;
+	} rows[] = {
+		{ "", "" },
+		{ "abc", "abc" },
+		{ "a+2Bb", "a+b" },
+		{ "+20", " " },
+		{ "+3D", "=" },
+		{ "a=b", NULL },
+		{ "a b", NULL },
+		{ "+0D", NULL },
+		{ "+0A", NULL },
+		{ "+7F", NULL },
+		{ "+2b", NULL },
+		{ "+", NULL },
+		{ "+2", NULL },
+		{ "a+2", NULL },
+		{ "\x80", NULL },
+		{ "+80", NULL },
+		{ "a+2Gb", NULL },
 	};
 
 	(void)state;
@@ -205,11 +220,12 @@ static void test_trace(void **state)
 	trace.tls_version = "TLSv1.3";
 	trace.tls_cipher = "TLS_AES_128_GCM_SHA256";
 	trace_add(&out, &trace);
-	assert_true(span_is(buf_span(&out), "Return-Path: <>\r\n"
-					    "Received: from client.example.net ([192.0.2.1])\r\n"
-					    "\t(using TLSv1.3 with cipher TLS_AES_128_GCM_SHA256)\r\n"
-					    "\tby mail.example.org with UTF8SMTPSA id abc.1;\r\n"
-					    "\tTue, 03 Feb 2026 04:05:06 +0000\r\n"));
+	assert_true(
+		span_is(buf_span(&out), "Return-Path: <>\r\n"
+					"Received: from client.example.net ([192.0.2.1])\r\n"
+					"\t(using TLSv1.3 with cipher TLS_AES_128_GCM_SHA256)\r\n"
+					"\tby mail.example.org with UTF8SMTPSA id abc.1;\r\n"
+					"\tTue, 03 Feb 2026 04:05:06 +0000\r\n"));
 	buf_clear(&out);
 	trace.extended = false;
 	trace_add(&out, &trace);

@@ -229,16 +229,16 @@ static int to_targets(struct run *run, const struct recipient *recipient, const 
 	return 0;
 }
 
-static int to_recipient(struct run *run, const struct recipient *recipient,
-	enum recipient_verdict *ret_verdict)
+static int to_recipient(
+	struct run *run, const struct recipient *recipient, enum recipient_verdict *ret_verdict)
 {
 	CLEANUP(arena_done) struct arena arena = {};
 	CLEANUP(buf_done) struct buf text = {};
 	const struct mail_address *address = &recipient->address;
 	struct route route;
 
-	TRY(store_route(run->conn, &arena, address->local, address->domain,
-		run->rules.separators, &route));
+	TRY(store_route(
+		run->conn, &arena, address->local, address->domain, run->rules.separators, &route));
 	*ret_verdict = recipient_route_verdict(&run->rules, &route);
 	if (*ret_verdict == RECIPIENT_OK && has_been_here(run, address))
 		*ret_verdict = RECIPIENT_LOOP;
@@ -309,8 +309,8 @@ static int notify(struct run *run)
 		r = intake_end(intake, &notice.draft);
 	}
 	TRY(r);
-	TRY(store_route(run->conn, &notice.arena, to->local, to->domain, run->rules.separators,
-		&route));
+	TRY(store_route(
+		run->conn, &notice.arena, to->local, to->domain, run->rules.separators, &route));
 	if (route.kind != ROUTE_REMOTE)
 		return notify_local(&notice, &route);
 	mail_address_add(&address, to);

@@ -3,9 +3,9 @@
 #pragma once
 
 /*
- * The end of a transaction: one task on the store's writer that puts a message into all mailboxes and
- * the outgoing queue, with a notification for the sender where some recipients were refused for good
- * or a receipt was asked for. All of it is committed, or nothing.
+ * The end of a transaction: one task on the store's writer that puts a message into all mailboxes
+ * and the outgoing queue, with a notification for the sender where some recipients were refused for
+ * good or a receipt was asked for. All of it is committed, or nothing.
  */
 
 #include "base/buf.h"
@@ -21,21 +21,21 @@ enum deliver_outcome {
 struct delivery {
 	/* Given. */
 	const struct transaction *transaction;
-	struct intake *intake;       /* its end was reached */
+	struct intake *intake; /* its end was reached */
 	struct span hostname;
 	const char *separators;
 	bool outgoing;
-	bool has_delivered_to;       /* the first Delivered-To is ours */
+	bool has_delivered_to; /* the first Delivered-To is ours */
 	uint64_t hops_max;
 	int64_t now_us;
-	char unique[33];             /* letters and digits, for a notification's boundary and id */
+	char unique[33]; /* letters and digits, for a notification's boundary and id */
 
 	/* Found; meaningful when the task is done. */
 	enum recipient_verdict refusal;
-	bool too_many_hops;          /* with DELIVER_E_REFUSED */
+	bool too_many_hops; /* with DELIVER_E_REFUSED */
 	size_t n_mailboxes;
 	size_t n_queued;
-	size_t n_failed;             /* targets that a notification was due for */
+	size_t n_failed; /* targets that a notification was due for */
 };
 
 /* Runs in the writer's task; may be run again. */

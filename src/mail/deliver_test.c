@@ -11,10 +11,10 @@
 #include "store/message.h"
 #include "store/queue_rows.h"
 
+#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <cmocka.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -119,8 +119,8 @@ static int64_t count(struct fixture *f, const char *what)
 
 static int64_t account(struct fixture *f, const char *local)
 {
-	CLEANUP(alloc_freep) char *sql =
-		alloc_format("SELECT id FROM account WHERE local = CAST('%s' AS BLOB)", local);
+	CLEANUP(alloc_freep)
+	char *sql = alloc_format("SELECT id FROM account WHERE local = CAST('%s' AS BLOB)", local);
 
 	return fixture_number(f, sql);
 }
@@ -147,12 +147,13 @@ static int read_message(struct store_conn *c, void *arg)
 }
 
 /* How many messages lie there; the octets of the one with that UID (0: not asked) are appended. */
-static uint64_t look(struct fixture *f, const char *local, const char *mailbox, uint32_t uid,
-	struct buf *out)
+static uint64_t look(
+	struct fixture *f, const char *local, const char *mailbox, uint32_t uid, struct buf *out)
 {
-	struct reading r = { .mailbox = fixture_mailbox(f, account(f, local), mailbox), .uid = uid };
-	CLEANUP(alloc_freep) char *what =
-		alloc_format("message WHERE mailbox = %lld", (long long)r.mailbox);
+	struct reading r = { .mailbox = fixture_mailbox(f, account(f, local), mailbox),
+		.uid = uid };
+	CLEANUP(alloc_freep)
+	char *what = alloc_format("message WHERE mailbox = %lld", (long long)r.mailbox);
 
 	if (uid) {
 		assert_int_equal(store_read(f->store, read_message, &r), 0);
@@ -275,7 +276,8 @@ static void test_some_refused(void **state)
 	mailing_init(&m, "x@example.net", "bob@example.org nobody@example.org", text);
 	assert_int_equal(store_write(f->store, run, &m), 0);
 	assert_int_equal(fixture_number(f, "SELECT count(*) FROM queue WHERE sender = x'' AND "
-					   "recipient = CAST('x@example.net' AS BLOB)"), 1);
+					   "recipient = CAST('x@example.net' AS BLOB)"),
+		1);
 	mailing_done(&m);
 }
 
@@ -341,7 +343,8 @@ static void test_queue(void **state)
 	struct fixture *f = *state;
 	struct mailing m;
 
-	mailing_init(&m, "alice@example.org", "x@example.net \"a.b\"@example.com bob@example.org", text);
+	mailing_init(
+		&m, "alice@example.org", "x@example.net \"a.b\"@example.com bob@example.org", text);
 	m.delivery.outgoing = true;
 	m.transaction->relay = true;
 	m.transaction->return_full = true;
@@ -352,7 +355,8 @@ static void test_queue(void **state)
 	assert_int_equal(m.delivery.n_queued, 2);
 	assert_int_equal(m.delivery.n_mailboxes, 1);
 	assert_int_equal(fixture_number(f, "SELECT count(*) FROM queue WHERE "
-					   "sender = CAST('alice@example.org' AS BLOB)"), 2);
+					   "sender = CAST('alice@example.org' AS BLOB)"),
+		2);
 	assert_int_equal(count(f, "content"), 1);
 	mailing_done(&m);
 
@@ -368,7 +372,8 @@ static void test_queue(void **state)
 	m.delivery.outgoing = true;
 	assert_int_equal(store_write(f->store, run, &m), 0);
 	assert_int_equal(fixture_number(f, "SELECT count(*) FROM queue WHERE "
-					   "recipient = CAST('somebody@example.com' AS BLOB)"), 1);
+					   "recipient = CAST('somebody@example.com' AS BLOB)"),
+		1);
 	mailing_done(&m);
 }
 
@@ -388,7 +393,8 @@ static void test_loops(void **state)
 	assert_true(m.delivery.too_many_hops);
 	mailing_done(&m);
 
-	mailing_init(&m, "x@example.net", "bob@example.org", "Delivered-To: BOB@example.org\r\n\r\n");
+	mailing_init(
+		&m, "x@example.net", "bob@example.org", "Delivered-To: BOB@example.org\r\n\r\n");
 	assert_int_equal(store_write(f->store, run, &m), DELIVER_E_REFUSED);
 	assert_int_equal(m.delivery.refusal, RECIPIENT_LOOP);
 	m.delivery.has_delivered_to = true; /* the one we have put there */
@@ -423,8 +429,12 @@ static void test_removed_meanwhile(void **state)
 
 static int check(struct store_conn *c, void *arg)
 {
-	static const struct { const char *to; bool relay, outgoing; uint64_t size;
-		enum recipient_verdict verdict; } rows[] = {
+	static const struct {
+		const char *to;
+		bool relay, outgoing;
+		uint64_t size;
+		enum recipient_verdict verdict;
+	} rows[] = {
 		{ "bob@example.org", false, false, 0, RECIPIENT_OK },
 		{ "team@example.org", false, false, 0, RECIPIENT_OK },
 		{ "mixed@example.org", false, false, 0, RECIPIENT_OK },
@@ -440,8 +450,10 @@ static int check(struct store_conn *c, void *arg)
 
 	(void)arg;
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-		struct recipient_rules rules = { .separators = "+", .relay = rows[i].relay,
-			.outgoing = rows[i].outgoing, .size = rows[i].size };
+		struct recipient_rules rules = { .separators = "+",
+			.relay = rows[i].relay,
+			.outgoing = rows[i].outgoing,
+			.size = rows[i].size };
 		struct mail_address address = split(rows[i].to);
 		enum recipient_verdict verdict;
 

@@ -4,8 +4,8 @@
 /*
  * A message on its way in. Up to CONTENT_INLINE octets stay in memory and become an inline draft at
  * the end. With the first octet beyond, what is there is cut into pieces, and from then on no more
- * than one read's worth and one piece waits. Parsing follows the octets as they come; only the final
- * packing is left for the end.
+ * than one read's worth and one piece waits. Parsing follows the octets as they come; only the
+ * final packing is left for the end.
  *
  * A flush runs on the store's writer, where a task may be run again or its commit may fail, so it
  * changes nothing but `next_upload` and `flushed`; what it wrote is let go at the next call here.
@@ -32,15 +32,15 @@ struct intake {
 	uint64_t max;
 	uint64_t size;
 	bool too_large;
-	bool large;                /* in pieces */
-	struct buf waiting;        /* inline: everything; large: less than a piece */
-	struct buf head;           /* large: the front */
-	struct digest *digest;     /* large */
-	struct piece *pieces;      /* made, to be flushed; in order */
+	bool large;            /* in pieces */
+	struct buf waiting;    /* inline: everything; large: less than a piece */
+	struct buf head;       /* large: the front */
+	struct digest *digest; /* large */
+	struct piece *pieces;  /* made, to be flushed; in order */
 	struct piece **pieces_end;
-	uint32_t n_flushed;        /* number of the first of them */
+	uint32_t n_flushed; /* number of the first of them */
 	int64_t upload;
-	int64_t next_upload;       /* by a flush, until it is known to be committed */
+	int64_t next_upload; /* by a flush, until it is known to be committed */
 	bool flushed;
 	struct part_parser *parser;
 	struct part_tree *tree;

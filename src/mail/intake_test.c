@@ -8,10 +8,10 @@
 #include "store/fixture.h"
 #include "store/store.h"
 
+#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <cmocka.h>
 #include <stdlib.h>
 
 static int setup(void **state)
@@ -80,8 +80,8 @@ static void test_small(void **state)
 		assert_true(draft->message_id_hash != 0);
 		assert_int_equal(draft->n_references, 2);
 		assert_true(draft->references[0] != draft->references[1]);
-		assert_true(span_is(buf_span(&draft->references_text),
-			"a@example.org\nb@example.org"));
+		assert_true(
+			span_is(buf_span(&draft->references_text), "a@example.org\nb@example.org"));
 		assert_int_equal(draft->sent_us, 1770091506000000);
 		assert_true(buf_size(&draft->envelope) > 0);
 		assert_true(buf_size(&draft->structure) > 0);

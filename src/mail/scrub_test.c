@@ -5,10 +5,10 @@
 
 #include "base/err.h"
 
+#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <cmocka.h>
 
 struct row {
 	const char *in;
@@ -22,8 +22,8 @@ static const struct row rows[] = {
 	{ "dAtE : x\r\nmessage-id:y\r\n\r\n", NULL, NULL },
 	{ "Date: x\r\nMessage-ID: y\r\n\r\nReturn-Path: z\r\n", NULL, NULL },
 	{ "Return-Path: <x@y>\r\nA: b\r\n\r\n", "A: b\r\n\r\n", "A: b\r\nDM\r\n" },
-	{ "A: b\r\nReturn-Path:\r\n <x\r\n\t@y>\r\nC: d\r\n e\r\n\r\n", "A: b\r\nC: d\r\n e\r\n\r\n",
-		"A: b\r\nC: d\r\n e\r\nDM\r\n" },
+	{ "A: b\r\nReturn-Path:\r\n <x\r\n\t@y>\r\nC: d\r\n e\r\n\r\n",
+		"A: b\r\nC: d\r\n e\r\n\r\n", "A: b\r\nC: d\r\n e\r\nDM\r\n" },
 	{ "RETURN-path : x\r\n\r\n", "\r\n", "DM\r\n" },
 	{ "Return-Path-Extra: x\r\nX-Return-Path: y\r\n\r\n", NULL,
 		"Return-Path-Extra: x\r\nX-Return-Path: y\r\nDM\r\n" },

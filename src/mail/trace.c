@@ -40,7 +40,8 @@ void trace_add(struct buf *out, const struct trace *t)
 	buf_add(out, t->peer);
 	buf_add_string(out, ")\r\n");
 	if (t->tls_version)
-		buf_add_format(out, "\t(using %s with cipher %s)\r\n", t->tls_version, t->tls_cipher);
+		buf_add_format(
+			out, "\t(using %s with cipher %s)\r\n", t->tls_version, t->tls_cipher);
 	buf_add_string(out, "\tby ");
 	buf_add(out, t->hostname);
 	buf_add_string(out, " with ");

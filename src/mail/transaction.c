@@ -2,9 +2,9 @@
 /* Copyright the Signet authors */
 
 /*
- * Envelopes, and the one place that says what becomes of a recipient. SMTP asks when the recipient is
- * named, and delivery asks again inside its transaction, because accounts and quotas may have changed
- * meanwhile.
+ * Envelopes, and the one place that says what becomes of a recipient. SMTP asks when the recipient
+ * is named, and delivery asks again inside its transaction, because accounts and quotas may have
+ * changed meanwhile.
  */
 
 #include "mail/transaction.h"
@@ -49,8 +49,8 @@ void transaction_add(struct transaction *t, const struct recipient *recipient)
 {
 	/* Powers of two: grown when n reaches one. */
 	if ((t->n & (t->n - 1)) == 0)
-		t->recipients = alloc_array(t->recipients, t->n ? t->n * 2 : 1,
-			sizeof *t->recipients);
+		t->recipients = alloc_array(
+			t->recipients, t->n ? t->n * 2 : 1, sizeof *t->recipients);
 	t->recipients[t->n++] = (struct recipient){
 		.address = mail_address_copy(&t->arena, &recipient->address),
 		.original = arena_span(&t->arena, recipient->original),
@@ -69,22 +69,23 @@ const struct verdict_text *recipient_verdict_text(enum recipient_verdict v)
 		[RECIPIENT_RELAY] = { 550, "5.7.1", "relaying denied" },
 		[RECIPIENT_NO_OUTGOING] = { 550, "5.3.2",
 			"outgoing delivery is not available yet on this server" },
-		[RECIPIENT_LOOP] = { 554, "5.4.6", "message has been delivered to this mailbox before" },
+		[RECIPIENT_LOOP] = { 554, "5.4.6",
+			"message has been delivered to this mailbox before" },
 	};
 
 	return &texts[v];
 }
 
-enum recipient_verdict recipient_target_verdict(const struct recipient_rules *rules,
-	const struct route_target *target)
+enum recipient_verdict recipient_target_verdict(
+	const struct recipient_rules *rules, const struct route_target *target)
 {
 	if (!target->account)
 		return rules->outgoing ? RECIPIENT_OK : RECIPIENT_NO_OUTGOING;
 	return target->disabled ? RECIPIENT_DISABLED : RECIPIENT_OK;
 }
 
-enum recipient_verdict recipient_route_verdict(const struct recipient_rules *rules,
-	const struct route *route)
+enum recipient_verdict recipient_route_verdict(
+	const struct recipient_rules *rules, const struct route *route)
 {
 	switch (route->kind) {
 	case ROUTE_REMOTE:

@@ -2,8 +2,8 @@
 /* Copyright the Signet authors */
 #pragma once
 
-/* A mail transaction: the envelope of RFC 5321 section 2.3.1 as it was given, and what its recipients
- * come to. */
+/* A mail transaction: the envelope of RFC 5321 section 2.3.1 as it was given, and what its
+ * recipients come to. */
 
 #include "base/arena.h"
 #include "base/buf.h"
@@ -28,12 +28,12 @@ struct recipient {
 };
 
 struct transaction {
-	struct arena arena;            /* owns everything */
-	struct mail_address sender;    /* both empty: the null reverse-path */
-	struct span envelope_id;       /* ENVID, xtext as given */
-	bool return_full;              /* RET=FULL */
-	bool utf8;                     /* SMTPUTF8 */
-	bool relay;                    /* the client may send to other domains */
+	struct arena arena;         /* owns everything */
+	struct mail_address sender; /* both empty: the null reverse-path */
+	struct span envelope_id;    /* ENVID, xtext as given */
+	bool return_full;           /* RET=FULL */
+	bool utf8;                  /* SMTPUTF8 */
+	bool relay;                 /* the client may send to other domains */
 	struct recipient *recipients;
 	size_t n;
 };
@@ -59,7 +59,7 @@ void mail_address_add(struct buf *out, const struct mail_address *a);
 /* What can be said about a recipient. */
 enum recipient_verdict {
 	RECIPIENT_OK,
-	RECIPIENT_UNKNOWN,     /* a domain of ours, nobody of that name */
+	RECIPIENT_UNKNOWN, /* a domain of ours, nobody of that name */
 	RECIPIENT_DISABLED,
 	RECIPIENT_FULL,        /* the quota */
 	RECIPIENT_RELAY,       /* not ours, and this client may not relay */
@@ -83,10 +83,10 @@ struct recipient_rules {
 };
 
 /* What a route, and one target of it, mean by themselves; quotas are not looked at. */
-enum recipient_verdict recipient_route_verdict(const struct recipient_rules *rules,
-	const struct route *route);
-enum recipient_verdict recipient_target_verdict(const struct recipient_rules *rules,
-	const struct route_target *target);
+enum recipient_verdict recipient_route_verdict(
+	const struct recipient_rules *rules, const struct route *route);
+enum recipient_verdict recipient_target_verdict(
+	const struct recipient_rules *rules, const struct route_target *target);
 
 /* Mail for postmaster is taken whatever the quota says (RFC 5321 section 4.5.1). */
 bool recipient_is_postmaster(const struct mail_address *address);

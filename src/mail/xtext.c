@@ -34,7 +34,7 @@ bool xtext_decode(struct span text, struct buf *out)
 
 		if (c == '+') {
 			ok = text.n - i > 2 && hex_octet(span_skip(text, i + 1), &c) && c >= 0x20 &&
-				c < 0x7F;
+			     c < 0x7F;
 			i += 2;
 		}
 		if (!ok) {

@@ -2,7 +2,8 @@
 /* Copyright the Signet authors */
 #pragma once
 
-/* The xtext of RFC 3461 section 4: printable ASCII with "+" and two hexadecimal digits for the rest. */
+/* The xtext of RFC 3461 section 4: printable ASCII with "+" and two hexadecimal digits for the
+ * rest. */
 
 #include "base/buf.h"
 

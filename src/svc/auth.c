@@ -2,14 +2,14 @@
 /* Copyright the Signet authors */
 
 /*
- * Passwords. Three things bound what a guesser gets: argon2id costs 19 MiB and tens of milliseconds,
- * so a semaphore bounds how many run at a time; every try takes a token of the peer and of the
- * account before it is checked and gets it back when it was right, so tries made side by side count
- * too; and a name that nobody has costs the same work as one with a wrong password.
+ * Passwords. Three things bound what a guesser gets: argon2id costs 19 MiB and tens of
+ * milliseconds, so a semaphore bounds how many run at a time; every try takes a token of the peer
+ * and of the account before it is checked and gets it back when it was right, so tries made side by
+ * side count too; and a name that nobody has costs the same work as one with a wrong password.
  *
- * A verified login is remembered as an HMAC over account, state and password under a key that exists
- * only in this process. The state of an account changes with password, role and the like, so nothing
- * has to be told to forget. The table has one slot per account and overwrites on collision.
+ * A verified login is remembered as an HMAC over account, state and password under a key that
+ * exists only in this process. The state of an account changes with password, role and the like, so
+ * nothing has to be told to forget. The table has one slot per account and overwrites on collision.
  */
 
 #include "svc/auth.h"
@@ -29,8 +29,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uninorm.h>
 #include <unictype.h>
+#include <uninorm.h>
 #include <unistr.h>
 
 /* RFC 9106 section 4 and OWASP's smaller choice: m=19 MiB, t=2, p=1. */
@@ -145,10 +145,10 @@ struct auth *auth_free(struct auth *a)
  * standard's table ends with Unicode 3.2. */
 static bool is_prohibited(ucs4_t c)
 {
-	return uc_is_general_category_withtable(c, UC_CATEGORY_MASK_Cc | UC_CATEGORY_MASK_Cs |
-							   UC_CATEGORY_MASK_Co | UC_CATEGORY_MASK_Zl |
-							   UC_CATEGORY_MASK_Zp) ||
-		(c >= 0xFDD0 && c <= 0xFDEF) || (c & 0xFFFE) == 0xFFFE;
+	return uc_is_general_category_withtable(
+		       c, UC_CATEGORY_MASK_Cc | UC_CATEGORY_MASK_Cs | UC_CATEGORY_MASK_Co |
+				  UC_CATEGORY_MASK_Zl | UC_CATEGORY_MASK_Zp) ||
+	       (c >= 0xFDD0 && c <= 0xFDEF) || (c & 0xFFFE) == 0xFFFE;
 }
 
 /* RFC 4013 section 2.1: other spaces become a space, what is commonly mapped to nothing goes. */
@@ -205,8 +205,8 @@ bool auth_is_current(const struct auth_identity *who, const struct store_account
 	return who->account == account->id && who->state == account->state && !account->disabled;
 }
 
-void auth_attempt_init(struct auth_attempt *t, struct span peer, struct span user,
-	struct span password)
+void auth_attempt_init(
+	struct auth_attempt *t, struct span peer, struct span user, struct span password)
 {
 	*t = (struct auth_attempt){};
 	buf_add(&t->peer, peer);
@@ -225,8 +225,8 @@ void auth_attempt_done(struct auth_attempt *t)
 	buf_done(&t->scram);
 }
 
-static void cache_mac(struct auth *a, const struct auth_attempt *t,
-	uint8_t ret_mac[static SHA256_OCTETS])
+static void cache_mac(
+	struct auth *a, const struct auth_attempt *t, uint8_t ret_mac[static SHA256_OCTETS])
 {
 	uint8_t text[2 * sizeof(uint64_t) + SHA256_OCTETS];
 
@@ -234,8 +234,8 @@ static void cache_mac(struct auth *a, const struct auth_attempt *t,
 	memcpy(text + sizeof t->who.account, &t->who.state, sizeof t->who.state);
 	digest_hmac_sha256(span_of(a->cache_key, sizeof a->cache_key), secret_span(&t->password),
 		text + 2 * sizeof(uint64_t));
-	digest_hmac_sha256(span_of(a->cache_key, sizeof a->cache_key), span_of(text, sizeof text),
-		ret_mac);
+	digest_hmac_sha256(
+		span_of(a->cache_key, sizeof a->cache_key), span_of(text, sizeof text), ret_mac);
 }
 
 static struct remembered *cache_slot(struct auth *a, int64_t account)

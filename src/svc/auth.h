@@ -3,10 +3,11 @@
 #pragma once
 
 /*
- * Who is it? Passwords are kept as argon2id strings and, for SCRAM, as a verifier that only keyd can
- * open. A check costs 19 MiB and tens of milliseconds, so how many run at a time is bounded, and a
- * verified login is remembered for settings.login_cache_s, under a key of this process, until the
- * account's state changes. Unknown names cost as much time as wrong passwords. Nothing here logs.
+ * Who is it? Passwords are kept as argon2id strings and, for SCRAM, as a verifier that only keyd
+ * can open. A check costs 19 MiB and tens of milliseconds, so how many run at a time is bounded,
+ * and a verified login is remembered for settings.login_cache_s, under a key of this process, until
+ * the account's state changes. Unknown names cost as much time as wrong passwords. Nothing here
+ * logs.
  */
 
 #include "base/arena.h"
@@ -19,7 +20,8 @@ struct env;
 
 struct auth_identity {
 	int64_t account;
-	char address[LIMIT_LOCAL_PART + 1 + LIMIT_NAME + 1]; /* the account's own, not the login name */
+	char address[LIMIT_LOCAL_PART + 1 + LIMIT_NAME +
+		     1]; /* the account's own, not the login name */
 	enum account_role role;
 	uint64_t state;
 };
@@ -61,14 +63,14 @@ struct auth_attempt {
 
 	/* Found by auth_find. */
 	bool known;
-	bool remembered;        /* the cache vouches for the password */
+	bool remembered; /* the cache vouches for the password */
 	bool disabled;
 	struct auth_identity who;
 	struct buf hash;
-	struct buf scram;       /* sealed */
+	struct buf scram; /* sealed */
 };
-void auth_attempt_init(struct auth_attempt *t, struct span peer, struct span user,
-	struct span password);
+void auth_attempt_init(
+	struct auth_attempt *t, struct span peer, struct span user, struct span password);
 void auth_attempt_done(struct auth_attempt *t);
 
 /* Reads: the account, and whether the cache knows the login already. Nothing is refused here, so
@@ -83,11 +85,11 @@ int auth_verify(struct env *e, struct auth_attempt *t) MUST_CHECK;
  * satisfy, always the same for a name. Blocks. AUTH_E_TOO_MANY. Then the end of the attempt:
  * AUTH_E_REFUSED unless it was proven by somebody who may log in. */
 struct scram_verifier;
-int auth_scram(struct env *e, struct auth_attempt *t, struct scram_verifier *ret_verifier)
-	MUST_CHECK;
+int auth_scram(
+	struct env *e, struct auth_attempt *t, struct scram_verifier *ret_verifier) MUST_CHECK;
 int auth_scram_end(struct env *e, struct auth_attempt *t, bool proven) MUST_CHECK;
 
-/* A password as RFC 4013 prepares it (spaces, NFKC); AUTH_E_PASSWORD. The caller ends the secret. */
+/* A password as RFC 4013 prepares it (spaces, NFKC); AUTH_E_PASSWORD. The secret is the caller's. */
 int auth_prepare(struct span password, struct secret *ret_prepared, struct why *why) MUST_CHECK;
 
 /* The argon2id string of a prepared password. Blocks. */

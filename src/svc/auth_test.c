@@ -9,10 +9,10 @@
 #include "svc/env_fixture.h"
 #include "svc/sasl.h"
 
+#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <cmocka.h>
 #include <string.h>
 
 static const struct span peer = { (const uint8_t *)"peer", 4 };
@@ -67,8 +67,9 @@ static void test_password(void **state)
 	struct env_fixture *f = *state;
 	struct auth_identity who = {};
 
-	assert_int_equal(auth_password(&f->env, peer, SPAN("Alice@Example.ORG"), SPAN("wonderland"),
-				 &who), 0);
+	assert_int_equal(
+		auth_password(&f->env, peer, SPAN("Alice@Example.ORG"), SPAN("wonderland"), &who),
+		0);
 	assert_string_equal(who.address, "alice@example.org");
 	assert_int_equal(who.account, f->store->account);
 	assert_int_equal(who.role, ROLE_ADMIN);
@@ -133,8 +134,9 @@ static void set_password(struct env_fixture *f, const char *user, const char *pa
 	CLEANUP(arena_done) struct arena arena = {};
 	struct credentials change = { .account = env_fixture_account(f, user) };
 
-	assert_int_equal(auth_make_credentials(&f->env, span_str(password), &arena,
-				 &change.credentials, NULL), 0);
+	assert_int_equal(auth_make_credentials(
+				 &f->env, span_str(password), &arena, &change.credentials, NULL),
+		0);
 	assert_int_equal(store_write(f->env.store, set_credentials, &change), 0);
 }
 
@@ -172,16 +174,18 @@ static void test_too_many(void **state)
 		assert_int_equal(login(f, "alice", "wrong"), AUTH_E_REFUSED);
 	assert_int_equal(login(f, "alice", "wonderland"), AUTH_E_TOO_MANY);
 	/* The same from elsewhere: the account has had enough; another has not. */
-	assert_int_equal(auth_password(&f->env, SPAN("other"), SPAN("alice"), SPAN("wonderland"),
-				 &who), AUTH_E_TOO_MANY);
+	assert_int_equal(
+		auth_password(&f->env, SPAN("other"), SPAN("alice"), SPAN("wonderland"), &who),
+		AUTH_E_TOO_MANY);
 	assert_int_equal(auth_password(&f->env, SPAN("other"), SPAN("bob"), SPAN("wrong"), &who),
 		AUTH_E_REFUSED);
 	/* Who was let in before is not kept out. */
 	assert_int_equal(login(f, "bob", "builder"), 0);
 	/* Names that nobody has are counted as well. */
 	for (unsigned i = 0; i < 20; i++)
-		assert_int_equal(auth_password(&f->env, SPAN("third"), SPAN("nobody"), SPAN("x"),
-					 &who), AUTH_E_REFUSED);
+		assert_int_equal(
+			auth_password(&f->env, SPAN("third"), SPAN("nobody"), SPAN("x"), &who),
+			AUTH_E_REFUSED);
 	assert_int_equal(auth_password(&f->env, SPAN("fourth"), SPAN("NOBODY"), SPAN("x"), &who),
 		AUTH_E_TOO_MANY);
 	/* One comes back every half minute. */
@@ -200,23 +204,22 @@ static void test_right_ones_are_free(void **state)
 
 static void test_prepare(void **state)
 {
-	static const struct { const char *password; const char *prepared; } rows[] = {
-		{ "secret", "secret" },
-		{ "two words", "two words" },
-		{ "\xc2\xa0non\xe2\x80\x83" "breaking", " non breaking" }, /* RFC 4013 C.1.2 */
-		{ "I\xc2\xadX", "IX" },                      /* RFC 4013 section 3 */
-		{ "USER", "USER" },
-		{ "\xc2\xaa", "a" },
-		{ "\xe2\x85\xa8", "IX" },
-		{ "a\xcc\x88", "\xc3\xa4" },                 /* decomposed is composed */
-		{ "\x07", NULL },
-		{ "tab\tbed", NULL },
-		{ "", NULL },
-		{ "\xc2\xad", NULL },                        /* nothing is left */
-		{ "\xff\xfe", NULL },
-		{ "\xed\xa0\x80", NULL },
-		{ "\xee\x80\x80", NULL },                    /* private use */
-		{ "\xef\xbf\xbe", NULL },                    /* U+FFFE */
+	static const struct {
+		const char *password;
+		const char *prepared;
+	} rows[] = {
+		{ "secret", "secret" }, { "two words", "two words" },
+		{ "\xc2\xa0non\xe2\x80\x83"
+		  "breaking",
+			" non breaking" }, /* RFC 4013 C.1.2 */
+		{ "I\xc2\xadX", "IX" },    /* RFC 4013 section 3 */
+		{ "USER", "USER" }, { "\xc2\xaa", "a" }, { "\xe2\x85\xa8", "IX" },
+		{ "a\xcc\x88", "\xc3\xa4" }, /* decomposed is composed */
+		{ "\x07", NULL }, { "tab\tbed", NULL }, { "", NULL },
+		{ "\xc2\xad", NULL }, /* nothing is left */
+		{ "\xff\xfe", NULL }, { "\xed\xa0\x80", NULL },
+		{ "\xee\x80\x80", NULL }, /* private use */
+		{ "\xef\xbf\xbe", NULL }, /* U+FFFE */
 	};
 
 	(void)state;
@@ -265,8 +268,8 @@ static void test_hash(void **state)
 	assert_false(auth_hash_matches(f->env.auth, SPAN("secret"), SPAN("$argon2id$nonsense")));
 }
 
-static void scram(struct env_fixture *f, const char *user, struct find *query,
-	struct scram_verifier *v)
+static void scram(
+	struct env_fixture *f, const char *user, struct find *query, struct scram_verifier *v)
 {
 	*query = (struct find){ .env = &f->env };
 	auth_attempt_init(&query->attempt, peer, span_str(user), SPAN(""));

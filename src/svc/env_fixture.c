@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the Signet authors */
 
-/* A running server for tests, without network. Hashing a password is slow, so what is stored of it is
- * made once and put into each fresh store. */
+/* A running server for tests, without network. Hashing a password is slow, so what is stored of it
+ * is made once and put into each fresh store. */
 
 #include "svc/env_fixture.h"
 
@@ -63,8 +63,9 @@ void env_fixture_person(struct env_fixture *f, const char *local, const char *pa
 {
 	struct env_person person = { .local = local };
 
-	must(auth_make_credentials(&f->env, span_str(password), &f->credentials,
-		     &person.credentials, NULL), local);
+	must(auth_make_credentials(
+		     &f->env, span_str(password), &f->credentials, &person.credentials, NULL),
+		local);
 	buf_add(&f->people, span_of(&person, sizeof person));
 }
 
@@ -147,13 +148,13 @@ static int set_account(struct store_conn *c, void *arg)
 {
 	struct change *change = arg;
 
-	TRY(store_account_set(c, change->account, span_str(change->key), span_str(change->value),
-		NULL));
+	TRY(store_account_set(
+		c, change->account, span_str(change->key), span_str(change->value), NULL));
 	return 0;
 }
 
-void env_fixture_account_set(struct env_fixture *f, const char *local, const char *key,
-	const char *value)
+void env_fixture_account_set(
+	struct env_fixture *f, const char *local, const char *key, const char *value)
 {
 	struct change change = {
 		.account = env_fixture_account(f, local),

@@ -36,7 +36,7 @@ void env_fixture_close(struct env_fixture *f);
 /* In the open store: settings, aliases (targets separated by commas), and what an account has. */
 void env_fixture_set(struct env_fixture *f, const char *key, const char *value);
 void env_fixture_alias(struct env_fixture *f, const char *local, const char *targets);
-void env_fixture_account_set(struct env_fixture *f, const char *local, const char *key,
-	const char *value);
+void env_fixture_account_set(
+	struct env_fixture *f, const char *local, const char *key, const char *value);
 int64_t env_fixture_account(struct env_fixture *f, const char *local);
 void env_fixture_mailbox(struct env_fixture *f, const char *local, const char *name);

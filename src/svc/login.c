@@ -54,7 +54,7 @@ bool login_allowed(struct session *s, struct env *e)
 		return true;
 	settings = settings_get(e->store);
 	return settings->cleartext_login == CLEARTEXT_LOOPBACK &&
-		net_address_is_loopback(session_peer(s));
+	       net_address_is_loopback(session_peer(s));
 }
 
 void login_mechanisms(struct session *s, struct env *e, const char *prefix, struct buf *out)
@@ -125,8 +125,8 @@ static enum login_outcome outcome_of(int auth_result)
 }
 
 /* The end of an exchange: the slot is emptied before the protocol hears of it. */
-static int login_end(struct session *s, struct login **slot, enum login_outcome outcome,
-	login_fn fn)
+static int login_end(
+	struct session *s, struct login **slot, enum login_outcome outcome, login_fn fn)
 {
 	struct login *l = TAKE(*slot);
 	int r = answer(s, l->env, outcome, &l->attempt, sasl_name(l->sasl.mechanism), fn);
@@ -184,8 +184,8 @@ static int login_task_scram(struct task *t, void *worker)
 }
 
 /* A task with the attempt moved into it. */
-static struct login_task *login_task_new(struct env *e, struct auth_attempt *attempt,
-	const char *mechanism, login_fn fn)
+static struct login_task *login_task_new(
+	struct env *e, struct auth_attempt *attempt, const char *mechanism, login_fn fn)
 {
 	struct login_task *work = ALLOC(struct login_task);
 
@@ -239,8 +239,8 @@ static int check_password(struct session *s, struct env *e, struct span user, st
 	return 0;
 }
 
-int login_password(struct session *s, struct env *e, struct span user, struct span password,
-	login_fn fn)
+int login_password(
+	struct session *s, struct env *e, struct span user, struct span password, login_fn fn)
 {
 	if (!login_allowed(s, e))
 		return answer(s, e, LOGIN_NEEDS_TLS, NULL, "password", fn);
@@ -296,8 +296,8 @@ static int find_verifier(struct session *s, struct login **slot, login_fn fn)
 	struct auth_attempt attempt;
 	struct login_task *work;
 
-	auth_attempt_init(&attempt, net_address_key(session_peer(s)), buf_span(&l->sasl.user),
-		SPAN(""));
+	auth_attempt_init(
+		&attempt, net_address_key(session_peer(s)), buf_span(&l->sasl.user), SPAN(""));
 	work = login_task_new(l->env, &attempt, sasl_name(l->sasl.mechanism), fn);
 	work->slot = slot;
 	work->task.task.run = login_task_find;
@@ -374,8 +374,8 @@ int login_begin(struct session *s, struct env *e, struct login **slot, struct sp
 	if (!initial)
 		return follow(s, slot, sasl_start(&l->sasl, NULL), fn);
 	/* RFC 4954 section 4: "=" is an initial response of no octets. */
-	return follow(s, slot,
-		message_step(l, span_is(*initial, "=") ? SPAN("") : *initial, true), fn);
+	return follow(
+		s, slot, message_step(l, span_is(*initial, "=") ? SPAN("") : *initial, true), fn);
 }
 
 int login_continue(struct session *s, struct login **slot, struct span line, login_fn fn)

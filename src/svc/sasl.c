@@ -204,8 +204,8 @@ static enum sasl_step scram_first(struct sasl *s, struct span message)
 	authzid = span_cut(&rest, ',');
 	buf_add(&s->gs2_header, span_head(message, message.n - rest.n));
 	buf_add(&s->client_first_bare, rest);
-	if (authzid.n && !(span_starts(authzid, SPAN("a=")) &&
-				scram_name(span_skip(authzid, 2), &identity)))
+	if (authzid.n &&
+		!(span_starts(authzid, SPAN("a=")) && scram_name(span_skip(authzid, 2), &identity)))
 		return over(s, SASL_SYNTAX);
 	/* "m=" in front announces an extension that must be understood: there is none. */
 	if (!scram_attribute(&rest, 'n', &name) || !scram_name(name, &s->user) ||
@@ -258,8 +258,8 @@ static bool scram_proof_is(const struct sasl *s, struct span auth_message, struc
 		key[i] ^= proof.p[i];
 	digest_sha256(span_of(key, sizeof key), stored);
 	explicit_bzero(key, sizeof key);
-	return span_equal_secret(span_of(stored, sizeof stored),
-		span_of(s->verifier.stored_key, SHA256_OCTETS));
+	return span_equal_secret(
+		span_of(stored, sizeof stored), span_of(s->verifier.stored_key, SHA256_OCTETS));
 }
 
 static enum sasl_step scram_final(struct sasl *s, struct span message)
@@ -291,8 +291,8 @@ static enum sasl_step scram_final(struct sasl *s, struct span message)
 	buf_add(&auth, span_head(message, without_proof));
 	if (!scram_proof_is(s, buf_span(&auth), buf_span(&proof)))
 		return over(s, SASL_REFUSED);
-	digest_hmac_sha256(span_of(s->verifier.server_key, SHA256_OCTETS), buf_span(&auth),
-		signature);
+	digest_hmac_sha256(
+		span_of(s->verifier.server_key, SHA256_OCTETS), buf_span(&auth), signature);
 	buf_add_string(&answer, "v=");
 	enc_base64(&answer, span_of(signature, sizeof signature));
 	return challenge(s, SCRAM_END, buf_span(&answer));

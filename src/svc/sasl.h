@@ -3,8 +3,8 @@
 #pragma once
 
 /*
- * SASL mechanisms of the server's side: messages in, messages out, no I/O and no waiting. The one who
- * drives it looks the account up when asked, and sends the challenges.
+ * SASL mechanisms of the server's side: messages in, messages out, no I/O and no waiting. The one
+ * who drives it looks the account up when asked, and sends the challenges.
  */
 
 #include "base/buf.h"
@@ -57,7 +57,7 @@ struct sasl {
 	/* Private. */
 	unsigned state;
 	bool plus_offered;
-	struct span binding;           /* the caller's */
+	struct span binding;             /* the caller's */
 	char nonce[SCRAM_NONCE_MAX + 1]; /* ours */
 	struct buf gs2_header;
 	struct buf client_first_bare;

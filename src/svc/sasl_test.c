@@ -5,10 +5,10 @@
 
 #include "base/enc.h"
 
+#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <cmocka.h>
 
 static const char nonce[] = "%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0";
 static const struct span binding = { (const uint8_t *)"bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb", 32 };
@@ -41,9 +41,9 @@ static void test_rfc7677(void **state)
 	assert_int_equal(sasl_verifier(&s, &v), SASL_CHALLENGE);
 	assert_challenge(&s, "r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,"
 			     "s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096");
-	assert_int_equal(sasl_step(&s,
-				 SPAN("c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,"
-				      "p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=")),
+	assert_int_equal(
+		sasl_step(&s, SPAN("c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,"
+				   "p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=")),
 		SASL_CHALLENGE);
 	assert_challenge(&s, "v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=");
 	assert_int_equal(sasl_step(&s, SPAN("")), SASL_PROVEN);
@@ -86,7 +86,7 @@ struct scram_row {
 	enum sasl_mechanism mechanism;
 	const char *first;
 	bool has_binding;
-	const char *header;    /* what the client says it sent */
+	const char *header; /* what the client says it sent */
 	bool sends_binding;
 	const char *password;
 	const char *extension;
@@ -114,38 +114,60 @@ static void test_scram(void **state)
 			SASL_NEED_VERIFIER, SASL_REFUSED },
 		{ SASL_SCRAM_SHA_256_PLUS, "p=tls-exporter,,n=user,r=x", true, "p=tls-exporter,,",
 			false, "pencil", "", SASL_NEED_VERIFIER, SASL_REFUSED },
-		{ SASL_SCRAM_SHA_256_PLUS, "p=tls-exporter,,n=user,r=x", true, "n,,", true, "pencil",
-			"", SASL_NEED_VERIFIER, SASL_REFUSED },
+		{ SASL_SCRAM_SHA_256_PLUS, "p=tls-exporter,,n=user,r=x", true, "n,,", true,
+			"pencil", "", SASL_NEED_VERIFIER, SASL_REFUSED },
 		/* the flag does not fit */
-		{ .mechanism = SASL_SCRAM_SHA_256, .first = "y,,n=user,r=x", .has_binding = true,
+		{ .mechanism = SASL_SCRAM_SHA_256,
+			.first = "y,,n=user,r=x",
+			.has_binding = true,
 			.first_step = SASL_REFUSED },
-		{ .mechanism = SASL_SCRAM_SHA_256, .first = "p=tls-exporter,,n=user,r=x",
-			.has_binding = true, .first_step = SASL_REFUSED },
-		{ .mechanism = SASL_SCRAM_SHA_256_PLUS, .first = "n,,n=user,r=x", .has_binding = true,
+		{ .mechanism = SASL_SCRAM_SHA_256,
+			.first = "p=tls-exporter,,n=user,r=x",
+			.has_binding = true,
 			.first_step = SASL_REFUSED },
-		{ .mechanism = SASL_SCRAM_SHA_256_PLUS, .first = "p=tls-unique,,n=user,r=x",
-			.has_binding = true, .first_step = SASL_REFUSED },
-		{ .mechanism = SASL_SCRAM_SHA_256_PLUS, .first = "p=tls-exporter,,n=user,r=x",
-			.has_binding = false, .first_step = SASL_REFUSED },
+		{ .mechanism = SASL_SCRAM_SHA_256_PLUS,
+			.first = "n,,n=user,r=x",
+			.has_binding = true,
+			.first_step = SASL_REFUSED },
+		{ .mechanism = SASL_SCRAM_SHA_256_PLUS,
+			.first = "p=tls-unique,,n=user,r=x",
+			.has_binding = true,
+			.first_step = SASL_REFUSED },
+		{ .mechanism = SASL_SCRAM_SHA_256_PLUS,
+			.first = "p=tls-exporter,,n=user,r=x",
+			.has_binding = false,
+			.first_step = SASL_REFUSED },
 		/* somebody else's identity */
-		{ .mechanism = SASL_SCRAM_SHA_256, .first = "n,a=bob,n=user,r=x",
+		{ .mechanism = SASL_SCRAM_SHA_256,
+			.first = "n,a=bob,n=user,r=x",
 			.first_step = SASL_REFUSED },
 		/* not the grammar */
 		{ .mechanism = SASL_SCRAM_SHA_256, .first = "", .first_step = SASL_SYNTAX },
 		{ .mechanism = SASL_SCRAM_SHA_256, .first = "n", .first_step = SASL_SYNTAX },
 		{ .mechanism = SASL_SCRAM_SHA_256, .first = "n,", .first_step = SASL_SYNTAX },
 		{ .mechanism = SASL_SCRAM_SHA_256, .first = "n,,", .first_step = SASL_SYNTAX },
-		{ .mechanism = SASL_SCRAM_SHA_256, .first = "n,,n=,r=x", .first_step = SASL_SYNTAX },
+		{ .mechanism = SASL_SCRAM_SHA_256,
+			.first = "n,,n=,r=x",
+			.first_step = SASL_SYNTAX },
 		{ .mechanism = SASL_SCRAM_SHA_256, .first = "n,,n=u", .first_step = SASL_SYNTAX },
-		{ .mechanism = SASL_SCRAM_SHA_256, .first = "n,,n=u,r=", .first_step = SASL_SYNTAX },
-		{ .mechanism = SASL_SCRAM_SHA_256, .first = "n,,n=u,r=a b", .first_step = SASL_SYNTAX },
-		{ .mechanism = SASL_SCRAM_SHA_256, .first = "n,,m=x,n=u,r=x",
+		{ .mechanism = SASL_SCRAM_SHA_256,
+			.first = "n,,n=u,r=",
 			.first_step = SASL_SYNTAX },
-		{ .mechanism = SASL_SCRAM_SHA_256, .first = "n,,n=a=2Db,r=x",
+		{ .mechanism = SASL_SCRAM_SHA_256,
+			.first = "n,,n=u,r=a b",
 			.first_step = SASL_SYNTAX },
-		{ .mechanism = SASL_SCRAM_SHA_256, .first = "n,b=x,n=u,r=x",
+		{ .mechanism = SASL_SCRAM_SHA_256,
+			.first = "n,,m=x,n=u,r=x",
 			.first_step = SASL_SYNTAX },
-		{ .mechanism = SASL_SCRAM_SHA_256, .first = "x,,n=u,r=x", .first_step = SASL_SYNTAX },
+		{ .mechanism = SASL_SCRAM_SHA_256,
+			.first = "n,,n=a=2Db,r=x",
+			.first_step = SASL_SYNTAX },
+		{ .mechanism = SASL_SCRAM_SHA_256,
+			.first = "n,b=x,n=u,r=x",
+			.first_step = SASL_SYNTAX },
+		{ .mechanism = SASL_SCRAM_SHA_256,
+			.first = "x,,n=u,r=x",
+			.first_step = SASL_SYNTAX },
 	};
 	struct scram_verifier v;
 
@@ -173,7 +195,10 @@ static void test_scram(void **state)
 
 static void test_scram_final_syntax(void **state)
 {
-	static const struct { const char *final; enum sasl_step step; } rows[] = {
+	static const struct {
+		const char *final;
+		enum sasl_step step;
+	} rows[] = {
 		{ "", SASL_SYNTAX },
 		{ "c=biws", SASL_SYNTAX },
 		{ "c=biws,r=x", SASL_SYNTAX },
@@ -214,7 +239,10 @@ static void test_names(void **state)
 
 static void test_plain(void **state)
 {
-	static const struct { struct span message; enum sasl_step step; } rows[] = {
+	static const struct {
+		struct span message;
+		enum sasl_step step;
+	} rows[] = {
 		{ SPAN("\0user\0secret"), SASL_CHECK_PASSWORD },
 		{ SPAN("user\0user\0secret"), SASL_CHECK_PASSWORD },
 		{ SPAN("\0user\0"), SASL_CHECK_PASSWORD }, /* whose check refuses */

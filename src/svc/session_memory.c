@@ -53,8 +53,8 @@ static const char *memory_tls_domain(const struct session_carrier *carrier)
 	return memory_tls(carrier) ? "example.org" : NULL;
 }
 
-static int memory_tls_binding(const struct session_carrier *carrier,
-	uint8_t ret_binding[static TLS_BINDING])
+static int memory_tls_binding(
+	const struct session_carrier *carrier, uint8_t ret_binding[static TLS_BINDING])
 {
 	if (!memory_tls(carrier))
 		return TLS_E_NO_BINDING;

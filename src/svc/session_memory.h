@@ -2,8 +2,8 @@
 /* Copyright the Signet authors */
 #pragma once
 
-/* For tests and fuzzers: a session of any protocol in memory, whose tasks run on real threads and are
- * waited for. */
+/* For tests and fuzzers: a session of any protocol in memory, whose tasks run on real threads and
+ * are waited for. */
 
 #include "base/buf.h"
 #include "svc/session.h"

@@ -2,8 +2,8 @@
 /* Copyright the Signet authors */
 
 /*
- * The commands. The table says what must be so before one runs; the dispatcher sees to it. MAIL of a
- * submission and RCPT look something up and answer when the reader has come back; everything else
+ * The commands. The table says what must be so before one runs; the dispatcher sees to it. MAIL of
+ * a submission and RCPT look something up and answer when the reader has come back; everything else
  * answers at once. All of it is safe to pipeline: input waits while a task does.
  */
 
@@ -18,10 +18,10 @@
 #include <stdlib.h>
 
 enum {
-	GREETED = 1,  /* after EHLO or HELO */
-	AUTHED = 2,   /* on submission: after AUTH */
-	IN_MAIL = 4,  /* in a transaction */
-	NO_MAIL = 8,  /* outside of one */
+	GREETED = 1,   /* after EHLO or HELO */
+	AUTHED = 2,    /* on submission: after AUTH */
+	IN_MAIL = 4,   /* in a transaction */
+	NO_MAIL = 8,   /* outside of one */
 	NO_CHUNK = 16, /* not between two BDAT */
 	NO_ARG = 32,
 };
@@ -127,8 +127,8 @@ static int smtp_auth(struct smtp *s, struct span args)
 		return smtp_reply(s, REPLY_IN_LOGIN);
 	if (smtp_parse_auth(args, &mechanism, &initial))
 		return smtp_reply(s, REPLY_SYNTAX);
-	return login_begin(&s->session, s->env, &s->login, mechanism, initial.p ? &initial : NULL,
-		auth_done);
+	return login_begin(
+		&s->session, s->env, &s->login, mechanism, initial.p ? &initial : NULL, auth_done);
 }
 
 /* A look-up on a reader: what it needs is copied into it. */
@@ -137,10 +137,10 @@ struct lookup {
 	struct arena arena;
 	struct mail_address address;
 	struct recipient_rules rules;
-	struct recipient recipient;      /* RCPT */
-	int64_t account;                 /* MAIL: whose address it has to be */
-	enum recipient_verdict verdict;  /* RCPT */
-	bool own;                        /* MAIL */
+	struct recipient recipient;     /* RCPT */
+	int64_t account;                /* MAIL: whose address it has to be */
+	enum recipient_verdict verdict; /* RCPT */
+	bool own;                       /* MAIL */
 };
 
 static struct lookup *lookup_of(struct task *t)
@@ -177,8 +177,8 @@ static int lookup_sender(struct task *t, void *worker)
 	struct route route;
 
 	l->own = false;
-	TRY(store_route(worker, &l->arena, l->address.local, l->address.domain,
-		l->rules.separators, &route));
+	TRY(store_route(worker, &l->arena, l->address.local, l->address.domain, l->rules.separators,
+		&route));
 	if (route.kind != ROUTE_ACCOUNT && route.kind != ROUTE_LIST)
 		return 0;
 	for (size_t i = 0; i < route.n_targets; i++)
@@ -238,7 +238,7 @@ static bool rate_allows(struct smtp *s)
 		return limiter_take(s->env->smtp_account,
 			span_of(&s->who.account, sizeof s->who.account), now_ms);
 	return net_address_is_loopback(peer) ||
-		limiter_take(s->env->smtp_peer, net_address_key(peer), now_ms);
+	       limiter_take(s->env->smtp_peer, net_address_key(peer), now_ms);
 }
 
 static int smtp_mail(struct smtp *s, struct span args)
@@ -395,7 +395,7 @@ static int smtp_quit(struct smtp *s, struct span args)
 	return 0;
 }
 
-/* A browser that was talked into speaking to us: nothing in its request's body may pass for mail. */
+/* A browser that was talked into speaking to us: nothing of its request may pass for mail. */
 static int smtp_wrong_protocol(struct smtp *s, struct span args)
 {
 	(void)args;

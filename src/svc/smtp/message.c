@@ -7,8 +7,8 @@
  * commit.
  *
  * A message of any length of line is taken: RFC 5321 section 4.5.3.1.6 obliges to 1000 octets only,
- * but what is kept is not sent on, and refusing what others wrote too long would lose mail. A bare CR
- * or LF is refused, since servers that disagree on where a message ends can be made to see two.
+ * but what is kept is not sent on, and refusing what others wrote too long would lose mail. A bare
+ * CR or LF is refused, since servers that disagree on where a message ends can be made to see two.
  *
  * While a task runs it owns intake and transaction, because the session may go away under it.
  */
@@ -173,8 +173,8 @@ static void flush(struct smtp *s, int (*done)(struct session *, struct session_t
 	session_wait(&s->session, store_writer(s->env->store), &m->task);
 }
 
-/* Octets of the message, dots removed, through the scrub into the intake; says whether the store has
- * to take some before the next ones. */
+/* Octets of the message, dots removed, through the scrub into the intake; says whether the store
+ * has to take some before the next ones. */
 static bool put(struct smtp *s, struct span octets)
 {
 	CLEANUP(buf_done) struct buf header = {};
@@ -213,8 +213,9 @@ static void log_message(struct smtp *s, const struct message_task *m, const char
 		log_span("id", buf_span(&id)), log_span("from", buf_span(&sender)),
 		log_int("size", (int64_t)intake_size(m->intake)),
 		log_int("recipients", (int64_t)m->transaction->n),
-		log_int("delivered", (int64_t)d->n_mailboxes), log_int("queued", (int64_t)d->n_queued),
-		log_int("failed", (int64_t)d->n_failed), log_str("outcome", outcome));
+		log_int("delivered", (int64_t)d->n_mailboxes),
+		log_int("queued", (int64_t)d->n_queued), log_int("failed", (int64_t)d->n_failed),
+		log_str("outcome", outcome));
 }
 
 /* Nothing was committed. */
@@ -283,8 +284,8 @@ static int end_refused(struct smtp *s)
 	enum smtp_reply reply = s->refusal;
 
 	if (s->transaction)
-		env_count(s->env, smtp_reply_code(reply) < 500 ? COUNT_SMTP_DEFERRED :
-								 COUNT_SMTP_REFUSED);
+		env_count(s->env,
+			smtp_reply_code(reply) < 500 ? COUNT_SMTP_DEFERRED : COUNT_SMTP_REFUSED);
 	smtp_reset(s);
 	return smtp_reply(s, reply);
 }
@@ -343,7 +344,8 @@ static int message_end(struct smtp *s)
 		return end_refused(s);
 	scrub_end(&s->scrub, &fields);
 	if (buf_size(&fields))
-		(void)!intake_add(s->intake, buf_span(&fields)); /* what is to be flushed is below */
+		(void)!intake_add(
+			s->intake, buf_span(&fields)); /* what is to be flushed is below */
 	if (intake_size(s->intake) <= LARGE)
 		return message_packed(s, intake_end(s->intake, &draft));
 	m = message_task_new(s);
@@ -367,7 +369,7 @@ static int close_with(struct smtp *s, enum smtp_reply reply)
 	return 0;
 }
 
-/* Counted, so everything is taken. RFC 3030 section 4.2: without BINARYMIME the octets are lines. */
+/* Counted, so everything is taken. RFC 3030 section 4.2: without BINARYMIME these are lines. */
 static int take_chunk(struct smtp *s, struct span data)
 {
 	if (!s->refusal && smtp_has_bare(data, &s->chunk_cr))
@@ -415,8 +417,8 @@ int smtp_message_chunk_end(struct session *session)
 	if (s->refusal)
 		return end_refused(s);
 	if (!s->last_chunk) {
-		session_reply_format(session, "250 2.0.0 %" PRIu64 " octets so far\r\n",
-			s->n_received);
+		session_reply_format(
+			session, "250 2.0.0 %" PRIu64 " octets so far\r\n", s->n_received);
 		return 0;
 	}
 	/* A message is lines; a last one without its end gets it. */

@@ -12,10 +12,10 @@
 #include "svc/session_memory.h"
 #include "svc/smtp/smtp.h"
 
+#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <cmocka.h>
 #include <stdlib.h>
 
 static const struct net_address peer = { .family = NET_IP4, .ip = { 192, 0, 2, 1 } };
@@ -70,8 +70,8 @@ static int read_content(struct store_conn *c, void *arg)
 static void newest(struct env_fixture *f, struct buf *out)
 {
 	struct reading r = {
-		.content = fixture_number(f->store,
-			"SELECT content FROM message ORDER BY id DESC LIMIT 1"),
+		.content = fixture_number(
+			f->store, "SELECT content FROM message ORDER BY id DESC LIMIT 1"),
 		.out = out,
 	};
 
@@ -100,8 +100,8 @@ static void converse(struct env_fixture *f, enum smtp_kind kind, struct span inp
 	const char *expected)
 {
 	struct smtp_service service = { .env = &f->env, .kind = kind };
-	struct memory_session *m =
-		memory_session_new(&smtp_protocol, &service, &peer, kind == SMTP_SUBMISSION);
+	struct memory_session *m = memory_session_new(
+		&smtp_protocol, &service, &peer, kind == SMTP_SUBMISSION);
 
 	memory_session_send(m, input, step);
 	if (!has(memory_session_output(m), expected))
@@ -174,7 +174,8 @@ static void test_missing_fields(void **state)
 	newest(f, &got);
 	assert_true(has(&got, " with ESMTPSA id "));
 	assert_true(has(&got, "\t(using TLSv1.3 with cipher TLS_MEMORY)\r\n"));
-	assert_true(has(&got, "Subject: x\r\nDate: Tue, 03 Feb 2026 04:05:06 +0000\r\nMessage-ID: <"));
+	assert_true(
+		has(&got, "Subject: x\r\nDate: Tue, 03 Feb 2026 04:05:06 +0000\r\nMessage-ID: <"));
 	assert_true(ends_with(&got, SPAN("@example.org>\r\n\r\nDate: is text\r\n")));
 
 	buf_clear(&input);
@@ -190,7 +191,8 @@ static void test_missing_fields(void **state)
 /* Through every way a large message takes: flushes on the way, packing on a worker, last flush. */
 static void test_large(void **state)
 {
-	static const size_t sizes[] = { 70000, CONTENT_INLINE - 100, CONTENT_INLINE + 5000, 3500000 };
+	static const size_t sizes[] = { 70000, CONTENT_INLINE - 100, CONTENT_INLINE + 5000,
+		3500000 };
 	struct env_fixture *f = *state;
 
 	for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
@@ -202,8 +204,9 @@ static void test_large(void **state)
 		while (buf_size(&body) < sizes[i])
 			buf_add_format(&body, "%08x%08x%08x%08x\r\n", (unsigned)rand(),
 				(unsigned)rand(), (unsigned)rand(), (unsigned)rand());
-		buf_add_string(&input, "EHLO c\r\nMAIL FROM:<>\r\nRCPT TO:<bob@example.org>\r\nDATA\r\n"
-				       "Subject: large\r\n\r\n");
+		buf_add_string(&input,
+			"EHLO c\r\nMAIL FROM:<>\r\nRCPT TO:<bob@example.org>\r\nDATA\r\n"
+			"Subject: large\r\n\r\n");
 		buf_add(&input, buf_span(&body));
 		buf_add_string(&input, ".\r\nQUIT\r\n");
 		converse(f, SMTP_MX, buf_span(&input), 16384, "221 ");
@@ -212,8 +215,10 @@ static void test_large(void **state)
 
 		buf_clear(&input);
 		buf_clear(&got);
-		buf_add_format(&input, "EHLO c\r\nMAIL FROM:<>\r\nRCPT TO:<bob@example.org>\r\n"
-				       "BDAT 4\r\n\r\n\r\nBDAT %zu LAST\r\n", buf_size(&body));
+		buf_add_format(&input,
+			"EHLO c\r\nMAIL FROM:<>\r\nRCPT TO:<bob@example.org>\r\n"
+			"BDAT 4\r\n\r\n\r\nBDAT %zu LAST\r\n",
+			buf_size(&body));
 		buf_add(&input, buf_span(&body));
 		buf_add_string(&input, "QUIT\r\n");
 		converse(f, SMTP_MX, buf_span(&input), 16384, "221 ");

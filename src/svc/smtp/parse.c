@@ -2,9 +2,9 @@
 /* Copyright the Signet authors */
 
 /*
- * Parsing. Paths are found here and their addresses read by mime/address. The only tolerance is white
- * space after the colon of MAIL and RCPT, which clients have sent since ever, and source routes,
- * which RFC 5321 section 4.1.1.3 wants accepted and ignored.
+ * Parsing. Paths are found here and their addresses read by mime/address. The only tolerance is
+ * white space after the colon of MAIL and RCPT, which clients have sent since ever, and source
+ * routes, which RFC 5321 section 4.1.1.3 wants accepted and ignored.
  */
 
 #include "svc/smtp/parse.h"
@@ -103,8 +103,16 @@ static bool is_xtext(struct span value, size_t max)
 }
 
 /* Parameters that were there, to refuse the second. */
-enum { SEEN_SIZE = 1, SEEN_BODY = 2, SEEN_UTF8 = 4, SEEN_AUTH = 8, SEEN_RET = 16, SEEN_ENVID = 32,
-	SEEN_NOTIFY = 64, SEEN_ORCPT = 128 };
+enum {
+	SEEN_SIZE = 1,
+	SEEN_BODY = 2,
+	SEEN_UTF8 = 4,
+	SEEN_AUTH = 8,
+	SEEN_RET = 16,
+	SEEN_ENVID = 32,
+	SEEN_NOTIFY = 64,
+	SEEN_ORCPT = 128
+};
 
 static bool mail_parameter(const struct parameter *p, struct smtp_mail *mail, unsigned *bit)
 {
@@ -162,7 +170,8 @@ enum smtp_reply smtp_parse_mail(struct span text, struct smtp_mail *ret_mail)
 		return REPLY_SENDER_SYNTAX;
 	while (parameter_next(&text, &p)) {
 		unsigned bit = 0;
-		bool ok = (!p.value.p || value_is_clean(p.value)) && mail_parameter(&p, &mail, &bit);
+		bool ok = (!p.value.p || value_is_clean(p.value)) &&
+			  mail_parameter(&p, &mail, &bit);
 
 		if (!ok)
 			return bit ? REPLY_BAD_PARAMETER : REPLY_UNKNOWN_PARAMETER;
@@ -243,7 +252,8 @@ enum smtp_reply smtp_parse_rcpt(struct span text, struct smtp_rcpt *ret_rcpt)
 		return REPLY_RECIPIENT_SYNTAX;
 	while (parameter_next(&text, &p)) {
 		unsigned bit = 0;
-		bool ok = (!p.value.p || value_is_clean(p.value)) && rcpt_parameter(&p, &rcpt, &bit);
+		bool ok = (!p.value.p || value_is_clean(p.value)) &&
+			  rcpt_parameter(&p, &rcpt, &bit);
 
 		if (!ok)
 			return bit ? REPLY_BAD_PARAMETER : REPLY_UNKNOWN_PARAMETER;
@@ -262,7 +272,8 @@ enum smtp_reply smtp_parse_bdat(struct span text, struct smtp_bdat *ret_bdat)
 
 	rest = span_trim(rest);
 	ret_bdat->last = rest.n != 0;
-	if (!span_to_u64(size, INT64_MAX, &ret_bdat->size) || (rest.n && !span_is_nocase(rest, "LAST")))
+	if (!span_to_u64(size, INT64_MAX, &ret_bdat->size) ||
+		(rest.n && !span_is_nocase(rest, "LAST")))
 		return REPLY_CHUNK_SYNTAX;
 	return REPLY_NONE;
 }
@@ -283,8 +294,8 @@ enum smtp_reply smtp_parse_helo(struct span text, struct span *ret_name)
 	return REPLY_NONE;
 }
 
-enum smtp_reply smtp_parse_auth(struct span text, struct span *ret_mechanism,
-	struct span *ret_initial)
+enum smtp_reply smtp_parse_auth(
+	struct span text, struct span *ret_mechanism, struct span *ret_initial)
 {
 	struct span rest = span_trim(text);
 
@@ -322,8 +333,8 @@ static enum smtp_text_outcome clean_run(struct smtp_text *t, struct span data, s
 	return SMTP_TEXT_MORE;
 }
 
-enum smtp_text_outcome smtp_text_next(struct smtp_text *t, struct span *data,
-	struct span *ret_piece)
+enum smtp_text_outcome smtp_text_next(
+	struct smtp_text *t, struct span *data, struct span *ret_piece)
 {
 	enum smtp_text_outcome outcome;
 	size_t n;

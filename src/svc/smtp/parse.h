@@ -2,7 +2,7 @@
 /* Copyright the Signet authors */
 #pragma once
 
-/* The arguments of SMTP commands: octets in, values out. What is wrong is told as the reply to it. */
+/* Arguments of SMTP commands: octets in, values out. What is wrong is told as the reply to it. */
 
 #include "base/buf.h"
 #include "mime/address.h"
@@ -18,10 +18,10 @@ struct smtp_path {
 
 struct smtp_mail {
 	struct smtp_path sender;
-	uint64_t size;            /* SIZE (RFC 1870), or 0 */
-	bool utf8;                /* SMTPUTF8 (RFC 6531) */
-	bool return_full;         /* RET (RFC 3461) */
-	struct span envelope_id;  /* ENVID, xtext */
+	uint64_t size;           /* SIZE (RFC 1870), or 0 */
+	bool utf8;               /* SMTPUTF8 (RFC 6531) */
+	bool return_full;        /* RET (RFC 3461) */
+	struct span envelope_id; /* ENVID, xtext */
 };
 
 struct smtp_rcpt {
@@ -45,8 +45,8 @@ enum smtp_reply smtp_parse_bdat(struct span text, struct smtp_bdat *ret_bdat);
 enum smtp_reply smtp_parse_helo(struct span text, struct span *ret_name);
 
 /* "MECHANISM [initial]"; *ret_initial has p NULL if there is none. */
-enum smtp_reply smtp_parse_auth(struct span text, struct span *ret_mechanism,
-	struct span *ret_initial);
+enum smtp_reply smtp_parse_auth(
+	struct span text, struct span *ret_mechanism, struct span *ret_initial);
 
 /*
  * The octets of DATA. Each call takes some of *data and gives the next piece of the message, dots
@@ -63,8 +63,8 @@ enum smtp_text_outcome {
 struct smtp_text {
 	bool line_start;
 };
-enum smtp_text_outcome smtp_text_next(struct smtp_text *t, struct span *data,
-	struct span *ret_piece);
+enum smtp_text_outcome smtp_text_next(
+	struct smtp_text *t, struct span *data, struct span *ret_piece);
 
 /* Whether data has a CR without LF or an LF without CR; *cr says whether a CR went before, and does
  * so again for the next piece. */

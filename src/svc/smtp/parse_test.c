@@ -6,14 +6,17 @@
 #include "base/err.h"
 #include "mail/transaction.h"
 
+#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <cmocka.h>
 
 static void test_paths(void **state)
 {
-	static const struct { const char *text, *local, *domain; enum smtp_reply reply; } rows[] = {
+	static const struct {
+		const char *text, *local, *domain;
+		enum smtp_reply reply;
+	} rows[] = {
 		{ "FROM:<a@b.example>", "a", "b.example", REPLY_NONE },
 		{ "from: <a@b.example>", "a", "b.example", REPLY_NONE },
 		{ "FROM:<a.b+c@B.Example>", "a.b+c", "b.example", REPLY_NONE },
@@ -92,7 +95,10 @@ static void test_long_paths(void **state)
 static void test_mail_parameters(void **state)
 {
 	struct smtp_mail mail;
-	static const struct { const char *parameters; enum smtp_reply reply; } rows[] = {
+	static const struct {
+		const char *parameters;
+		enum smtp_reply reply;
+	} rows[] = {
 		{ "", REPLY_NONE },
 		{ "size=0", REPLY_NONE },
 		{ "BODY=8bitmime", REPLY_NONE },
@@ -129,7 +135,9 @@ static void test_mail_parameters(void **state)
 			fail_msg("%s: reply %d", rows[i].parameters, reply);
 	}
 	assert_int_equal(smtp_parse_mail(SPAN("FROM:<a@b.example> SIZE=77 RET=FULL ENVID=x+2By "
-					      "SMTPUTF8"), &mail), REPLY_NONE);
+					      "SMTPUTF8"),
+				 &mail),
+		REPLY_NONE);
 	assert_int_equal(mail.size, 77);
 	assert_true(mail.return_full);
 	assert_true(mail.utf8);
@@ -138,7 +146,11 @@ static void test_mail_parameters(void **state)
 
 static void test_rcpt(void **state)
 {
-	static const struct { const char *text; enum smtp_reply reply; unsigned notify; } rows[] = {
+	static const struct {
+		const char *text;
+		enum smtp_reply reply;
+		unsigned notify;
+	} rows[] = {
 		{ "TO:<a@b.example>", REPLY_NONE, 0 },
 		{ "TO:<postmaster>", REPLY_NONE, 0 },
 		{ "TO:<PostMaster>", REPLY_NONE, 0 },
@@ -175,11 +187,22 @@ static void test_rcpt(void **state)
 
 static void test_bdat(void **state)
 {
-	static const struct { const char *text; uint64_t size; bool last; bool good; } rows[] = {
-		{ "0", 0, false, true }, { "12 LAST", 12, true, true }, { "12  last ", 12, true, true },
-		{ "", 0, false, false }, { "x", 0, false, false }, { "-1", 0, false, false },
-		{ "1 FIRST", 0, false, false }, { "1 LAST x", 0, false, false },
-		{ "1,LAST", 0, false, false }, { "9223372036854775808", 0, false, false },
+	static const struct {
+		const char *text;
+		uint64_t size;
+		bool last;
+		bool good;
+	} rows[] = {
+		{ "0", 0, false, true },
+		{ "12 LAST", 12, true, true },
+		{ "12  last ", 12, true, true },
+		{ "", 0, false, false },
+		{ "x", 0, false, false },
+		{ "-1", 0, false, false },
+		{ "1 FIRST", 0, false, false },
+		{ "1 LAST x", 0, false, false },
+		{ "1,LAST", 0, false, false },
+		{ "9223372036854775808", 0, false, false },
 	};
 
 	(void)state;
@@ -198,11 +221,24 @@ static void test_bdat(void **state)
 
 static void test_helo(void **state)
 {
-	static const struct { const char *text; bool good; } rows[] = {
-		{ "a", true }, { "mail.example.org", true }, { "my_pc", true }, { "[192.0.2.1]", true },
-		{ "[IPv6:2001:db8::1]", true }, { " spaced ", true },
-		{ "", false }, { " ", false }, { "a b", false }, { "a(b)", false }, { "a\x01", false },
-		{ "m\xc3\xbcller", false }, { "a;b", false }, { "<a>", false },
+	static const struct {
+		const char *text;
+		bool good;
+	} rows[] = {
+		{ "a", true },
+		{ "mail.example.org", true },
+		{ "my_pc", true },
+		{ "[192.0.2.1]", true },
+		{ "[IPv6:2001:db8::1]", true },
+		{ " spaced ", true },
+		{ "", false },
+		{ " ", false },
+		{ "a b", false },
+		{ "a(b)", false },
+		{ "a\x01", false },
+		{ "m\xc3\xbcller", false },
+		{ "a;b", false },
+		{ "<a>", false },
 	};
 	struct span name;
 
@@ -260,8 +296,8 @@ static const struct text_row text_rows[] = {
 };
 
 /* Given in pieces of `step`, as the session does. */
-static enum smtp_text_outcome run_text(struct span in, size_t step, struct buf *out,
-	struct buf *rest)
+static enum smtp_text_outcome run_text(
+	struct span in, size_t step, struct buf *out, struct buf *rest)
 {
 	struct smtp_text t = { .line_start = true };
 	enum smtp_text_outcome outcome = SMTP_TEXT_MORE;
@@ -309,17 +345,24 @@ static void test_text(void **state)
 
 static void test_bare(void **state)
 {
-	static const struct { const char *first, *second; bool bare, cr; } rows[] = {
-		{ "a\r\nb", "", false, false }, { "a\r", "\nb", false, false },
-		{ "\r\n\r\n", "a\r", false, true }, { "a\nb", "", true, false },
-		{ "a\r", "b", true, false }, { "a", "\n", true, false }, { "\r\r\n", "", true, false },
+	static const struct {
+		const char *first, *second;
+		bool bare, cr;
+	} rows[] = {
+		{ "a\r\nb", "", false, false },
+		{ "a\r", "\nb", false, false },
+		{ "\r\n\r\n", "a\r", false, true },
+		{ "a\nb", "", true, false },
+		{ "a\r", "b", true, false },
+		{ "a", "\n", true, false },
+		{ "\r\r\n", "", true, false },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		bool cr = false;
 		bool bare = smtp_has_bare(span_str(rows[i].first), &cr) ||
-			smtp_has_bare(span_str(rows[i].second), &cr);
+			    smtp_has_bare(span_str(rows[i].second), &cr);
 
 		assert_int_equal(bare, rows[i].bare);
 		if (!bare)

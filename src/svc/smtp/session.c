@@ -2,8 +2,8 @@
 /* Copyright the Signet authors */
 
 /*
- * The life of an SMTP session: greeting, what happens outside of commands, replies with the counting
- * of errors, and the end. Commands are in commands.c, messages in message.c.
+ * The life of an SMTP session: greeting, what happens outside of commands, replies with the
+ * counting of errors, and the end. Commands are in commands.c, messages in message.c.
  */
 
 #include "mail/intake.h"

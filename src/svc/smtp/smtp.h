@@ -40,15 +40,15 @@ struct smtp {
 	struct session session; /* first */
 	struct env *env;
 	enum smtp_kind kind;
-	struct settings *settings;   /* as of the session's start */
+	struct settings *settings; /* as of the session's start */
 	unsigned n_errors;
 	unsigned n_transactions;
 
-	struct span helo;            /* heap; n 0 before EHLO or HELO */
+	struct span helo; /* heap; n 0 before EHLO or HELO */
 	bool extended;
 	bool logged_in;
 	struct auth_identity who;
-	struct login *login;         /* an exchange waits for the client's line */
+	struct login *login; /* an exchange waits for the client's line */
 
 	/* The transaction; NULL outside of one. */
 	struct transaction *transaction;
@@ -58,13 +58,13 @@ struct smtp {
 	struct intake *intake;
 	struct scrub scrub;
 	struct smtp_text text;
-	enum smtp_reply refusal;     /* it is read on, and dropped, and then refused so */
+	enum smtp_reply refusal; /* it is read on, and dropped, and then refused so */
 	uint64_t n_received;
-	bool receiving;              /* between DATA or the first BDAT and its end */
-	bool chunked;                /* by BDAT */
+	bool receiving; /* between DATA or the first BDAT and its end */
+	bool chunked;   /* by BDAT */
 	bool last_chunk;
-	bool chunk_cr;               /* the last octet was a CR */
-	struct buf extra;            /* fields that scrub may add */
+	bool chunk_cr;    /* the last octet was a CR */
+	struct buf extra; /* fields that scrub may add */
 };
 
 static inline struct smtp *smtp_of(struct session *s)

@@ -2,10 +2,10 @@
 /* Copyright the Signet authors */
 
 /*
- * Whole SMTP sessions. The first octet chooses port and TLS, the second how the input is cut; the rest
- * is what the client sends. What must hold: every answer is a line with a code, the codes do not
- * depend on how the input was cut (but where STARTTLS is possible: it drops what was sent with it),
- * and a message was accepted for each 250 that says so.
+ * Whole SMTP sessions. The first octet chooses port and TLS, the second how the input is cut; the
+ * rest is what the client sends. What must hold: every answer is a line with a code, the codes do
+ * not depend on how the input was cut (but where STARTTLS is possible: it drops what was sent with
+ * it), and a message was accepted for each 250 that says so.
  *
  * The failure limit is set to nothing after alice has logged in once: her right password passes by
  * the cache and every other one is refused without being hashed, so the fuzzer is not slowed down.
