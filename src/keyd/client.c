@@ -254,7 +254,7 @@ static int call_run(struct call *call, struct keyd_client *c, enum keyd_request 
 {
 	const struct keyd_shape *shape = keyd_shape(request);
 	int64_t deadline_ms = clock_monotonic_ms() + timeout_ms;
-	struct keyd_header header = { .request = request };
+	struct keyd_header header = { .request = (uint16_t)request };
 
 	/* A field that is out of bounds would end keyd, and it is the caller who is wrong. */
 	if (!(shape->permit & c->role))

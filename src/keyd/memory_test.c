@@ -364,6 +364,7 @@ static void test_keys_stay_out(void **state)
 	assert_int_equal(search(), 0);
 	testing_done(&domain);
 	testing_done(&user);
+	provider_unload();
 }
 
 /* And if the server forgot to wipe one: the test above would say so. */

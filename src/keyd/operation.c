@@ -263,9 +263,9 @@ int operation_export(EVP_PKEY *key, struct span certs, struct span name, struct 
 	}
 	others = issuers(&list);
 	/* PBES2 with AES-256-CBC and HMAC-SHA-256, integrity by HMAC-SHA-256 (RFC 7292 section 4). */
-	p12 = PKCS12_create_ex((char *)pass.p, name.n ? friendly : NULL, key,
+	p12 = PKCS12_create((char *)pass.p, name.n ? friendly : NULL, key,
 		list.n ? cert_x509(list.certs[0]) : NULL, others, NID_aes_256_cbc, NID_aes_256_cbc,
-		EXPORT_ITERATIONS, EXPORT_ITERATIONS, 0, NULL, PROVIDER);
+		EXPORT_ITERATIONS, EXPORT_ITERATIONS, 0);
 	sk_X509_free(others);
 	free(friendly);
 	if (!p12)

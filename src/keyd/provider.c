@@ -24,6 +24,9 @@
 
 #define PROVIDER_NAME "signet"
 
+/* OpenSSL's default context is one for the process, and so are these. */
+static OSSL_PROVIDER *loaded[2];
+
 static const OSSL_ITEM reasons[] = {
 	{ PROVIDER_R_PRIVATE, (void *)"the private key is kept by keyd and is not given out" },
 	{ PROVIDER_R_AWAY, (void *)"keyd does not answer" },
@@ -140,12 +143,21 @@ int provider_load(void)
 	/* First of all: what was fetched without it stays fetched. With "?" the default provider is
 	 * preferred, and ours found where the key is ours. */
 	if (!EVP_set_default_properties(NULL, "?" PROVIDER_DEFAULT) ||
-		!OSSL_PROVIDER_load(NULL, "default") ||
+		!(loaded[0] = OSSL_PROVIDER_load(NULL, "default")) ||
 		!OSSL_PROVIDER_add_builtin(NULL, PROVIDER_NAME, provider_init) ||
-		!OSSL_PROVIDER_load(NULL, PROVIDER_NAME))
+		!(loaded[1] = OSSL_PROVIDER_load(NULL, PROVIDER_NAME)))
 		return key_openssl_fault("OSSL_PROVIDER_load");
 	set_reasons();
 	return 0;
+}
+
+void provider_unload(void)
+{
+	for (size_t i = 0; i < 2; i++) {
+		if (loaded[i])
+			(void)OSSL_PROVIDER_unload(loaded[i]);
+		loaded[i] = NULL;
+	}
 }
 
 CLEANUP_POINTER(EVP_PKEY_CTX, EVP_PKEY_CTX_free)

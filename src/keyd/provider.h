@@ -23,5 +23,8 @@ struct keyd_key;
  * OpenSSL is used: it also sets the default properties to "?provider=default". */
 int provider_load(void) MUST_CHECK;
 
+/* At the end of the process, when no key and no TLS context is left. */
+void provider_unload(void);
+
 /* The key as an EVP_PKEY, which holds a reference to it. spki: its public half. */
 int provider_key(EVP_PKEY **ret_pkey, struct keyd_key *key, struct span spki) MUST_CHECK;

@@ -127,6 +127,7 @@ static int teardown(void **state)
 		cert_unref(k->cert);
 	}
 	testing_done(&keyd);
+	provider_unload();
 	return 0;
 }
 
