@@ -108,6 +108,7 @@ static bool memory_settle(struct memory_session *m)
 	while (m->session) {
 		unsigned want = session_step(m->session, 0);
 		struct buf *out = session_out(m->session);
+		bool sent = buf_size(out) > 0;
 
 		buf_add(&m->output, buf_span(out));
 		buf_clear(out);
@@ -120,7 +121,7 @@ static bool memory_settle(struct memory_session *m)
 			memory_wait(m);
 		} else if (m->session->pause_ms) {
 			clock_set(clock_now_us(), m->session->pause_ms);
-		} else if (!(want & (SESSION_WANT_STEP | SESSION_WANT_COMPRESS))) {
+		} else if (!sent && !(want & (SESSION_WANT_STEP | SESSION_WANT_COMPRESS))) {
 			return want & SESSION_WANT_INPUT;
 		}
 	}
