@@ -97,8 +97,10 @@ static void stream_later(struct stream *s, unsigned due)
 
 static void stream_set_reason(struct stream *s, const char *reason)
 {
-	free(s->reason);
-	s->reason = alloc_string(reason);
+	char *old = s->reason;
+
+	s->reason = alloc_string(reason); /* perhaps of the old one */
+	free(old);
 }
 
 /* The end of all that happens by itself; the owner is told and frees the stream. */
@@ -137,8 +139,7 @@ static void stream_watch(struct stream *s)
 		break;
 	case ST_HANDSHAKE: /* set by its steps */
 		return;
-	case ST_AWAY:
-	case ST_CLOSED:
+	default:
 		break;
 	}
 	if (watch_set(s->watch, what))
@@ -158,7 +159,8 @@ static int read_clear(struct stream *s, uint8_t *p, size_t max, size_t *ret_n)
 		return STREAM_E_EOF;
 	if (errno == EAGAIN || errno == EINTR)
 		return STREAM_E_AGAIN;
-	stream_set_reason(s, strerror(errno));
+	if (s->state == ST_OPEN)
+		stream_set_reason(s, strerror(errno));
 	return err_fault(errno, "recv");
 }
 
@@ -319,15 +321,11 @@ static unsigned stream_flush(struct stream *s)
 		buf_take(&s->out, n);
 	}
 	if (r < 0) {
-		char *reason = TAKE(s->reason);
-
-		stream_finish(s, r, reason);
-		free(reason);
+		stream_finish(s, r, s->reason);
 		return 0;
 	}
-	if (s->is_high && buf_size(&s->out) <= STREAM_LOW)
-		due = DUE_DRAINED;
-	if (s->is_blocked && buf_size(&s->out) == 0)
+	if ((s->is_high && buf_size(&s->out) <= STREAM_LOW) ||
+		(s->is_blocked && buf_size(&s->out) == 0))
 		due = DUE_DRAINED;
 	s->is_high = buf_size(&s->out) > STREAM_LOW;
 	s->is_blocked = r == WRITE_E_AGAIN;
@@ -373,6 +371,19 @@ void stream_send(struct stream *s, struct buf *out)
 		stream_watch(s);
 }
 
+/* Our last octets are on their way: sends no more and lets the peer go, so that what it still sends
+ * does not answer them with a reset, which would destroy them. */
+static void stream_let_go(struct stream *s)
+{
+	if (shutdown(s->fd, SHUT_WR) || s->end) {
+		stream_finish(s, s->fault, s->reason ? s->reason : "closed");
+		return;
+	}
+	s->state = ST_LINGER;
+	timer_start(s->loop, &s->timer, LINGER_MS);
+	stream_watch(s);
+}
+
 static void away_start(struct stream *s);
 
 static void handshake_result(struct stream *s, int r, const struct why *why)
@@ -394,8 +405,10 @@ static void handshake_result(struct stream *s, int r, const struct why *why)
 		if (r)
 			stream_finish(s, r, "cannot wait for the socket");
 		return;
-	default:
-		stream_finish(s, r, why->text);
+	default: /* libssl has sent an alert */
+		s->fault = r;
+		stream_set_reason(s, why->text);
+		stream_let_go(s);
 	}
 }
 
@@ -529,13 +542,9 @@ static void stream_say_goodbye(struct stream *s)
 		}
 		ERR_clear_error();
 	}
-	if (shutdown(s->fd, SHUT_WR) || s->end) {
-		stream_finish(s, 0, "closed");
-		return;
-	}
-	s->state = ST_LINGER;
-	timer_start(s->loop, &s->timer, LINGER_MS);
-	stream_watch(s);
+	s->fault = 0;
+	stream_set_reason(s, "closed");
+	stream_let_go(s);
 }
 
 void stream_close(struct stream *s)
@@ -569,7 +578,7 @@ static void stream_linger(struct stream *s)
 	while ((r = read_clear(s, scrap, sizeof scrap, &n)) == 0 && s->lingered < LINGER_MAX)
 		s->lingered += n;
 	if (r != STREAM_E_AGAIN)
-		stream_finish(s, 0, "closed");
+		stream_finish(s, s->fault, s->reason);
 }
 
 /* The PROXY header is read, or there is none to read. */
@@ -646,9 +655,7 @@ static void stream_on_ready(void *context, unsigned what)
 	case ST_AWAY:
 	case ST_CLOSED:
 		return;
-	case ST_OPEN:
-	case ST_TLS_FLUSH:
-	case ST_FLUSH:
+	default:
 		break;
 	}
 	if (what & WATCH_WRITE)
@@ -703,19 +710,14 @@ static void stream_on_timer(struct loop_timer *t)
 {
 	struct stream *s = CONTAINER_OF(t, struct stream, timer);
 
-	switch (s->state) {
-	case ST_PROXY:
-		stream_finish(s, -ETIMEDOUT, "no PROXY header in time");
-		break;
-	case ST_FLUSH:
+	if (s->state == ST_LINGER)
+		stream_finish(s, s->fault, s->reason);
+	else if (s->state == ST_FLUSH)
 		stream_finish(s, -ETIMEDOUT, "peer does not read");
-		break;
-	case ST_LINGER:
-		stream_finish(s, 0, "closed");
-		break;
-	default:
+	else if (s->state == ST_PROXY)
+		stream_finish(s, -ETIMEDOUT, "no PROXY header in time");
+	else
 		stream_finish(s, -ETIMEDOUT, "no handshake in time");
-	}
 }
 
 struct stream *stream_new(const struct stream_options *options)

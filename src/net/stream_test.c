@@ -188,6 +188,7 @@ static void test_starttls_late_injection(void **state)
 	assert_true(fixture_reads(&b->client, "go\n"));
 	/* Too late to be dropped: it breaks the handshake instead. */
 	assert_true(fixture_writes(&b->client, "injected\n"));
+	assert_int_equal(shutdown(b->client.fd, SHUT_WR), 0);
 	(void)fixture_read(&b->client, scrap, sizeof scrap);
 	assert_true(fixture_wait(&b->server));
 	assert_int_not_equal(b->server.fault, 0);
@@ -343,6 +344,7 @@ static void test_no_tls(void **state)
 	b->options.tls_first = true;
 	b->client.fd = fixture_start(&b->server, &b->options);
 	assert_true(fixture_writes(&b->client, "EHLO example.org\r\n"));
+	assert_int_equal(shutdown(b->client.fd, SHUT_WR), 0);
 	assert_true(fixture_wait(&b->server));
 	assert_string_equal(b->server.reason, "wrong version number");
 	assert_int_equal(b->server.opened, 0);

@@ -289,6 +289,31 @@ static void test_client_certificates(void **state)
 	tls_profile_unref(bad);
 }
 
+/* In TLS 1.3 the client is through before the server has seen its certificate, and goes on: the alert
+ * must reach it nevertheless. */
+static void test_alert_arrives(void **state)
+{
+	struct tls_profile *good = fixture_profile("good", "ec");
+	struct fixture_server server = {};
+	struct fixture_client c = {};
+	struct bench *b = *state;
+	char octet;
+
+	swap(b, client_rule(SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, false, good), NULL,
+		NULL);
+	assert_int_equal(fixture_connect(&c, fixture_start(&server, &b->options)), 1);
+	for (int i = 0; i < 100; i++)
+		(void)fixture_writes(&c, "a command that comes too early\n");
+	assert_int_equal(fixture_read(&c, &octet, 1), 0);
+	assert_int_equal(ERR_GET_REASON(ERR_peek_error()),
+		SSL_AD_REASON_OFFSET + TLS13_AD_CERTIFICATE_REQUIRED);
+	fixture_client_done(&c);
+	assert_true(fixture_wait(&server));
+	assert_string_equal(server.reason, "peer did not return a certificate");
+	fixture_done(&server);
+	tls_profile_unref(good);
+}
+
 static void test_tickets(void **state)
 {
 	struct bench *b = *state;
@@ -518,6 +543,7 @@ int main(void)
 		TLS_TEST(test_no_profile),
 		TLS_TEST(test_fields),
 		TLS_TEST(test_client_certificates),
+		TLS_TEST(test_alert_arrives),
 		TLS_TEST(test_tickets),
 		TLS_TEST(test_ticket_epochs),
 		TLS_TEST(test_lifetime),

@@ -412,7 +412,7 @@ static void lane_stop(void *context)
 	list_each (link, &lane->conns) {
 		struct conn *c = CONTAINER_OF(link, struct conn, link);
 
-		if (c->session) {
+		if (c->session && !c->is_upgrading) {
 			session_stop(c->session);
 			conn_pump(c, false);
 		} else {
