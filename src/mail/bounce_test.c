@@ -8,10 +8,11 @@
 #include "mail/xtext.h"
 #include "mime/part.h"
 
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+
+#include <cmocka.h>
 
 static const struct mail_address sender = { SPAN("john doe"), SPAN("example.net") };
 

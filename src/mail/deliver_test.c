@@ -11,12 +11,13 @@
 #include "store/message.h"
 #include "store/queue_rows.h"
 
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+#include <cmocka.h>
 
 /* alice and bob, full (no room) and gone (disabled), team (alice, bob), mixed (alice, full,
  * somebody elsewhere). */

@@ -8,11 +8,12 @@
 #include "store/fixture.h"
 #include "store/store.h"
 
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
+
+#include <cmocka.h>
 
 static int setup(void **state)
 {

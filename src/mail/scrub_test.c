@@ -5,10 +5,11 @@
 
 #include "base/err.h"
 
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+
+#include <cmocka.h>
 
 struct row {
 	const char *in;

@@ -89,7 +89,7 @@ int auth_scram(
 	struct env *e, struct auth_attempt *t, struct scram_verifier *ret_verifier) MUST_CHECK;
 int auth_scram_end(struct env *e, struct auth_attempt *t, bool proven) MUST_CHECK;
 
-/* A password as RFC 4013 prepares it (spaces, NFKC); AUTH_E_PASSWORD. The secret is the caller's. */
+/* A password as RFC 4013 prepares it (spaces, NFKC); AUTH_E_PASSWORD. The caller ends it. */
 int auth_prepare(struct span password, struct secret *ret_prepared, struct why *why) MUST_CHECK;
 
 /* The argon2id string of a prepared password. Blocks. */

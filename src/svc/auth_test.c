@@ -9,11 +9,12 @@
 #include "svc/env_fixture.h"
 #include "svc/sasl.h"
 
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 static const struct span peer = { (const uint8_t *)"peer", 4 };
 

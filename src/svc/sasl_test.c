@@ -5,10 +5,11 @@
 
 #include "base/enc.h"
 
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+
+#include <cmocka.h>
 
 static const char nonce[] = "%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0";
 static const struct span binding = { (const uint8_t *)"bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb", 32 };

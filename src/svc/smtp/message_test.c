@@ -12,11 +12,12 @@
 #include "svc/session_memory.h"
 #include "svc/smtp/smtp.h"
 
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
+
+#include <cmocka.h>
 
 static const struct net_address peer = { .family = NET_IP4, .ip = { 192, 0, 2, 1 } };
 

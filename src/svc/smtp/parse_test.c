@@ -6,10 +6,11 @@
 #include "base/err.h"
 #include "mail/transaction.h"
 
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+
+#include <cmocka.h>
 
 static void test_paths(void **state)
 {

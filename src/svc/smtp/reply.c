@@ -16,7 +16,7 @@ static const struct {
 	[REPLY_RECIPIENT_OK] = { 250, "2.1.5", "recipient ok" },
 	[REPLY_RESET] = { 250, "2.0.0", "reset" },
 	[REPLY_BYE] = { 221, "2.0.0", "bye" },
-	[REPLY_NOT_VERIFIED] = { 252, "2.5.0", "send some mail, I'll try my best" },
+	[REPLY_NOT_VERIFIED] = { 252, "2.5.0", "not verified; mail for it may be accepted" },
 	[REPLY_HELP] = { 214, "2.0.0", "see RFC 5321" },
 	[REPLY_GO_AHEAD] = { 354, NULL, "end data with <CR><LF>.<CR><LF>" },
 	[REPLY_TLS_READY] = { 220, "2.0.0", "ready to start TLS" },
