@@ -335,7 +335,6 @@ static void test_keys_stay_out(void **state)
 	(void)state;
 	testing_start(&domain, KEYD_DOMAIN, 2);
 	testing_start(&user, KEYD_USER, 2);
-	assert_int_equal(provider_load(), 0);
 	for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
 		struct keyd_made made = {};
 		struct imported imported;
@@ -364,7 +363,6 @@ static void test_keys_stay_out(void **state)
 	assert_int_equal(search(), 0);
 	testing_done(&domain);
 	testing_done(&user);
-	provider_unload();
 }
 
 /* And if the server forgot to wipe one: the test above would say so. */
@@ -380,6 +378,19 @@ static void test_unwiped_is_found(void **state)
 	assert_int_equal(search(), 0);
 }
 
+static int setup(void **state)
+{
+	(void)state;
+	return provider_load();
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	provider_unload();
+	return 0;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -388,5 +399,5 @@ int main(void)
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
-	return cmocka_run_group_tests_name("memory", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("memory", tests, setup, teardown);
 }
