@@ -2,8 +2,8 @@
 /* Copyright the Signet authors */
 
 /*
- * bench_store FOLDER: how fast the store takes and gives mail, in a new database in the folder (which
- * should lie on the disk in question, and is left behind).
+ * bench_store FOLDER: how fast the store takes and gives mail, in a new database in the folder
+ * (which should lie on the disk in question, and is left behind).
  *
  *   deliver    4 KiB messages to 50 accounts in turn, with 1, 16 and 32 of them queued at a time:
  *              messages a second, and the time from submitting to committed

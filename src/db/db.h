@@ -32,8 +32,8 @@ CLEANUP_POINTER(struct db, db_close)
 /* One or more statements without parameters or results: schema scripts. */
 int db_script(struct db *db, const char *sql) MUST_CHECK;
 
-/* A statement kept by the connection under its text; sql must be a string constant. It cannot be used
- * twice at a time: while it gives rows, the same text is not prepared again (asserted). */
+/* A statement kept by the connection under its text; sql must be a string constant. It cannot be
+ * used twice at a time: while it gives rows, the same text is not prepared again (asserted). */
 int db_prepare(struct db_statement **ret_statement, struct db *db, const char *sql) MUST_CHECK;
 
 /* Binding, from parameter 1. The octets must stay until db_step or db_reset. */
@@ -83,8 +83,8 @@ int64_t db_int(struct db_statement *s, int column);
 struct span db_blob(struct db_statement *s, int column);
 bool db_is_null(struct db_statement *s, int column);
 
-/* Transactions; savepoints nest one deep inside. A reader's transaction sees one moment, that of its
- * first statement. */
+/* Transactions; savepoints nest one deep inside. A reader's transaction sees one moment, that of
+ * its first statement. */
 int db_begin(struct db *db) MUST_CHECK;
 int db_commit(struct db *db) MUST_CHECK;
 void db_rollback(struct db *db);

@@ -97,7 +97,7 @@ static int failure_outcome(struct db *db, int rc)
 	case SQLITE_FULL:
 		return DB_E_FULL;
 	case SQLITE_IOERR:
-		/* The index of the log, or a quota of the file system: SQLite names only write(). */
+		/* The log's index, or a quota of the file system: SQLite names only write(). */
 		if (system_error == ENOSPC || system_error == EDQUOT)
 			return DB_E_FULL;
 		break;
@@ -425,7 +425,8 @@ static void why_not_opened(const char *path, int error, struct why *why)
 		why_set(why, "the folder %s does not exist: make it, or name another one", folder);
 	else if (error == EACCES || error == EPERM)
 		why_set(why,
-			"%s cannot be opened for writing by user %u: give it and its folder to that user",
+			"%s cannot be opened for writing by user %u: give it and its folder to "
+			"that user",
 			path, (unsigned)geteuid());
 	else if (error == EROFS)
 		why_set(why, "%s lies on a read-only file system: name another folder", path);

@@ -159,8 +159,8 @@ static int account_insert(struct store_conn *c, int64_t domain, struct span loca
 	bool row;
 
 	TRY(db_query_row(&q, &row, c->db,
-		"insert into account (domain, local, name, role, disabled, quota, hash, scram, state,"
-		" modseq, uidvalidity, used_octets, used_messages, created)"
+		"insert into account (domain, local, name, role, disabled, quota, hash, scram,"
+		" state, modseq, uidvalidity, used_octets, used_messages, created)"
 		" values ($1, $2, $3, $4, 0, -1, $5, $6, 1, 0, 0, 0, 0, $7) returning id",
 		DB_ARGS(DB_INT(domain), DB_SPAN(local), DB_SPAN(SPAN("")), DB_INT(role),
 			DB_SPAN(credentials->hash), DB_SPAN(credentials->scram),
@@ -184,7 +184,8 @@ int store_account_add(struct store_conn *c, int64_t domain, struct span local,
 	TRY(local_is_taken(c, domain, local, &taken));
 	if (taken)
 		return STORE_E_EXISTS;
-	TRY(db_exec(c->db, &n_domains, "update domain set n_accounts = n_accounts + 1 where id = $1",
+	TRY(db_exec(c->db, &n_domains,
+		"update domain set n_accounts = n_accounts + 1 where id = $1",
 		DB_ARGS(DB_INT(domain))));
 	if (!n_domains)
 		return STORE_E_NOT_FOUND;
@@ -204,7 +205,8 @@ static int is_last_admin(struct store_conn *c, const struct store_account *accou
 
 	if (account->role == ROLE_ADMIN && !account->disabled)
 		TRY(db_query_row(&q, &other, c->db,
-			"select id from account where role = $1 and disabled = 0 and id <> $2 limit 1",
+			"select id from account where role = $1 and disabled = 0 and id <> $2"
+			" limit 1",
 			DB_ARGS(DB_INT(ROLE_ADMIN), DB_INT(account->id))));
 	*ret_last = !other;
 	return 0;
@@ -255,18 +257,31 @@ struct account_values {
 static const char *const role_words[] = { "user", "admin", NULL };
 
 static const struct conf_row account_rows[] = {
-	{ .key = "name", .type = CONF_TEXT, .fallback = "", .max = 200,
+	{ .key = "name",
+		.type = CONF_TEXT,
+		.fallback = "",
+		.max = 200,
 		.offset = offsetof(struct account_values, name),
 		.help = "The name that is shown." },
-	{ .key = "role", .type = CONF_CHOICE, .fallback = "user", .choices = role_words,
+	{ .key = "role",
+		.type = CONF_CHOICE,
+		.fallback = "user",
+		.choices = role_words,
 		.offset = offsetof(struct account_values, role),
 		.help = "Whether it administers the server." },
-	{ .key = "disabled", .type = CONF_BOOL, .fallback = "no",
+	{ .key = "disabled",
+		.type = CONF_BOOL,
+		.fallback = "no",
 		.offset = offsetof(struct account_values, disabled),
 		.help = "A disabled account cannot log in." },
-	{ .key = "quota", .type = CONF_NUMBER, .fallback = "0", .max = (uint64_t)1 << 50,
-		.unit = "octets", .offset = offsetof(struct account_values, quota),
-		.help = "What it may store; 0: no limit; default: what its domain or the server says." },
+	{ .key = "quota",
+		.type = CONF_NUMBER,
+		.fallback = "0",
+		.max = (uint64_t)1 << 50,
+		.unit = "octets",
+		.offset = offsetof(struct account_values, quota),
+		.help = "What it may store; 0: no limit; default: what its domain or the server "
+			"says." },
 };
 
 enum { ACCOUNT_N_ROWS = sizeof account_rows / sizeof account_rows[0] };

@@ -6,7 +6,6 @@
 #include "store/account.h"
 
 #include "base/alloc.h"
-#include "base/clock.h"
 #include "base/log.h"
 #include "store/domain.h"
 #include "store/fixture.h"
@@ -345,16 +344,6 @@ static void test_last_administrator(void **state)
 	assert_int_equal(try(f, account_remove, f->account, NULL, NULL), STORE_E_NOT_FOUND);
 }
 
-static int sweep(struct store_conn *c, struct call *k)
-{
-	bool more = true;
-
-	while (more)
-		TRY(store_content_sweep(c, clock_now_us() + 1000000, 0, &more));
-	k->number++;
-	return 0;
-}
-
 /* With all its mail, which other copies of the same content do not notice. */
 static void test_account_removal(void **state)
 {
@@ -370,11 +359,13 @@ static void test_account_removal(void **state)
 	assert_int_equal(try(f, account_find, 0, "bob", NULL), STORE_E_NOT_FOUND);
 	again = make_account(f, f->domain, "bob");
 	assert_true(again != bob);
-	assert_int_equal(try(f, sweep, 0, NULL, NULL), 0);
+	fixture_sweep(f);
+	fixture_recount(f);
 	assert_int_equal(fixture_number(f, "select count(*) from message"), 1);
 	assert_int_equal(fixture_number(f, "select count(*) from content"), 1);
 	assert_int_equal(fixture_number(f, "select count(*) from mailbox"), 12);
-	assert_int_equal(fixture_number(f, "select count(*) from mailbox where account is null"), 0);
+	assert_int_equal(
+		fixture_number(f, "select count(*) from mailbox where account is null"), 0);
 	assert_int_equal(fixture_number(f, "select n_accounts from domain"), 2);
 	assert_int_equal(fixture_number(f, "select count(*) from account_removed"), 0);
 }

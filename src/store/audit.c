@@ -15,7 +15,8 @@ int store_audit(struct store_conn *c, struct span actor, const char *action, str
 {
 	assert(c->writer);
 	TRY(db_exec(c->db, NULL,
-		"insert into audit (time, actor, action, target, detail) values ($1, $2, $3, $4, $5)",
+		"insert into audit (time, actor, action, target, detail)"
+		" values ($1, $2, $3, $4, $5)",
 		DB_ARGS(DB_INT(clock_now_us()), DB_SPAN(actor), DB_SPAN(span_str(action)),
 			DB_SPAN(target), DB_SPAN(detail))));
 	return 0;

@@ -2,9 +2,9 @@
 /* Copyright the Signet authors */
 
 /*
- * Bodies as rows. Small ones are one row; large ones are pieces that were committed one by one under
- * the id of their upload, which the content's row takes over: nothing is copied when a message is
- * complete.
+ * Bodies as rows. Small ones are one row; large ones are pieces that were committed one by one
+ * under the id of their upload, which the content's row takes over: nothing is copied when a
+ * message is complete.
  *
  * Nothing counts references. Whoever takes a reference away puts the content on the garbage list,
  * and a content that no row refers to when its task ends goes there too; the sweeper (sweep.c)

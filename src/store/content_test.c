@@ -364,7 +364,8 @@ int main(void)
 		cmocka_unit_test(test_draft),
 		cmocka_unit_test_setup_teardown(test_inline_ranges, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_upload, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_incomplete_upload_is_not_linked, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_incomplete_upload_is_not_linked, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_sweep, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_queue, setup, teardown),
 	};

@@ -6,6 +6,7 @@
 #include "store/fixture.h"
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "db/db.h"
 #include "store/account.h"
 #include "store/domain.h"
@@ -157,4 +158,45 @@ uint32_t fixture_deliver(struct fixture *f, int64_t mailbox, struct span octets,
 	must(store_write(f->store, deliver, &d), "deliver", NULL);
 	content_draft_done(&d.draft);
 	return d.uid;
+}
+
+/* Each must be 0. */
+static const char *const recounts[] = {
+	"select count(*) from mailbox m where n_messages <>"
+	" (select count(*) from message where mailbox = m.id)",
+	"select count(*) from mailbox m where octets <>"
+	" (select coalesce(sum(size), 0) from message where mailbox = m.id)",
+	"select count(*) from mailbox m where n_unseen <>"
+	" (select count(*) from message where mailbox = m.id and flags & 1 = 0)",
+	"select count(*) from mailbox m where n_deleted <>"
+	" (select count(*) from message where mailbox = m.id and flags & 8 <> 0)",
+	"select count(*) from mailbox m where n_expunged <>"
+	" (select count(*) from expunged where mailbox = m.id)",
+	"select count(*) from account a where used_octets <>"
+	" (select coalesce(sum(octets), 0) from mailbox where account = a.id)",
+	"select count(*) from account a where used_messages <>"
+	" (select coalesce(sum(n_messages), 0) from mailbox where account = a.id)",
+	"select count(*) from domain d where n_accounts <>"
+	" (select count(*) from account where domain = d.id)",
+	"select count(*) from pragma_foreign_key_check",
+	"select count(*) from pragma_integrity_check where integrity_check <> 'ok'",
+};
+
+void fixture_recount(struct fixture *f)
+{
+	for (size_t i = 0; i < sizeof recounts / sizeof recounts[0]; i++)
+		must(fixture_number(f, recounts[i]) != 0, recounts[i], NULL);
+}
+
+static int sweep(struct store_conn *c, void *arg)
+{
+	return store_content_sweep(c, clock_now_us() + 1000000, 0, arg);
+}
+
+void fixture_sweep(struct fixture *f)
+{
+	bool more = true;
+
+	while (more)
+		must(store_write(f->store, sweep, &more), "sweep", NULL);
 }

@@ -34,3 +34,9 @@ void fixture_draft(struct content_draft *d, struct span octets);
 
 /* Delivers the octets; the UID. */
 uint32_t fixture_deliver(struct fixture *f, int64_t mailbox, struct span octets, uint64_t flags);
+
+/* Counters of mailboxes and accounts against their rows, references, and the file itself. */
+void fixture_recount(struct fixture *f);
+
+/* Sweeps until there is nothing more, without grace. */
+void fixture_sweep(struct fixture *f);

@@ -93,7 +93,8 @@ int store_mailbox_with_use(struct store_conn *c, struct arena *a, int64_t accoun
 	CLEANUP(db_resetp) struct db_statement *q = NULL;
 
 	TRY(db_query(&q, c->db,
-		MAILBOX_COLUMNS " where m.account = $1 and m.special_use = $2 order by m.name limit 1",
+		MAILBOX_COLUMNS
+		" where m.account = $1 and m.special_use = $2 order by m.name limit 1",
 		DB_ARGS(DB_INT(account), DB_INT(use))));
 	return mailbox_row(q, a, ret_mailbox);
 }
@@ -547,7 +548,8 @@ int store_mailbox_subscribe(struct store_conn *c, int64_t account, struct span n
 	if (r)
 		return r;
 	if (!on) {
-		TRY(db_exec(c->db, NULL, "delete from subscription where account = $1 and name = $2",
+		TRY(db_exec(c->db, NULL,
+			"delete from subscription where account = $1 and name = $2",
 			DB_ARGS(DB_INT(account), DB_SPAN(name))));
 		return 0;
 	}

@@ -98,7 +98,8 @@ static int call_run(struct store_conn *c, void *arg)
 
 static int create(struct store_conn *c, struct call *k)
 {
-	return store_mailbox_create(c, k->fixture->account, span_str(k->a), k->use, &k->id, &k->why);
+	return store_mailbox_create(
+		c, k->fixture->account, span_str(k->a), k->use, &k->id, &k->why);
 }
 
 static int delete(struct store_conn *c, struct call *k)
@@ -108,7 +109,8 @@ static int delete(struct store_conn *c, struct call *k)
 
 static int rename_it(struct store_conn *c, struct call *k)
 {
-	return store_mailbox_rename(c, k->fixture->account, span_str(k->a), span_str(k->b), &k->why);
+	return store_mailbox_rename(
+		c, k->fixture->account, span_str(k->a), span_str(k->b), &k->why);
 }
 
 static int find(struct store_conn *c, struct call *k)
@@ -281,7 +283,8 @@ static void test_rename(void **state)
 	assert_true(after.id == before.id);
 	assert_int_equal(after.uidvalidity, before.uidvalidity);
 	expect(f, list,
-		"INBOX+ Archive+ Drafts+ Junk+ Sent+ Trash+ ab new new/top new/top/b+ new/top/b/c ");
+		"INBOX+ Archive+ Drafts+ Junk+ Sent+ Trash+ ab new new/top new/top/b+ "
+		"new/top/b/c ");
 	/* A name below the new one is taken: nothing is renamed. */
 	assert_int_equal(try(f, create, "t/b", NULL), 0);
 	assert_int_equal(try(f, delete, "t", NULL), 0);

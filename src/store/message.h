@@ -89,8 +89,8 @@ int store_expunge(struct store_conn *c, int64_t mailbox, const uint32_t *uids, s
 
 /* Writes: copies or moves, ascending; the pairs {uint32_t source, uint32_t target} of those that
  * existed are appended. All or nothing. STORE_E_NOT_FOUND (a mailbox; a target of another account,
- * whose keywords are others), STORE_E_QUOTA (copy). Flags,
- * received time and content are kept; saved is now. A move within one mailbox gives new UIDs. */
+ * whose keywords are others), STORE_E_QUOTA (copy). Flags, received time and content are kept;
+ * saved is now. A move within one mailbox gives new UIDs. */
 int store_copy(struct store_conn *c, int64_t mailbox, const uint32_t *uids, size_t n_uids,
 	int64_t target, struct buf *pairs) MUST_CHECK;
 int store_move(struct store_conn *c, int64_t mailbox, const uint32_t *uids, size_t n_uids,

@@ -183,14 +183,15 @@ static int expunged_trim(struct store_conn *c, int64_t mailbox)
 	TRY(db_exec(c->db, &n, "delete from expunged where mailbox = $1 and modseq <= $2",
 		DB_ARGS(DB_INT(mailbox), DB_INT(floor))));
 	TRY(db_exec(c->db, NULL,
-		"update mailbox set n_expunged = n_expunged - $2, expunged_floor = $3 where id = $1",
+		"update mailbox set n_expunged = n_expunged - $2, expunged_floor = $3"
+		" where id = $1",
 		DB_ARGS(DB_INT(mailbox), DB_INT(n), DB_INT(floor))));
 	return 0;
 }
 
 /* One message, and what must remember it. The counters are the caller's. */
-static int row_expunge(struct store_conn *c, int64_t mailbox, const struct row *row, uint64_t modseq,
-	int64_t now_us)
+static int row_expunge(struct store_conn *c, int64_t mailbox, const struct row *row,
+	uint64_t modseq, int64_t now_us)
 {
 	TRY(db_exec(c->db, NULL, "delete from message where mailbox = $1 and uid = $2",
 		DB_ARGS(DB_INT(mailbox), DB_INT(row->uid))));

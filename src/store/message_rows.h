@@ -21,8 +21,8 @@ static inline int64_t message_id_of(int64_t account, uint64_t modseq)
 	return account << MESSAGE_ID_MODSEQ_BITS | (int64_t)modseq;
 }
 
-/* A walk over those of the UIDs (ascending) that exist. sql selects the uid first, takes the mailbox
- * as $1 and the first UID as $2, and orders by UID. */
+/* A walk over those of the UIDs (ascending) that exist. sql selects the uid first, takes the
+ * mailbox as $1 and the first UID as $2, and orders by UID. */
 struct message_cursor {
 	struct db *db;
 	const char *sql;

@@ -9,7 +9,6 @@
 #include "store/message.h"
 
 #include "base/alloc.h"
-#include "base/clock.h"
 #include "base/log.h"
 #include "db/db.h"
 #include "store/account.h"
@@ -197,7 +196,8 @@ static void apply_expunge(struct model_box *box, const struct op *o)
 static void apply_pairs(struct model_box *box, struct model_box *target, const struct op *o)
 {
 	const uint32_t *pairs = (const uint32_t *)(const void *)buf_span(&o->out).p;
-	uint32_t first_new = box->uidnext; /* within one mailbox, what arrives is not copied again */
+	/* Within one mailbox, what arrives is not copied again. */
+	uint32_t first_new = box->uidnext;
 	size_t n = 0;
 
 	for (size_t i = 0; i < o->n_uids; i++) {
@@ -456,64 +456,6 @@ static void random_op(struct model *m)
 	buf_done(&o.out);
 }
 
-static void recount(struct fixture *f)
-{
-	assert_int_equal(fixture_number(f,
-				 "select count(*) from mailbox m where n_messages <> (select count(*)"
-				 " from message where mailbox = m.id)"),
-		0);
-	assert_int_equal(fixture_number(f,
-				 "select count(*) from mailbox m where octets <> (select"
-				 " coalesce(sum(size), 0) from message where mailbox = m.id)"),
-		0);
-	assert_int_equal(fixture_number(f,
-				 "select count(*) from mailbox m where n_unseen <> (select count(*)"
-				 " from message where mailbox = m.id and flags & 1 = 0)"),
-		0);
-	assert_int_equal(fixture_number(f,
-				 "select count(*) from mailbox m where n_deleted <> (select count(*)"
-				 " from message where mailbox = m.id and flags & 8 <> 0)"),
-		0);
-	assert_int_equal(fixture_number(f,
-				 "select count(*) from mailbox m where n_expunged <> (select count(*)"
-				 " from expunged where mailbox = m.id)"),
-		0);
-	assert_int_equal(fixture_number(f,
-				 "select count(*) from account a where used_octets <> (select"
-				 " coalesce(sum(octets), 0) from mailbox where account = a.id)"
-				 " or used_messages <> (select coalesce(sum(n_messages), 0) from"
-				 " mailbox where account = a.id)"),
-		0);
-	assert_int_equal(
-		fixture_number(f, "select count(*) from pragma_foreign_key_check"), 0);
-	assert_int_equal(
-		fixture_number(f, "select count(*) from pragma_integrity_check where"
-				  " integrity_check <> 'ok'"),
-		0);
-}
-
-struct sweeping {
-	int64_t now_us;
-	bool more;
-};
-
-static int sweep(struct store_conn *c, void *arg)
-{
-	struct sweeping *s = arg;
-
-	return store_content_sweep(c, s->now_us, 0, &s->more);
-}
-
-static void sweep_all(struct fixture *f)
-{
-	struct sweeping s = { .now_us = clock_now_us() + 1000000, .more = true };
-
-	for (int i = 0; s.more; i++) {
-		assert_true(i < 1000);
-		assert_int_equal(store_write(f->store, sweep, &s), 0);
-	}
-}
-
 static void test_model(void **state)
 {
 	struct model *m = ALLOC(struct model);
@@ -530,8 +472,8 @@ static void test_model(void **state)
 		for (size_t i = 0; i < BOXES; i++)
 			check_box(m, &m->boxes[i]);
 		if (step % 500 == 0) {
-			recount(m->f);
-			sweep_all(m->f);
+			fixture_recount(m->f);
+			fixture_sweep(m->f);
 		}
 		if (step == 1200) {
 			for (size_t i = 0; i < BOXES; i++)
@@ -541,8 +483,8 @@ static void test_model(void **state)
 				check_box(m, &m->boxes[i]);
 		}
 	}
-	recount(m->f);
-	sweep_all(m->f);
+	fixture_recount(m->f);
+	fixture_sweep(m->f);
 	assert_int_equal(fixture_number(m->f,
 				 "select count(*) from content c where id < (select max(id) from"
 				 " content) and not exists (select 1 from message where content ="
@@ -581,13 +523,14 @@ static void test_every_failure(void **state)
 			r = store_write(f->store, op_run, &o);
 			db_fail_at(0, 0);
 			if (r)
-				assert_int_equal(fixture_number(f, "select sum(modseq) from account"),
+				assert_int_equal(
+					fixture_number(f, "select sum(modseq) from account"),
 					before);
 			assert_true(nth < 1000);
 		} while (r);
 		assert_true(nth > 10);
 		assert_true(fixture_number(f, "select sum(modseq) from account") > before);
-		recount(f);
+		fixture_recount(f);
 		content_draft_done(&o.draft);
 		buf_done(&o.out);
 	}
@@ -619,7 +562,7 @@ static void test_quota(void **state)
 	fixture_draft(&add.draft, span_of(body, 400));
 	assert_int_equal(store_write(f->store, op_run, &add), 0);
 	content_draft_done(&add.draft);
-	recount(f);
+	fixture_recount(f);
 }
 
 /* A refused recipient beside one that is served: nothing of the refusal remains. */
@@ -650,7 +593,7 @@ static void test_refusal_leaves_nothing(void **state)
 	assert_int_equal(store_write(f->store, deliver_twice, &o), 0);
 	assert_int_equal(fixture_number(f, "select count(*) from message"), 1);
 	content_draft_done(&o.draft);
-	recount(f);
+	fixture_recount(f);
 }
 
 static int add_content_only(struct store_conn *c, void *arg)
@@ -671,7 +614,7 @@ static void test_loose_content_is_swept(void **state)
 	content_draft_done(&o.draft);
 	(void)fixture_deliver(f, f->inbox, SPAN("wanted"), 0);
 	assert_int_equal(fixture_number(f, "select count(*) from content"), 2);
-	sweep_all(f);
+	fixture_sweep(f);
 	assert_int_equal(fixture_number(f, "select count(*) from content"), 1);
 	assert_int_equal(fixture_number(f, "select count(*) from garbage"), 0);
 }
@@ -710,50 +653,6 @@ static void test_threads(void **state)
 	assert_true(one != two && two != three && one != three);
 }
 
-static int get_bit(struct store_conn *c, void *arg)
-{
-	struct op *o = arg;
-
-	return store_keyword_bit(c, o->id, span_of(o->uids, o->n_uids), &o->flags);
-}
-
-static int get_keywords(struct store_conn *c, void *arg)
-{
-	struct op *o = arg;
-	CLEANUP(keywords_unrefp) struct keywords *k = NULL;
-
-	TRY(store_keywords(c, o->id, &k));
-	o->n_uids = k->n;
-	if (k->n)
-		buf_add_string(&o->out, k->names[0]);
-	return 0;
-}
-
-static void test_keywords(void **state)
-{
-	struct fixture *f = *state;
-	struct op o = { .id = f->account };
-	char name[] = "$aa";
-
-	for (unsigned i = 0; i < KEYWORDS_MAX; i++) {
-		name[1] = (char)('a' + i / 26);
-		name[2] = (char)('a' + i % 26);
-		o.uids = (const uint32_t *)(const void *)name;
-		o.n_uids = 3;
-		assert_int_equal(store_write(f->store, get_bit, &o), 0);
-		assert_true(o.flags == (uint64_t)1 << (FLAG_KEYWORD_SHIFT + i));
-	}
-	o.uids = (const uint32_t *)(const void *)"$AA";
-	assert_int_equal(store_write(f->store, get_bit, &o), 0);
-	assert_int_equal(o.flags, 1 << FLAG_KEYWORD_SHIFT);
-	o.uids = (const uint32_t *)(const void *)"new";
-	assert_int_equal(store_write(f->store, get_bit, &o), STORE_E_LIMIT);
-	assert_int_equal(store_read(f->store, get_keywords, &o), 0);
-	assert_int_equal(o.n_uids, KEYWORDS_MAX);
-	assert_true(span_is(buf_span(&o.out), "$aa"));
-	buf_done(&o.out);
-}
-
 static int stop_at_second(const struct store_message *message, void *context)
 {
 	*(uint32_t *)context = message->uid;
@@ -786,6 +685,78 @@ static void test_reading_stops(void **state)
 	assert_int_equal(s.n_done, 2);
 }
 
+/* Everything in the mailbox once more, until it has at least n messages. */
+static int double_up(struct store_conn *c, void *arg)
+{
+	struct op *o = arg;
+	CLEANUP(buf_done) struct buf pairs = {};
+	CLEANUP(alloc_freep) uint32_t *uids = alloc_array(NULL, o->n_uids, sizeof *uids);
+	uint32_t n = 1;
+
+	for (uint32_t i = 0; i < o->n_uids; i++)
+		uids[i] = i + 1;
+	for (; n < o->n_uids; n *= 2)
+		TRY(store_copy(c, o->mailbox, uids, n, o->mailbox, &pairs));
+	return 0;
+}
+
+struct since {
+	int64_t mailbox;
+	uint64_t modseq;
+	bool complete;
+	size_t n;
+	struct view *view;
+};
+
+static int expunged_since(struct store_conn *c, void *arg)
+{
+	struct since *s = arg;
+	CLEANUP(buf_done) struct buf uids = {};
+
+	TRY(store_expunged_since(c, s->mailbox, s->modseq, &uids, &s->complete));
+	s->n = buf_size(&uids) / sizeof(uint32_t);
+	TRY(store_view(c, s->mailbox, &s->view));
+	return 0;
+}
+
+/* Records of expunges are bounded: the oldest go, and who asks for them is told. A view from before
+ * them is made anew. */
+static void test_expunged_records_are_bounded(void **state)
+{
+	struct fixture *f = *state;
+	struct op o = { .kind = EXPUNGE, .mailbox = f->inbox, .n_uids = 1 << 17 };
+	struct since since = { .mailbox = f->inbox };
+	uint32_t uids[6000];
+	uint64_t first = 0;
+
+	(void)fixture_deliver(f, f->inbox, SPAN("x"), 0);
+	assert_int_equal(store_write(f->store, double_up, &o), 0);
+	assert_int_equal(store_read(f->store, expunged_since, &since), 0);
+	assert_int_equal(since.view->n, 1 << 17);
+	view_unref(since.view);
+	o.uids = uids;
+	o.n_uids = 6000;
+	for (uint32_t from = 1; from < 102000; from += 6000) {
+		for (uint32_t i = 0; i < 6000; i++)
+			uids[i] = from + i;
+		assert_int_equal(store_write(f->store, op_run, &o), 0);
+		if (!first)
+			first = o.modseq;
+	}
+	assert_int_equal(store_read(f->store, expunged_since, &since), 0);
+	assert_false(since.complete);
+	assert_int_equal(since.view->n, (1 << 17) - 102000);
+	assert_int_equal(since.view->uids[0], 102001);
+	view_unref(since.view);
+	since.modseq = first;
+	assert_int_equal(store_read(f->store, expunged_since, &since), 0);
+	assert_true(since.complete);
+	assert_int_equal(since.n, 96000);
+	view_unref(since.view);
+	fixture_recount(f);
+	buf_done(&o.out);
+}
+
 static int setup(void **state)
 {
 	*state = fixture_new();
@@ -808,7 +779,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_refusal_leaves_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_loose_content_is_swept, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_threads, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_keywords, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_expunged_records_are_bounded, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_reading_stops, setup, teardown),
 	};
 

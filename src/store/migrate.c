@@ -13,7 +13,7 @@
 #include <errno.h>
 
 static const char *const migrations[] = {
-#include "001_start.sql.inc"
+#include "store/001_start.sql.inc"
 	,
 };
 
@@ -48,7 +48,8 @@ int migrate(struct db *db, struct why *why)
 	TRY(version(db, &have));
 	if (have > NEWEST) {
 		why_set(why,
-			"the database has schema %lld and this program knows up to %d: start the newer one",
+			"the database has schema %lld and this program knows up to %d: start the "
+			"newer one",
 			(long long)have, NEWEST);
 		return err_fault(ENOTSUP, "schema version");
 	}

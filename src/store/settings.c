@@ -31,7 +31,8 @@ const struct conf_row settings_rows[] = {
 	ROW(message_max, CONF_NUMBER, "50M", 65536, (uint64_t)1 << 30, "octets",
 		"The largest message that is accepted."),
 	ROW(account_quota, CONF_NUMBER, "0", 0, OCTETS_MAX, "octets",
-		"What an account may store where neither it nor its domain says otherwise; 0: no limit."),
+		"What an account may store where neither it nor its domain says otherwise; 0: no "
+		"limit."),
 	/* RFC 5321 section 4.5.3.1.8: at least 100. */
 	ROW(recipients_max, CONF_NUMBER, "1000", 100, 100000, "",
 		"How many recipients one message may have."),
@@ -41,10 +42,13 @@ const struct conf_row settings_rows[] = {
 	ROW(subaddress_separators, CONF_TEXT, "+", 0, 8, "",
 		"Characters that end the account's name in an address: user+detail@example.org."),
 
-	{ .key = "cleartext_login", .type = CONF_CHOICE, .fallback = "never",
+	{ .key = "cleartext_login",
+		.type = CONF_CHOICE,
+		.fallback = "never",
 		.choices = cleartext_words,
 		.offset = offsetof(struct settings, cleartext_login),
-		.help = "Whether a password may be sent without TLS: never, or from this machine." },
+		.help = "Whether a password may be sent without TLS: never, or from this "
+			"machine." },
 	ROW(login_cache_s, CONF_NUMBER, "5m", 0, DAY_S, "seconds",
 		"How long a verified password is remembered; 0: not at all."),
 	ROW(login_failures_max, CONF_NUMBER, "20", 1, 100000, "",
@@ -72,9 +76,13 @@ const struct conf_row settings_rows[] = {
 	ROW(pop3_timeout_s, CONF_NUMBER, "10m", 10, DAY_S, "seconds",
 		"How long a POP3 session waits for a command."),
 	ROW(proxies, CONF_TEXT, "", 0, 4096, "",
-		"Addresses and prefixes, a comma between, whose connections begin with a PROXY header."),
+		"Addresses and prefixes, a comma between, whose connections begin with a PROXY "
+		"header."),
 
-	{ .key = "log_level", .type = CONF_CHOICE, .fallback = "info", .choices = level_words,
+	{ .key = "log_level",
+		.type = CONF_CHOICE,
+		.fallback = "info",
+		.choices = level_words,
 		.offset = offsetof(struct settings, log_level),
 		.help = "Lines below this level are not logged: debug, info, warning, error." },
 };

@@ -13,9 +13,9 @@
  *            (-ENOSPC for a full disk). So: done() means committed and synced.
  *
  * A task's `worker` argument is its struct store_conn. Functions that write may be called on the
- * writer only (asserted). A task's run must leave no trace in memory: the commit may still fail, and
- * after a serialization failure run is called again, so it clears its results first. Functions that
- * append to a buffer append again then.
+ * writer only (asserted). A task's run must leave no trace in memory: the commit may still fail,
+ * and after a serialization failure run is called again, so it clears its results first. Functions
+ * that append to a buffer append again then.
  *
  * What a task changes the others wait for: a change of more than some thousand messages is better
  * several tasks.

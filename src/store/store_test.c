@@ -291,7 +291,8 @@ static int job_run(struct task *t, void *worker)
 enum { JOBS = 10 };
 
 /* Runs the jobs as one batch; fail_at counts the database calls of the batch. */
-static void run_batch(struct fixture *f, struct job jobs[static JOBS], uint64_t fail_at, int failure)
+static void run_batch(
+	struct fixture *f, struct job jobs[static JOBS], uint64_t fail_at, int failure)
 {
 	struct gate g;
 	struct job first = { .task.run = hold_up, .gate = &g };
@@ -348,8 +349,8 @@ static void test_failing_task_is_alone(void **state)
 	assert_int_equal(n_values(f), JOBS - 2);
 }
 
-/* Wherever the disk fills up: all of the batch fails with -ENOSPC, nothing of it stays, and the next
- * batch goes through. */
+/* Wherever the disk fills up: all of the batch fails with -ENOSPC, nothing of it stays, and the
+ * next batch goes through. */
 static void test_full_disk_fails_the_batch(void **state)
 {
 	struct fixture *f = *state;
@@ -454,7 +455,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_audit_is_append_only, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_failing_task_is_alone, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_full_disk_fails_the_batch, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_conflict_runs_the_batch_again, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_conflict_runs_the_batch_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_cancelled_task_is_not_run, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_idle_writer_tidies, setup, teardown),
 	};

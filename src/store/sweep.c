@@ -74,7 +74,8 @@ static int sweep_garbage(struct sweep *s)
 	size_t n;
 
 	TRY(db_query(&q, s->c->db,
-		"select since, content from garbage where since < $1 order by since, content limit $2",
+		"select since, content from garbage where since < $1 order by since, content limit "
+		"$2",
 		DB_ARGS(DB_INT(s->before_us), DB_INT(STEP))));
 	TRY(read_pairs(q, &list));
 	n = pairs_of(&list, &pairs);
@@ -116,7 +117,8 @@ static int mailbox_end(struct sweep *s, int64_t mailbox)
 
 	TRY(db_exec(s->c->db, &n,
 		"delete from expunged where mailbox = $1 and (modseq, uid) in"
-		" (select modseq, uid from expunged where mailbox = $1 order by modseq, uid limit $2)",
+		" (select modseq, uid from expunged where mailbox = $1 order by modseq, uid limit "
+		"$2)",
 		DB_ARGS(DB_INT(mailbox), DB_INT(STEP))));
 	s->more = true;
 	if (n)

@@ -4,11 +4,11 @@
 /*
  * The current view of each mailbox that somebody uses, brought up to date from what changed.
  *
- * Whether a view is current is decided by a count of commits: the writer raises it after each commit
- * that changed mailboxes, and notes it for their buckets. A view knows the count that was read
- * before its database snapshot began, so everything up to there is in it. It is current as long as
- * its bucket was not noted later. Mailboxes that share a bucket only make each other look stale; then
- * the database is asked.
+ * Whether a view is current is decided by a count of commits: the writer raises it after each
+ * commit that changed mailboxes, and notes it for their buckets. A view knows the count that was
+ * read before its database snapshot began, so everything up to there is in it. It is current as
+ * long as its bucket was not noted later. Mailboxes that share a bucket only make each other look
+ * stale; then the database is asked.
  */
 
 #include "store/view.h"
@@ -212,7 +212,8 @@ static int state_read(struct store_conn *c, int64_t mailbox, struct mailbox_stat
 	bool row;
 
 	TRY(db_query_row(&q, &row, c->db,
-		"select uidvalidity, uidnext, highest_modseq, expunged_floor, n_messages from mailbox"
+		"select uidvalidity, uidnext, highest_modseq, expunged_floor, n_messages from "
+		"mailbox"
 		" where id = $1 and account is not null",
 		DB_ARGS(DB_INT(mailbox))));
 	if (!row)
@@ -307,7 +308,8 @@ static int update(struct store_conn *c, struct view *base, struct view **ret_vie
 }
 
 /* The view as the connection sees the mailbox, from the base if that leads there. */
-static int view_make(struct store_conn *c, int64_t mailbox, struct view *base, struct view **ret_view)
+static int view_make(
+	struct store_conn *c, int64_t mailbox, struct view *base, struct view **ret_view)
 {
 	struct mailbox_state state;
 	struct view *v;

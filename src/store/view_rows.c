@@ -124,8 +124,8 @@ static struct view *append(struct view *base, const struct view_row *added, size
 }
 
 /* The rows of the base from position i on that lie before the UID, without what was expunged. */
-static uint32_t put_base(struct view_rows *rows, const struct view *base, uint32_t i, uint64_t until,
-	const uint32_t **expunged, const uint32_t *expunged_end)
+static uint32_t put_base(struct view_rows *rows, const struct view *base, uint32_t i,
+	uint64_t until, const uint32_t **expunged, const uint32_t *expunged_end)
 {
 	for (; i < base->n && base->uids[i] < until; i++) {
 		while (*expunged < expunged_end && **expunged < base->uids[i])

@@ -36,7 +36,7 @@ void view_rows_put(struct view_rows *rows, struct view_row row);
 /* A new view of all rows, whose reference it takes over; refs 1, other fields are the caller's. */
 struct view *view_new(struct view_rows *rows);
 
-/* The base with some rows changed, added or removed; all ascending. Its rows are shared where it can
- * be. */
+/* The base with some rows changed, added or removed; all ascending. Its rows are shared where it
+ * can be. */
 struct view *view_merge(struct view *base, const struct view_row *changed, size_t n_changed,
 	const uint32_t *expunged, size_t n_expunged);

@@ -2,8 +2,8 @@
 /* Copyright the Signet authors */
 
 /*
- * Who is told of a mailbox's changes. The watchers are called with the lock held: that is what makes
- * store_unwatch final, and why they may only pass the word on.
+ * Who is told of a mailbox's changes. The watchers are called with the lock held: that is what
+ * makes store_unwatch final, and why they may only pass the word on.
  */
 
 #include "base/alloc.h"

@@ -3,12 +3,13 @@
 
 /*
  * The one thread that writes: group commit. It takes what is queued, runs each task in a savepoint
- * of one transaction, commits, and then posts them all home. While it commits the next batch gathers
- * by itself, so there is no timer: alone a task waits for nobody, under load a sync is shared by
- * many. More than BATCH_MAX in a commit gives no more tasks a second, only longer commits.
+ * of one transaction, commits, and then posts them all home. While it commits the next batch
+ * gathers by itself, so there is no timer: alone a task waits for nobody, under load a sync is
+ * shared by many. More than BATCH_MAX in a commit gives no more tasks a second, only longer
+ * commits.
  *
- * A task that returns non-zero is rolled back alone. What voids the transaction (a full disk, an I/O
- * error, a commit that fails) fails all tasks of the batch, also those that had ended with an
+ * A task that returns non-zero is rolled back alone. What voids the transaction (a full disk, an
+ * I/O error, a commit that fails) fails all tasks of the batch, also those that had ended with an
  * outcome: it may rest on what another of them did and is undone now. A serialization failure runs
  * the batch again, at most TRIES_MAX times: a task starts from scratch each time it is run.
  *
