@@ -55,7 +55,7 @@ void loop_defer(struct loop *l, struct post *p);
 void post_cancel(struct post *p);
 
 /* Runs fn on the loop's thread and returns when it has; at once if the caller is there or the loop
- * does not run. Not from another loop's thread: two that wait for each other would wait for ever. */
+ * does not run. Not from another loop's thread: two loops would wait for each other for ever. */
 void loop_call(struct loop *l, void (*fn)(void *context), void *context);
 
 /* A timer on a coarse wheel: never early, up to about 70 ms late, and setting it is cheap enough

@@ -188,8 +188,8 @@ static void digest_certificate(struct digest *d, const X509 *certificate)
 		digest_add(d, span_of(fingerprint, n));
 }
 
-/* Whoever resumes is not asked for a certificate again, and keeps the cipher. So a ticket must not be
- * good for another domain, nor after the rules have changed under which it was made. */
+/* Whoever resumes is not asked for a certificate again, and keeps the cipher. So a ticket must not
+ * be good for another domain, nor after the rules have changed under which it was made. */
 static void profile_seal(struct tls_profile *p)
 {
 	const uint64_t numbers[] = { (uint64_t)p->client_mode, p->client_abort, p->options,

@@ -289,8 +289,8 @@ static void test_client_certificates(void **state)
 	tls_profile_unref(bad);
 }
 
-/* In TLS 1.3 the client is through before the server has seen its certificate, and goes on: the alert
- * must reach it nevertheless. */
+/* In TLS 1.3 the client is through before the server has seen its certificate, and goes on: the
+ * alert must reach it nevertheless. */
 static void test_alert_arrives(void **state)
 {
 	struct tls_profile *good = fixture_profile("good", "ec");

@@ -2,8 +2,8 @@
 /* Copyright the Signet authors */
 
 /*
- * The session core. A step does one thing after another, in an order that is the whole policy: first
- * what is under way (a task, output being pulled), then what the server wants (its end, news, the
+ * The session core. A step does one thing after another, in an order that is the whole policy:
+ * first what is under way (a task, output being pulled), then what the server wants (its end, news, the
  * alarm), then input. Whatever the peer sends is not looked at before its turn, so no state changes
  * under a command that waits, and replies come in the order of the commands.
  *

@@ -47,8 +47,8 @@ enum session_want {
 	SESSION_WANT_CLOSE = 16,   /* send, close, free */
 };
 
-/* Gets on as far as possible. unsent: octets taken from session_out that did not leave yet; with too
- * many of them nothing new is begun. */
+/* Gets on as far as possible. unsent: octets taken from session_out that did not leave yet; with
+ * too many of them nothing new is begun. */
 unsigned session_step(struct session *s, size_t unsent);
 
 /* When to call session_step again at the latest, by clock_monotonic_ms; INT64_MAX: no need. */

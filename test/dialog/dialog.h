@@ -27,11 +27,11 @@ struct dialog {
 /* Runs one file in all ways. Returns how many of them failed; says why on stderr. */
 unsigned dialog_run_file(struct dialog *d, const char *path);
 
-/* A test's main: each argument is a file, or a folder of them. Prints TAP; returns the exit status. */
+/* A test's main: each argument is a file, or a folder of them. Prints TAP; returns the status. */
 int dialog_main(struct dialog *d, int argc, char **argv);
 
-/* An executor that runs a task at once, on the caller's thread. The session gets the result when its
- * handler has returned. */
+/* An executor that runs a task at once, on the caller's thread. The session gets the result when
+ * its handler has returned. */
 struct dialog_executor {
 	struct executor executor;
 	void *worker; /* what run gets */
