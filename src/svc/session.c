@@ -3,9 +3,9 @@
 
 /*
  * The session core. A step does one thing after another, in an order that is the whole policy:
- * first what is under way (a task, output being pulled), then what the server wants (its end, news, the
- * alarm), then input. Whatever the peer sends is not looked at before its turn, so no state changes
- * under a command that waits, and replies come in the order of the commands.
+ * first what is under way (a task, output being pulled), then what the server wants (its end, news,
+ * the alarm), then input. Whatever the peer sends is not looked at before its turn, so no state
+ * changes under a command that waits, and replies come in the order of the commands.
  *
  * Between two things it does there is always room for a stop: when too much output waits, when
  * others should have their turn, when the handler asked for TLS or the end.
