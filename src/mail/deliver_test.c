@@ -4,6 +4,8 @@
 #include "mail/deliver.h"
 
 #include "base/alloc.h"
+#include "base/log.h"
+#include "db/db.h"
 #include "mail/intake.h"
 #include "store/account.h"
 #include "store/fixture.h"
@@ -11,6 +13,7 @@
 #include "store/message.h"
 #include "store/queue_rows.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -428,6 +431,31 @@ static void test_removed_meanwhile(void **state)
 	mailing_done(&m);
 }
 
+/* Whichever call of the database fails: all of it is there, or nothing. */
+static void test_failures(void **state)
+{
+	struct fixture *f = *state;
+	unsigned n = 0;
+	int r;
+
+	do {
+		struct mailing m;
+
+		mailing_init(&m, "alice@example.org",
+			"bob+lists@example.org team@example.org "
+			"nobody@example.org",
+			text);
+		db_fail_at(++n, -EIO);
+		r = store_write(f->store, run, &m);
+		db_fail_at(0, 0);
+		mailing_done(&m);
+		assert_true(r <= 0);
+		assert_int_equal(count(f, "message"), r ? 0 : 4);
+		assert_int_equal(count(f, "content"), r ? 0 : 2);
+	} while (r);
+	assert_true(n > 20);
+}
+
 static int check(struct store_conn *c, void *arg)
 {
 	static const struct {
@@ -487,9 +515,11 @@ int main(void)
 		WITH_STORE(test_queue),
 		WITH_STORE(test_loops),
 		WITH_STORE(test_removed_meanwhile),
+		WITH_STORE(test_failures),
 		WITH_STORE(test_check),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
+	log_set_stderr(false);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
