@@ -106,7 +106,6 @@ static const struct key_curve *key_curve(const EVP_PKEY *key)
 	char group[GROUP_NAME];
 	size_t n;
 
-	/* Explicit parameters have no name, and so no row. */
 	if (!EVP_PKEY_get_group_name(key, group, sizeof group, &n))
 		return NULL;
 	for (size_t i = 0; i < N_CURVES; i++)
@@ -130,6 +129,15 @@ bool key_is_ed25519(const EVP_PKEY *key)
 	return EVP_PKEY_is_a(key, "ED25519");
 }
 
+/* RFC 5480 section 2.1.1: a curve written out in numbers must not be used, not even a known one. */
+static bool curve_is_explicit(const EVP_PKEY *key)
+{
+	int is_explicit = 0;
+
+	return EVP_PKEY_get_int_param(key, OSSL_PKEY_PARAM_EC_DECODED_FROM_EXPLICIT_PARAMS,
+		       &is_explicit) && is_explicit;
+}
+
 static int key_check_kind(const EVP_PKEY *key, struct why *why)
 {
 	int bits = EVP_PKEY_get_bits(key);
@@ -141,7 +149,8 @@ static int key_check_kind(const EVP_PKEY *key, struct why *why)
 			RSA_BITS_MAX);
 		return KEY_E_KIND;
 	}
-	if (key_is_ed25519(key) || (key_is_ec(key) && key_curve(key)))
+	if (key_is_ed25519(key) ||
+		(key_is_ec(key) && key_curve(key) && !curve_is_explicit(key)))
 		return 0;
 	ERR_clear_error();
 	why_set(why, "a key of a kind that is not supported; supported are RSA, EC on the named "
