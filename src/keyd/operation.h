@@ -7,8 +7,7 @@
 
 #include "base/secret.h"
 #include "keyd/protocol.h"
-
-#include <openssl/evp.h>
+#include "pki/key.h"
 
 /* A place of `room` octets for a result. */
 struct operation_out {

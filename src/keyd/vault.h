@@ -10,8 +10,7 @@
 
 #include "base/err.h"
 #include "keyd/protocol.h"
-
-#include <openssl/evp.h>
+#include "pki/key.h"
 
 struct vault;
 
