@@ -416,7 +416,12 @@ void bridge_stop_all(struct post *p)
 void bridge_kill_all(struct post *p)
 {
 	struct http_loop *home = CONTAINER_OF(p, struct http_loop, kill);
+	struct http *h = home->http;
 
 	list_each(l, &home->bridges)
 		bridge_free(CONTAINER_OF(l, struct bridge, link));
+	(void)pthread_mutex_lock(&h->lock);
+	h->n_rounds--;
+	(void)pthread_cond_signal(&h->closed);
+	(void)pthread_mutex_unlock(&h->lock);
 }

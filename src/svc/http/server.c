@@ -351,11 +351,12 @@ void http_drain(struct http *h, unsigned timeout_ms)
 	(void)pthread_mutex_lock(&h->lock);
 	while (h->n_open && pthread_cond_timedwait(&h->closed, &h->lock, &until) == 0)
 		;
+	h->n_rounds = h->options.n_loops;
 	(void)pthread_mutex_unlock(&h->lock);
 	for (size_t i = 0; i < h->options.n_loops; i++)
 		loop_post(h->loops[i].loop, &h->loops[i].kill);
 	(void)pthread_mutex_lock(&h->lock);
-	while (h->n_open)
+	while (h->n_open || h->n_rounds)
 		(void)pthread_cond_wait(&h->closed, &h->lock);
 	(void)pthread_mutex_unlock(&h->lock);
 }

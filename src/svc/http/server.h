@@ -42,6 +42,7 @@ struct http {
 	struct map arriving;  /* connections on their way into the library: id to peer */
 	uint64_t last_id;
 	size_t n_open;        /* bridges */
+	size_t n_rounds;      /* loops whose last round has not run yet */
 	bool stopping;        /* answers say "Connection: close" */
 	bool ended;           /* the pool takes nothing more */
 };
