@@ -21,6 +21,8 @@
 #include <errno.h>
 
 enum {
+	/* Below what a session lets wait unsent, so that while a piece is sent the next is made. */
+	PIECE = IMAP_CHUNK - IMAP_CHUNK / 4,
 	PRINT_MAX = 2 * IMAP_CHUNK, /* a message that makes a piece longer is interrupted */
 	SEEN_BATCH = 1000,          /* messages of one write: others wait for the writer too */
 	FETCH_BROKEN = 2,           /* work: a fault behind the beginning of a response */
@@ -173,7 +175,7 @@ static int fetch_row(const struct store_message *row, void *context)
 		rows->fault = r;
 		return 1;
 	}
-	rows->stopped = buf_size(&c->out) >= IMAP_CHUNK;
+	rows->stopped = buf_size(&c->out) >= PIECE;
 	return rows->stopped;
 }
 
@@ -200,7 +202,7 @@ static int fetch_piece(struct imap_command *c, struct store_conn *conn)
 	struct fetch_run *run = ((struct fetch *)c->args)->run;
 	struct fetch_message *m = &run->message;
 
-	while (buf_size(&c->out) < IMAP_CHUNK) {
+	while (buf_size(&c->out) < PIECE) {
 		size_t before = buf_size(&c->out);
 		bool told = m->begun;
 		int r;
