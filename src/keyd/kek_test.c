@@ -48,8 +48,10 @@ static int teardown(void **state)
 
 static void put(const struct place *p, const char *name, struct span content, mode_t mode)
 {
-	int fd = openat(p->dir, name, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	int fd;
 
+	(void)unlinkat(p->dir, name, 0);
+	fd = openat(p->dir, name, O_WRONLY | O_CREAT | O_EXCL, 0600);
 	assert_int_equal(write(fd, content.p, content.n), content.n);
 	assert_int_equal(fchmod(fd, mode), 0);
 	(void)close(fd);

@@ -177,7 +177,7 @@ int provider_key(EVP_PKEY **ret_pkey, struct keyd_key *key, struct span spki)
 	/* Both are borrowed: import takes references of its own. */
 	parts = (struct remote_key){ public, key };
 	ctx = EVP_PKEY_CTX_new_from_name(NULL, EVP_PKEY_get0_type_name(public),
-		"provider=" PROVIDER_NAME);
+		PROVIDER_SIGNET);
 	if (!ctx || EVP_PKEY_fromdata_init(ctx) <= 0 ||
 		EVP_PKEY_fromdata(ctx, &made, EVP_PKEY_KEYPAIR, (OSSL_PARAM *)params) <= 0)
 		return key_openssl_fault("EVP_PKEY_fromdata");

@@ -194,23 +194,21 @@ static const OSSL_PARAM *exchange_gettable(void *data, void *context)
 	return table;
 }
 
-#define FUNCTION(id, function) { id, (void (*)(void))(function) }
-
 static const OSSL_DISPATCH ecdh_exchange[] = {
-	FUNCTION(OSSL_FUNC_KEYEXCH_NEWCTX, exchange_new),
-	FUNCTION(OSSL_FUNC_KEYEXCH_FREECTX, exchange_free),
-	FUNCTION(OSSL_FUNC_KEYEXCH_DUPCTX, exchange_dup),
-	FUNCTION(OSSL_FUNC_KEYEXCH_INIT, exchange_init),
-	FUNCTION(OSSL_FUNC_KEYEXCH_SET_PEER, exchange_set_peer),
-	FUNCTION(OSSL_FUNC_KEYEXCH_DERIVE, exchange_derive),
-	FUNCTION(OSSL_FUNC_KEYEXCH_SET_CTX_PARAMS, exchange_set_params),
-	FUNCTION(OSSL_FUNC_KEYEXCH_SETTABLE_CTX_PARAMS, exchange_settable),
-	FUNCTION(OSSL_FUNC_KEYEXCH_GET_CTX_PARAMS, exchange_get_params),
-	FUNCTION(OSSL_FUNC_KEYEXCH_GETTABLE_CTX_PARAMS, exchange_gettable),
+	PROVIDER_FUNCTION(OSSL_FUNC_KEYEXCH_NEWCTX, exchange_new),
+	PROVIDER_FUNCTION(OSSL_FUNC_KEYEXCH_FREECTX, exchange_free),
+	PROVIDER_FUNCTION(OSSL_FUNC_KEYEXCH_DUPCTX, exchange_dup),
+	PROVIDER_FUNCTION(OSSL_FUNC_KEYEXCH_INIT, exchange_init),
+	PROVIDER_FUNCTION(OSSL_FUNC_KEYEXCH_SET_PEER, exchange_set_peer),
+	PROVIDER_FUNCTION(OSSL_FUNC_KEYEXCH_DERIVE, exchange_derive),
+	PROVIDER_FUNCTION(OSSL_FUNC_KEYEXCH_SET_CTX_PARAMS, exchange_set_params),
+	PROVIDER_FUNCTION(OSSL_FUNC_KEYEXCH_SETTABLE_CTX_PARAMS, exchange_settable),
+	PROVIDER_FUNCTION(OSSL_FUNC_KEYEXCH_GET_CTX_PARAMS, exchange_get_params),
+	PROVIDER_FUNCTION(OSSL_FUNC_KEYEXCH_GETTABLE_CTX_PARAMS, exchange_gettable),
 	{ 0, NULL },
 };
 
 const OSSL_ALGORITHM provider_exchange[] = {
-	{ "ECDH", "provider=signet", ecdh_exchange, NULL },
+	{ "ECDH", PROVIDER_SIGNET, ecdh_exchange, NULL },
 	{ NULL, NULL, NULL, NULL },
 };

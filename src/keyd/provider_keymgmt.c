@@ -176,8 +176,6 @@ static void *keymgmt_dup(const void *data, int selection)
 	return to;
 }
 
-#define FUNCTION(id, function) { id, (void (*)(void))(function) }
-
 /* What differs by kind of key is only the algorithm's name, which the core does not pass on. */
 #define KEYMGMT(name, algorithm, operation_name)                                                   \
 	static int name##_import(void *data, int selection, const OSSL_PARAM params[])             \
@@ -203,20 +201,20 @@ static void *keymgmt_dup(const void *data, int selection)
 		return operation_name;                                                             \
 	}                                                                                          \
 	static const OSSL_DISPATCH name##_keymgmt[] = {                                            \
-		FUNCTION(OSSL_FUNC_KEYMGMT_NEW, keymgmt_new),                                      \
-		FUNCTION(OSSL_FUNC_KEYMGMT_FREE, keymgmt_free),                                    \
-		FUNCTION(OSSL_FUNC_KEYMGMT_HAS, keymgmt_has),                                      \
-		FUNCTION(OSSL_FUNC_KEYMGMT_IMPORT, name##_import),                                 \
-		FUNCTION(OSSL_FUNC_KEYMGMT_IMPORT_TYPES, name##_types),                            \
-		FUNCTION(OSSL_FUNC_KEYMGMT_EXPORT, keymgmt_export),                                \
-		FUNCTION(OSSL_FUNC_KEYMGMT_EXPORT_TYPES, name##_types),                            \
-		FUNCTION(OSSL_FUNC_KEYMGMT_MATCH, keymgmt_match),                                  \
-		FUNCTION(OSSL_FUNC_KEYMGMT_GET_PARAMS, keymgmt_get_params),                        \
-		FUNCTION(OSSL_FUNC_KEYMGMT_GETTABLE_PARAMS, name##_gettable),                      \
-		FUNCTION(OSSL_FUNC_KEYMGMT_SET_PARAMS, keymgmt_set_params),                        \
-		FUNCTION(OSSL_FUNC_KEYMGMT_SETTABLE_PARAMS, name##_settable),                      \
-		FUNCTION(OSSL_FUNC_KEYMGMT_DUP, keymgmt_dup),                                      \
-		FUNCTION(OSSL_FUNC_KEYMGMT_QUERY_OPERATION_NAME, name##_operation),                \
+		PROVIDER_FUNCTION(OSSL_FUNC_KEYMGMT_NEW, keymgmt_new),                             \
+		PROVIDER_FUNCTION(OSSL_FUNC_KEYMGMT_FREE, keymgmt_free),                           \
+		PROVIDER_FUNCTION(OSSL_FUNC_KEYMGMT_HAS, keymgmt_has),                             \
+		PROVIDER_FUNCTION(OSSL_FUNC_KEYMGMT_IMPORT, name##_import),                        \
+		PROVIDER_FUNCTION(OSSL_FUNC_KEYMGMT_IMPORT_TYPES, name##_types),                   \
+		PROVIDER_FUNCTION(OSSL_FUNC_KEYMGMT_EXPORT, keymgmt_export),                       \
+		PROVIDER_FUNCTION(OSSL_FUNC_KEYMGMT_EXPORT_TYPES, name##_types),                   \
+		PROVIDER_FUNCTION(OSSL_FUNC_KEYMGMT_MATCH, keymgmt_match),                         \
+		PROVIDER_FUNCTION(OSSL_FUNC_KEYMGMT_GET_PARAMS, keymgmt_get_params),               \
+		PROVIDER_FUNCTION(OSSL_FUNC_KEYMGMT_GETTABLE_PARAMS, name##_gettable),             \
+		PROVIDER_FUNCTION(OSSL_FUNC_KEYMGMT_SET_PARAMS, keymgmt_set_params),               \
+		PROVIDER_FUNCTION(OSSL_FUNC_KEYMGMT_SETTABLE_PARAMS, name##_settable),             \
+		PROVIDER_FUNCTION(OSSL_FUNC_KEYMGMT_DUP, keymgmt_dup),                             \
+		PROVIDER_FUNCTION(OSSL_FUNC_KEYMGMT_QUERY_OPERATION_NAME, name##_operation),       \
 		{ 0, NULL },                                                                       \
 	}
 
@@ -225,13 +223,11 @@ KEYMGMT(rsa_pss, "RSA-PSS", ((void)operation, "RSA"));
 KEYMGMT(ec, "EC", operation == OSSL_OP_KEYEXCH ? "ECDH" : "ECDSA");
 KEYMGMT(ed25519, "ED25519", ((void)operation, "ED25519"));
 
-#define PROPERTIES "provider=signet"
-
 /* libssl finds a key's certificate slot by these names and object identifiers. */
 const OSSL_ALGORITHM provider_keymgmt[] = {
-	{ "RSA:rsaEncryption:1.2.840.113549.1.1.1", PROPERTIES, rsa_keymgmt, NULL },
-	{ "RSA-PSS:RSASSA-PSS:1.2.840.113549.1.1.10", PROPERTIES, rsa_pss_keymgmt, NULL },
-	{ "EC:id-ecPublicKey:1.2.840.10045.2.1", PROPERTIES, ec_keymgmt, NULL },
-	{ "ED25519:1.3.101.112", PROPERTIES, ed25519_keymgmt, NULL },
+	{ "RSA:rsaEncryption:1.2.840.113549.1.1.1", PROVIDER_SIGNET, rsa_keymgmt, NULL },
+	{ "RSA-PSS:RSASSA-PSS:1.2.840.113549.1.1.10", PROVIDER_SIGNET, rsa_pss_keymgmt, NULL },
+	{ "EC:id-ecPublicKey:1.2.840.10045.2.1", PROVIDER_SIGNET, ec_keymgmt, NULL },
+	{ "ED25519:1.3.101.112", PROVIDER_SIGNET, ed25519_keymgmt, NULL },
 	{ NULL, NULL, NULL, NULL },
 };

@@ -10,6 +10,10 @@
 #include <openssl/evp.h>
 
 #define PROVIDER_DEFAULT "provider=default"
+#define PROVIDER_SIGNET "provider=signet"
+
+/* An entry of a dispatch table, which holds functions of all types as one. */
+#define PROVIDER_FUNCTION(id, function) { id, (void (*)(void))(function) }
 
 /* The parameter that hands a struct remote_key over to EVP_PKEY_fromdata. */
 #define PROVIDER_KEY_PARAM "signet-key"

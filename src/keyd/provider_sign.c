@@ -281,20 +281,12 @@ static int sign_get_params(void *data, OSSL_PARAM params[])
 	return s->shadow && EVP_PKEY_CTX_get_params(s->shadow, params) > 0;
 }
 
-/* The digest may change after the start (CMS sets it again to the same): nothing was hashed yet. */
+/* The shadow refuses another digest than the one that is being computed here. */
 static int sign_set_params(void *data, const OSSL_PARAM params[])
 {
 	struct sign *s = data;
 
-	if (!params)
-		return 1;
-	if (!s->shadow || EVP_PKEY_CTX_set_params(s->shadow, params) <= 0)
-		return 0;
-	if (!s->hash || !OSSL_PARAM_locate_const(params, OSSL_SIGNATURE_PARAM_DIGEST))
-		return 1;
-	EVP_MD_CTX_free(s->hash);
-	s->hash = NULL;
-	return hash_start(s);
+	return !params || (s->shadow && EVP_PKEY_CTX_set_params(s->shadow, params) > 0);
 }
 
 /* The tables are constants of the default provider, which is never unloaded. */
@@ -320,8 +312,6 @@ static const OSSL_PARAM *settable_named(const char *algorithm)
 	return table;
 }
 
-#define FUNCTION(id, function) { id, (void (*)(void))(function) }
-
 #define GETTABLE(name, algorithm)                                                                  \
 	static const OSSL_PARAM *name##_gettable(void *data, void *context)                        \
 	{                                                                                          \
@@ -340,25 +330,25 @@ static const OSSL_PARAM *settable_named(const char *algorithm)
 
 #define SIGNATURE(name)                                                                            \
 	static const OSSL_DISPATCH name##_signature[] = {                                          \
-		FUNCTION(OSSL_FUNC_SIGNATURE_NEWCTX, sign_new),                                    \
-		FUNCTION(OSSL_FUNC_SIGNATURE_FREECTX, sign_free),                                  \
-		FUNCTION(OSSL_FUNC_SIGNATURE_DUPCTX, sign_dup),                                    \
-		FUNCTION(OSSL_FUNC_SIGNATURE_SIGN_INIT, sign_init),                                \
-		FUNCTION(OSSL_FUNC_SIGNATURE_SIGN, sign_sign),                                     \
-		FUNCTION(OSSL_FUNC_SIGNATURE_VERIFY_INIT, verify_init),                            \
-		FUNCTION(OSSL_FUNC_SIGNATURE_VERIFY, sign_verify),                                 \
-		FUNCTION(OSSL_FUNC_SIGNATURE_DIGEST_SIGN_INIT, digest_sign_init),                  \
-		FUNCTION(OSSL_FUNC_SIGNATURE_DIGEST_SIGN_UPDATE, digest_sign_update),              \
-		FUNCTION(OSSL_FUNC_SIGNATURE_DIGEST_SIGN_FINAL, digest_sign_final),                \
-		FUNCTION(OSSL_FUNC_SIGNATURE_DIGEST_SIGN, digest_sign),                            \
-		FUNCTION(OSSL_FUNC_SIGNATURE_DIGEST_VERIFY_INIT, digest_verify_init),              \
-		FUNCTION(OSSL_FUNC_SIGNATURE_DIGEST_VERIFY_UPDATE, digest_verify_update),          \
-		FUNCTION(OSSL_FUNC_SIGNATURE_DIGEST_VERIFY_FINAL, digest_verify_final),            \
-		FUNCTION(OSSL_FUNC_SIGNATURE_DIGEST_VERIFY, digest_verify),                        \
-		FUNCTION(OSSL_FUNC_SIGNATURE_GET_CTX_PARAMS, sign_get_params),                     \
-		FUNCTION(OSSL_FUNC_SIGNATURE_GETTABLE_CTX_PARAMS, name##_gettable),                \
-		FUNCTION(OSSL_FUNC_SIGNATURE_SET_CTX_PARAMS, sign_set_params),                     \
-		FUNCTION(OSSL_FUNC_SIGNATURE_SETTABLE_CTX_PARAMS, name##_settable),                \
+		PROVIDER_FUNCTION(OSSL_FUNC_SIGNATURE_NEWCTX, sign_new),                           \
+		PROVIDER_FUNCTION(OSSL_FUNC_SIGNATURE_FREECTX, sign_free),                         \
+		PROVIDER_FUNCTION(OSSL_FUNC_SIGNATURE_DUPCTX, sign_dup),                           \
+		PROVIDER_FUNCTION(OSSL_FUNC_SIGNATURE_SIGN_INIT, sign_init),                       \
+		PROVIDER_FUNCTION(OSSL_FUNC_SIGNATURE_SIGN, sign_sign),                            \
+		PROVIDER_FUNCTION(OSSL_FUNC_SIGNATURE_VERIFY_INIT, verify_init),                   \
+		PROVIDER_FUNCTION(OSSL_FUNC_SIGNATURE_VERIFY, sign_verify),                        \
+		PROVIDER_FUNCTION(OSSL_FUNC_SIGNATURE_DIGEST_SIGN_INIT, digest_sign_init),         \
+		PROVIDER_FUNCTION(OSSL_FUNC_SIGNATURE_DIGEST_SIGN_UPDATE, digest_sign_update),     \
+		PROVIDER_FUNCTION(OSSL_FUNC_SIGNATURE_DIGEST_SIGN_FINAL, digest_sign_final),       \
+		PROVIDER_FUNCTION(OSSL_FUNC_SIGNATURE_DIGEST_SIGN, digest_sign),                   \
+		PROVIDER_FUNCTION(OSSL_FUNC_SIGNATURE_DIGEST_VERIFY_INIT, digest_verify_init),     \
+		PROVIDER_FUNCTION(OSSL_FUNC_SIGNATURE_DIGEST_VERIFY_UPDATE, digest_verify_update), \
+		PROVIDER_FUNCTION(OSSL_FUNC_SIGNATURE_DIGEST_VERIFY_FINAL, digest_verify_final),   \
+		PROVIDER_FUNCTION(OSSL_FUNC_SIGNATURE_DIGEST_VERIFY, digest_verify),               \
+		PROVIDER_FUNCTION(OSSL_FUNC_SIGNATURE_GET_CTX_PARAMS, sign_get_params),            \
+		PROVIDER_FUNCTION(OSSL_FUNC_SIGNATURE_GETTABLE_CTX_PARAMS, name##_gettable),       \
+		PROVIDER_FUNCTION(OSSL_FUNC_SIGNATURE_SET_CTX_PARAMS, sign_set_params),            \
+		PROVIDER_FUNCTION(OSSL_FUNC_SIGNATURE_SETTABLE_CTX_PARAMS, name##_settable),       \
 		{ 0, NULL },                                                                       \
 	}
 
@@ -372,23 +362,21 @@ GETTABLE(ed25519, "ED25519")
 
 /* Only in one piece (RFC 8032 section 5.1.6 reads the message twice); no parameters to set. */
 static const OSSL_DISPATCH ed25519_signature[] = {
-	FUNCTION(OSSL_FUNC_SIGNATURE_NEWCTX, sign_new),
-	FUNCTION(OSSL_FUNC_SIGNATURE_FREECTX, sign_free),
-	FUNCTION(OSSL_FUNC_SIGNATURE_DUPCTX, sign_dup),
-	FUNCTION(OSSL_FUNC_SIGNATURE_DIGEST_SIGN_INIT, digest_sign_init),
-	FUNCTION(OSSL_FUNC_SIGNATURE_DIGEST_SIGN, sign_sign),
-	FUNCTION(OSSL_FUNC_SIGNATURE_DIGEST_VERIFY_INIT, digest_verify_init),
-	FUNCTION(OSSL_FUNC_SIGNATURE_DIGEST_VERIFY, digest_verify),
-	FUNCTION(OSSL_FUNC_SIGNATURE_GET_CTX_PARAMS, sign_get_params),
-	FUNCTION(OSSL_FUNC_SIGNATURE_GETTABLE_CTX_PARAMS, ed25519_gettable),
+	PROVIDER_FUNCTION(OSSL_FUNC_SIGNATURE_NEWCTX, sign_new),
+	PROVIDER_FUNCTION(OSSL_FUNC_SIGNATURE_FREECTX, sign_free),
+	PROVIDER_FUNCTION(OSSL_FUNC_SIGNATURE_DUPCTX, sign_dup),
+	PROVIDER_FUNCTION(OSSL_FUNC_SIGNATURE_DIGEST_SIGN_INIT, digest_sign_init),
+	PROVIDER_FUNCTION(OSSL_FUNC_SIGNATURE_DIGEST_SIGN, sign_sign),
+	PROVIDER_FUNCTION(OSSL_FUNC_SIGNATURE_DIGEST_VERIFY_INIT, digest_verify_init),
+	PROVIDER_FUNCTION(OSSL_FUNC_SIGNATURE_DIGEST_VERIFY, digest_verify),
+	PROVIDER_FUNCTION(OSSL_FUNC_SIGNATURE_GET_CTX_PARAMS, sign_get_params),
+	PROVIDER_FUNCTION(OSSL_FUNC_SIGNATURE_GETTABLE_CTX_PARAMS, ed25519_gettable),
 	{ 0, NULL },
 };
 
-#define PROPERTIES "provider=signet"
-
 const OSSL_ALGORITHM provider_signature[] = {
-	{ "RSA:rsaEncryption", PROPERTIES, rsa_signature, NULL },
-	{ "ECDSA", PROPERTIES, ecdsa_signature, NULL },
-	{ "ED25519", PROPERTIES, ed25519_signature, NULL },
+	{ "RSA:rsaEncryption", PROVIDER_SIGNET, rsa_signature, NULL },
+	{ "ECDSA", PROVIDER_SIGNET, ecdsa_signature, NULL },
+	{ "ED25519", PROVIDER_SIGNET, ed25519_signature, NULL },
 	{ NULL, NULL, NULL, NULL },
 };
