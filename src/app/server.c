@@ -362,7 +362,7 @@ static int run_loops(struct server *s)
 	for (size_t i = 0; i < s->n_loops; i++) {
 		char name[16];
 
-		(void)snprintf(name, sizeof name, "loop-%zu", i);
+		(void)snprintf(name, sizeof name, "loop-%u", (unsigned)i);
 		TRY(loop_start(s->loops[i], name));
 	}
 	return 0;

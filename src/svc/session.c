@@ -505,20 +505,13 @@ void session_reply_string(struct session *s, const char *text)
 
 void session_reply_format(struct session *s, const char *format, ...)
 {
-	va_list ap, again;
-	int n;
+	CLEANUP(alloc_freep) char *text = NULL;
+	va_list ap;
 
 	va_start(ap, format);
-	va_copy(again, ap);
-	n = vsnprintf(NULL, 0, format, ap);
+	text = alloc_format_list(format, ap);
 	va_end(ap);
-	if (n > 0) {
-		char *room = (char *)buf_room(&s->out, (size_t)n + 1);
-
-		(void)vsnprintf(room, (size_t)n + 1, format, again);
-		buf_added(&s->out, (size_t)n);
-	}
-	va_end(again);
+	buf_add_string(&s->out, text);
 }
 
 struct buf *session_out(struct session *s)
