@@ -181,6 +181,8 @@ static int pop3_stls(struct pop3 *s, const struct pop3_args *a)
 	(void)a;
 	if (session_is_tls(&s->session))
 		return pop3_mistake(s, NULL, "TLS is on already");
+	if (!s->env->tls)
+		return pop3_mistake(s, NULL, "there is no TLS here");
 	(void)pop3_ok(s, "begin TLS");
 	session_starttls(&s->session);
 	return 0;
@@ -201,7 +203,7 @@ static int pop3_capa(struct pop3 *s, const struct pop3_args *a)
 	}
 	session_reply(&s->session, SPAN("UIDL\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\nPIPELINING\r\n"
 					"UTF8 USER\r\nLANG\r\nEXPIRE NEVER\r\n"));
-	if (!session_is_tls(&s->session) && s->state == POP3_AUTH)
+	if (s->env->tls && !session_is_tls(&s->session) && s->state == POP3_AUTH)
 		session_reply(&s->session, SPAN("STLS\r\n"));
 	session_reply(&s->session, SPAN("IMPLEMENTATION Signet\r\n.\r\n"));
 	return 0;
