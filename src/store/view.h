@@ -42,6 +42,11 @@ struct view *view_ref(struct view *v);
 struct view *view_unref(struct view *v);
 CLEANUP_POINTER(struct view, view_unref)
 
+/* The current view with what was expunged since `known` still in it, for who may not speak of
+ * expunges yet. Its modseq is that of `known`. A new reference, to `known` itself if nothing else
+ * changed. */
+struct view *view_with_gone(struct view *known, const struct view *current);
+
 /* Position of the first UID >= uid: 0..n. */
 uint32_t view_find(const struct view *v, uint32_t uid);
 

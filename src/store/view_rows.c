@@ -6,6 +6,7 @@
 #include "store/view_rows.h"
 
 #include "base/alloc.h"
+#include "base/buf.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
@@ -161,4 +162,29 @@ struct view *view_merge(struct view *base, const struct view_row *changed, size_
 	}
 	(void)put_base(rows, base, i, UINT64_MAX, &expunged, expunged_end);
 	return view_new(rows);
+}
+
+struct view *view_with_gone(struct view *known, const struct view *current)
+{
+	CLEANUP(buf_done) struct buf changed = {};
+	struct view *v;
+	uint32_t i = 0;
+
+	for (uint32_t j = 0; j < current->n; j++) {
+		struct view_row row = { current->uids[j], current->flags[j], current->modseqs[j] };
+
+		while (i < known->n && known->uids[i] < row.uid)
+			i++;
+		if (i == known->n || known->uids[i] != row.uid || known->modseqs[i] != row.modseq)
+			buf_add(&changed, span_of(&row, sizeof row));
+	}
+	if (buf_size(&changed) == 0)
+		return view_ref(known);
+	v = view_merge(known, (const struct view_row *)(const void *)buf_span(&changed).p,
+		buf_size(&changed) / sizeof(struct view_row), NULL, 0);
+	v->mailbox = current->mailbox;
+	v->uidvalidity = current->uidvalidity;
+	v->uidnext = current->uidnext;
+	v->modseq = known->modseq;
+	return v;
 }
