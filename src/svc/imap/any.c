@@ -195,9 +195,11 @@ static int idle_rest(struct imap *s, struct imap_command *c)
 	return 0;
 }
 
-/* The watch wakes the session from the moment `idling` is set; what changed before is told now. */
+/* The watch wakes the session from the moment `idling` is set; what changed before is told now. The
+ * command may last for hours and must not keep the view of its beginning. */
 int imap_idle(struct imap *s, struct imap_command *c)
 {
+	c->view = view_unref(c->view);
 	s->on_line = idle_line;
 	session_reply_string(&s->session, "+ idling\r\n");
 	if (s->selected)

@@ -86,7 +86,7 @@ struct imap_sync {
 	struct view *view;        /* what the client will know at the end */
 	struct keywords *keywords; /* read with it, where it has flags without a name */
 	imap_next_fn *then;
-	bool hold;                /* expunges may not be told now, so the view cannot be taken */
+	bool hold;                /* expunges may not be told now */
 	uint8_t phase;
 	uint32_t old, new;        /* positions in the view the client knows, and in the new one */
 	uint32_t removed;

@@ -8,8 +8,8 @@
  * STORE's own answer comes out of the same walk. Nothing is done, and no thread changed, while no
  * commit has touched the mailbox.
  *
- * Where expunges may not be told (RFC 9051 section 7.5.1) and there are some, the client's view
- * stays; only what a STORE itself changed is told, and the rest waits for the next command.
+ * Where expunges may not be told (RFC 9051 section 7.5.1) and there are some, the client is brought
+ * to a view of its own that still has what is gone; the next command goes on from there.
  *
  * A mailbox that was deleted by somebody ends the sessions that have it selected, the third of the
  * ways of RFC 2180 section 3.
@@ -70,10 +70,10 @@ static bool is_expunged(const struct view *old, uint32_t i, const struct view *n
 /* Both are ascending, and what is in the new view and not in the old one is behind it. */
 static bool has_expunges(const struct view *old, const struct view *new)
 {
-	uint32_t n = old->n < new->n ? old->n : new->n;
-
-	return old->n > new->n ||
-	       (n > 0 && memcmp(old->uids, new->uids, n * sizeof *old->uids) != 0);
+	if (old->n > new->n)
+		return true;
+	return old->uids != new->uids && old->n > 0 &&
+	       memcmp(old->uids, new->uids, old->n * sizeof *old->uids) != 0;
 }
 
 static bool is_full(struct imap *s, const struct imap_sync *y)
@@ -163,14 +163,14 @@ static uint64_t apply(const struct imap_told *told, uint64_t flags)
 	return flags;
 }
 
-static void tell_message(struct imap *s, struct imap_command *c, uint32_t sequence,
-	const struct view *view, uint32_t j, bool flags)
+static void tell_message(struct imap *s, struct imap_command *c, const struct view *view,
+	uint32_t j, bool flags)
 {
 	struct buf *out = session_out(&s->session);
 	struct imap_selected *selected = s->selected;
 	const char *gap = "";
 
-	buf_add_format(out, "* %u FETCH (", sequence);
+	buf_add_format(out, "* %u FETCH (", j + 1);
 	if (c->uid || (s->enabled & IMAP_QRESYNC)) {
 		buf_add_format(out, "UID %u", view->uids[j]);
 		gap = " ";
@@ -193,14 +193,13 @@ static void tell_flags_of(struct imap *s, struct imap_command *c, uint32_t i, ui
 	const struct view *old = s->selected->view, *new = c->sync.view;
 	bool modseq = (s->enabled & IMAP_CONDSTORE) && old->modseqs[i] != new->modseqs[j];
 	bool flags = old->flags[i] != new->flags[j];
-	uint32_t sequence = (c->sync.hold ? i : j) + 1;
 
 	if (is_told(c, i)) {
 		flags = !c->told.silent || new->flags[j] != apply(&c->told, old->flags[i]);
 		if (flags || modseq)
-			tell_message(s, c, sequence, new, j, flags);
-	} else if ((flags || modseq) && !c->sync.hold) {
-		tell_message(s, c, sequence, new, j, true);
+			tell_message(s, c, new, j, flags);
+	} else if (flags || modseq) {
+		tell_message(s, c, new, j, true);
 	}
 }
 
@@ -217,20 +216,13 @@ static void tell_flags(struct imap *s, struct imap_command *c)
 	}
 }
 
-/* The client knows the new view now, or as much of it as could be told. */
 static int sync_end(struct imap *s, struct imap_command *c)
 {
 	struct imap_sync *y = &c->sync;
 	struct imap_selected *selected = s->selected;
 
-	if (y->hold) {
-		atomic_store(&selected->changed, true);
-		(void)view_unref(y->view);
-	} else {
-		(void)view_unref(selected->view);
-		selected->view = y->view;
-	}
-	y->view = NULL;
+	(void)view_unref(selected->view);
+	selected->view = TAKE(y->view);
 	c->told = (struct imap_told){};
 	return y->then(s, c);
 }
@@ -260,13 +252,18 @@ static int sync_go_on(struct imap *s, struct imap_command *c)
 static int sync_with(struct imap *s, struct imap_command *c, struct view *view)
 {
 	struct imap_sync *y = &c->sync;
-	const struct view *old = s->selected->view;
+	struct view *old = s->selected->view;
+	bool expunges = has_expunges(old, view);
 
 	y->view = view;
-	if (view == old && c->told.positions.n == 0)
+	if (y->hold && expunges) {
+		y->view = view_with_gone(old, view);
+		(void)view_unref(view);
+		imap_changed(s);
+	}
+	if (y->view == old && c->told.positions.n == 0)
 		return sync_end(s, c);
-	y->hold = y->hold && has_expunges(old, view);
-	y->phase = y->hold ? PHASE_FLAGS : PHASE_GONE;
+	y->phase = expunges && !y->hold ? PHASE_GONE : PHASE_COUNTS;
 	y->old = y->new = y->removed = 0;
 	y->stretch = 0;
 	return sync_go_on(s, c);
@@ -314,6 +311,8 @@ int sync_start(struct imap *s, struct imap_command *c, bool expunges, imap_next_
 	if (view && !has_new_keywords(view, selected->keywords))
 		return sync_with(s, c, view);
 	(void)view_unref(view);
+	(void)keywords_unref(c->keywords);
+	c->keywords = keywords_ref(selected->keywords);
 	return imap_wait_read(s, c, sync_work, sync_work_done);
 }
 
