@@ -167,12 +167,28 @@ static int start_store(struct server *s, unsigned n_cpu, struct why *why)
 	return store_open(&s->env.store, path, n_cpu, why);
 }
 
+static void apply_connections(struct server *s, const struct settings *settings)
+{
+	struct net_prefix_list proxies = {};
+	struct admission_limits limits = {
+		.max_open = (uint32_t)settings->connections_max,
+		.max_peer_open = (uint32_t)settings->peer_connections_max,
+		.loopback_is_free = true,
+	};
+
+	if (net_prefix_list_parse(span_str(settings->proxies), &proxies))
+		LOG(NULL, LOG_ERROR, "SERVER", "setting.unusable", log_str("key", "proxies"),
+			log_str("value", settings->proxies));
+	admission_set(s->admission, &limits, &proxies);
+}
+
 /* What the settings say about limits, for what comes from now on. */
 static void apply_settings(void *context)
 {
 	struct server *s = context;
 	CLEANUP(settings_unrefp) struct settings *settings = settings_get(s->env.store);
 
+	apply_connections(s, settings);
 	log_set_level((enum log_level)settings->log_level);
 	limiter_set(s->env.login_failures, (double)settings->login_failures_max / FAILURES_S,
 		(double)settings->login_failures_max, 0);
@@ -180,20 +196,6 @@ static void apply_settings(void *context)
 		(double)settings->smtp_peer_rate, 0);
 	limiter_set(s->env.smtp_account, (double)settings->smtp_account_rate / 60,
 		(double)settings->smtp_account_rate, 0);
-}
-
-static int start_admission(struct server *s)
-{
-	CLEANUP(settings_unrefp) struct settings *settings = settings_get(s->env.store);
-	struct net_prefix_list proxies = {};
-	struct admission_limits limits = {
-		.max_open = (uint32_t)settings->connections_max,
-		.max_peer_open = (uint32_t)settings->peer_connections_max,
-	};
-
-	TRY(net_prefix_list_parse(span_str(settings->proxies), &proxies));
-	s->admission = admission_new(&limits, &proxies);
-	return 0;
 }
 
 static int start_env(struct server *s, unsigned n_cpu)
@@ -211,6 +213,7 @@ static int start_env(struct server *s, unsigned n_cpu)
 	e->tls_rebuild = domain_tls_rebuild;
 	e->importer = set_importer;
 	e->started_us = clock_now_us();
+	s->admission = admission_new(&(struct admission_limits){}, NULL);
 	apply_settings(s);
 	settings_on_change(e->store, apply_settings, s);
 	return 0;
@@ -382,7 +385,6 @@ static int start(struct server *s, struct why *why)
 	TRY(store_read(s->env.store, read_hostname, &s->hostname));
 	s->env.hostname = s->hostname;
 	TRY(start_tls(s));
-	TRY(start_admission(s));
 	TRY(read_listeners(s));
 	TRY(start_loops(s));
 	TRY(start_services(s));

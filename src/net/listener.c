@@ -21,6 +21,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -34,9 +35,11 @@ enum {
 
 struct admission {
 	struct limiter *peers;
-	struct net_prefix_list proxies;
 	atomic_uint_fast32_t open;
-	uint32_t max_open;
+	atomic_uint_fast32_t max_open;
+	atomic_bool loopback_is_free;
+	pthread_rwlock_t lock; /* of proxies */
+	struct net_prefix_list proxies;
 };
 
 struct admission *admission_new(const struct admission_limits *limits,
@@ -44,14 +47,27 @@ struct admission *admission_new(const struct admission_limits *limits,
 {
 	struct admission *a = ALLOC(struct admission);
 
-	a->max_open = limits->max_open;
-	a->peers = limiter_new(limits->peer_rate, limits->peer_burst, limits->max_peer_open,
-		PEERS_MAX);
-	if (proxies) {
-		a->proxies = *proxies;
-		*proxies = (struct net_prefix_list){};
-	}
+	(void)pthread_rwlock_init(&a->lock, NULL);
+	a->peers = limiter_new(0, 0, 0, PEERS_MAX);
+	admission_set(a, limits, proxies);
 	return a;
+}
+
+void admission_set(struct admission *a, const struct admission_limits *limits,
+	struct net_prefix_list *proxies)
+{
+	struct net_prefix_list old;
+
+	atomic_store(&a->max_open, limits->max_open);
+	atomic_store(&a->loopback_is_free, limits->loopback_is_free);
+	limiter_set(a->peers, limits->peer_rate, limits->peer_burst, limits->max_peer_open);
+	(void)pthread_rwlock_wrlock(&a->lock);
+	old = a->proxies;
+	a->proxies = proxies ? *proxies : (struct net_prefix_list){};
+	(void)pthread_rwlock_unlock(&a->lock);
+	net_prefix_list_done(&old);
+	if (proxies)
+		*proxies = (struct net_prefix_list){};
 }
 
 struct admission *admission_free(struct admission *a)
@@ -59,19 +75,29 @@ struct admission *admission_free(struct admission *a)
 	if (a) {
 		(void)limiter_free(a->peers);
 		net_prefix_list_done(&a->proxies);
+		(void)pthread_rwlock_destroy(&a->lock);
 		free(a);
 	}
 	return NULL;
 }
 
-bool admission_is_proxy(const struct admission *a, const struct net_address *peer)
+bool admission_is_proxy(struct admission *a, const struct net_address *peer)
 {
-	return net_prefix_list_has(&a->proxies, peer);
+	bool is_proxy;
+
+	(void)pthread_rwlock_rdlock(&a->lock);
+	is_proxy = net_prefix_list_has(&a->proxies, peer);
+	(void)pthread_rwlock_unlock(&a->lock);
+	return is_proxy;
 }
 
-/* Whoever comes over a Unix socket is on this host and has no address. */
-static bool is_counted(const struct admission *a, const struct net_address *peer)
+/* Whoever comes over a Unix socket is on this host and has no address. When the limits change, a
+ * connection may be counted on entering and not on leaving or the other way round: then the count
+ * of a peer that is not limited, or was not, is off by one. */
+static bool is_counted(struct admission *a, const struct net_address *peer)
 {
+	if (atomic_load(&a->loopback_is_free) && net_address_is_loopback(peer))
+		return false;
 	return net_address_key(peer).n && !admission_is_proxy(a, peer);
 }
 
@@ -89,9 +115,10 @@ int admission_enter_behind(struct admission *a, const struct net_address *peer)
 
 int admission_enter(struct admission *a, const struct net_address *peer)
 {
+	uint_fast32_t max_open = atomic_load(&a->max_open);
 	int r;
 
-	if (atomic_fetch_add(&a->open, 1) >= a->max_open && a->max_open) {
+	if (atomic_fetch_add(&a->open, 1) >= max_open && max_open) {
 		(void)atomic_fetch_sub(&a->open, 1);
 		return ADMISSION_E_FULL;
 	}

@@ -21,12 +21,18 @@ struct admission_limits {
 	uint32_t max_peer_open; /* by IPv4 address or IPv6 /64 */
 	double peer_rate;       /* new connections a second */
 	double peer_burst;
+	bool loopback_is_free;  /* peers on this machine are not counted one by one */
 };
 
 /* Takes the list over. */
 struct admission *admission_new(const struct admission_limits *limits,
 	struct net_prefix_list *proxies);
 struct admission *admission_free(struct admission *a);
+
+/* Other limits and proxies for connections that come from now on. Takes the list over. From any
+ * thread. */
+void admission_set(struct admission *a, const struct admission_limits *limits,
+	struct net_prefix_list *proxies);
 
 enum admission_outcome { ADMISSION_E_FULL = 1, ADMISSION_E_PEER };
 
@@ -36,7 +42,7 @@ int admission_enter(struct admission *a, const struct net_address *peer) MUST_CH
 /* The peer behind the proxy has become known: counts it. Leaving is by the new peer then. */
 int admission_enter_behind(struct admission *a, const struct net_address *peer) MUST_CHECK;
 void admission_leave(struct admission *a, const struct net_address *peer);
-bool admission_is_proxy(const struct admission *a, const struct net_address *peer);
+bool admission_is_proxy(struct admission *a, const struct net_address *peer);
 uint32_t admission_open(const struct admission *a);
 
 struct listener_options {

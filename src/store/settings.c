@@ -59,7 +59,7 @@ const struct conf_row settings_rows[] = {
 	ROW(connections_max, CONF_NUMBER, "20000", 10, 1000000, "",
 		"Connections at a time in all."),
 	ROW(peer_connections_max, CONF_NUMBER, "100", 1, 1000000, "",
-		"Connections at a time of one address to one service; this machine has no limit."),
+		"Connections at a time of one address; this machine has no limit."),
 	ROW(smtp_errors_max, CONF_NUMBER, "20", 1, 10000, "",
 		"Errors in an SMTP session before it is closed."),
 	ROW(smtp_peer_rate, CONF_NUMBER, "600", 1, 10000000, "",

@@ -33,7 +33,7 @@ struct settings {
 
 	/* Connections */
 	uint64_t connections_max;        /* in all */
-	uint64_t peer_connections_max;   /* of one address, per service */
+	uint64_t peer_connections_max;   /* of one address */
 	uint64_t smtp_errors_max;        /* before the session is closed */
 	uint64_t smtp_peer_rate;         /* messages a minute from one address without login */
 	uint64_t smtp_account_rate;      /* messages a minute from one account */
