@@ -6,7 +6,6 @@ import pathlib
 import ssl
 import subprocess
 
-import pytest
 from conftest import PASSWORD, need
 from mailtools import imap
 
@@ -77,7 +76,6 @@ def local_state(maildir):
     return state
 
 
-@pytest.mark.slow
 def test_mbsync_both_ways(server, alice, tmp_path):
     need("mbsync")
     append_many(server, alice, range(MESSAGES))
@@ -91,11 +89,14 @@ User {alice}
 Pass "{PASSWORD}"
 SSLType IMAPS
 CertificateFile {tmp_path}/cert.pem
+
 IMAPStore remote
 Account a
+
 MaildirStore local
 Path {maildir}/
 Inbox {maildir}/INBOX
+
 Channel c
 Far :remote:
 Near :local:

@@ -6,7 +6,8 @@ import re
 
 import pytest
 from conftest import PASSWORD, vectors
-from mailtools import Smtp, imap
+from mailtools import Smtp
+from rawimap import Imap, pairs
 
 pytestmark = pytest.mark.sanitized
 FOLDERS = ("mime", "dkim", "protected-headers", "rfc4134", "examples-cms", "openssl-cms")
@@ -22,86 +23,89 @@ def messages():
             yield path, re.sub(rb"\r\n|\r|\n", b"\r\n", data)
 
 
-def fetch_one(c, uid, item):
-    typ, data = c.uid("FETCH", str(uid), item)
-    assert typ == "OK"
-    literal = [d[1] for d in data if isinstance(d, tuple)]
-    return literal[0] if literal else None
+def fetch(c, uids, items):
+    """UID: items, all of them asked for at once."""
+    found = {}
+    for _, _, given in (r for r in c.ok(b"UID FETCH %s %s" % (uids, items)).untagged
+                        if r[1] == b"FETCH"):
+        given = pairs(given)
+        found[int(given[b"UID"])] = given
+    return found
 
 
-def after_trace(octets):
-    """Without the fields that the server puts in front."""
-    while re.match(rb"(Return-Path|Delivered-To|Received):", octets):
-        end = re.search(rb"\r\n(?![ \t])", octets)
-        octets = octets[end.end():]
-    return octets
-
-
-def parse(text):
-    """An IMAP parenthesised list without literals: lists, strings, atoms."""
-    tokens = re.findall(rb'\(|\)|"(?:[^"\\]|\\.)*"|[^\s()"]+', text)
-    stack = [[]]
-    for t in tokens:
-        if t == b"(":
-            stack.append([])
-        elif t == b")":
-            done = stack.pop()
-            stack[-1].append(done)
-        else:
-            stack[-1].append(t)
-    assert len(stack) == 1, text
-    return stack[0]
-
-
-def leaves(body, prefix=()):
-    """Section numbers of all parts with their size in octets (None: multipart)."""
-    if isinstance(body[0], list):
-        for i, part in enumerate(b for b in body if isinstance(b, list) and is_body(b)):
-            yield from leaves(part, prefix + (i + 1,))
-    else:
-        yield (prefix or (1,)), int(body[6])
+def without_return_path(octets):
+    """The final delivery replaces Return-Path (RFC 5321 section 4.4); a field and its continuation
+    lines end where the next line does not begin with white space."""
+    head, end, body = (b"\r\n" + octets).partition(b"\r\n\r\n")
+    head = re.sub(rb"(?i)\r\nReturn-Path[ \t]*:[^\r]*(?:\r\n[ \t][^\r]*)*", b"", head)
+    return (head + end + body)[2:]
 
 
 def is_body(b):
     return isinstance(b[0], list) or (len(b) >= 7 and b[6].isdigit())
 
 
-@pytest.mark.slow
+def leaves(body, prefix=()):
+    """Section numbers of all parts that are not multiparts, with their sizes in octets."""
+    if isinstance(body[0], list):
+        for i, part in enumerate(b for b in body if isinstance(b, list) and is_body(b)):
+            yield from leaves(part, prefix + (i + 1,))
+        return
+    prefix = prefix or (1,)
+    yield prefix, int(body[6])
+    if [t.upper() for t in body[:2]] in ([b"MESSAGE", b"RFC822"], [b"MESSAGE", b"GLOBAL"]):
+        inner = body[8]
+        yield from leaves(inner, prefix if isinstance(inner[0], list) else prefix + (1,))
+
+
+def check_whole(path, given, data):
+    """What FETCH says of a message agrees with its octets and with itself."""
+    assert given[b"BODY[]"] == data, path
+    assert int(given[b"RFC822.SIZE"]) == len(data), path
+    assert given[b"BODY[HEADER]"] + given[b"BODY[TEXT]"] == data, path
+    assert given[b"BODY[]<7>"] == data[7:107], path
+
+
+WHOLE = b"(RFC822.SIZE BODY.PEEK[] BODY.PEEK[HEADER] BODY.PEEK[TEXT] BODY.PEEK[]<7.100> BODYSTRUCTURE)"
+
+
 def test_append_and_fetch_are_octet_for_octet(server, alice):
-    c = imap(server, alice)
-    c.create("Vectors")
+    c = Imap(server, alice)
+    c.ok(b"CREATE Vectors")
+    files = list(messages())
     sent = {}
-    for path, data in messages():
-        typ, answer = c.append("Vectors", None, None, data)
-        assert typ == "OK", (path, answer)
-        uid = int(re.search(rb"APPENDUID \d+ (\d+)", answer[0])[1])
-        sent[uid] = (path, data)
-    assert len(sent) > 300
-    c.select("Vectors", readonly=True)
-    checked = 0
+    for i in range(0, len(files), 50):
+        some = files[i:i + 50]
+        sent.update(zip(c.append(b"Vectors", *(data for _, data in some)), some))
+    assert len(sent) == len(files) > 300
+    c.ok(b"EXAMINE Vectors")
+    given = fetch(c, b"1:*", WHOLE)
+    asked, checked = [], 0
     for uid, (path, data) in sent.items():
-        assert fetch_one(c, uid, "(BODY.PEEK[])") == data, path
-        head = fetch_one(c, uid, "(BODY.PEEK[HEADER])")
-        text = fetch_one(c, uid, "(BODY.PEEK[TEXT])")
-        assert head + text == data, path
-        assert fetch_one(c, uid, "(BODY.PEEK[]<7.100>)") == data[7:107], path
-        typ, answer = c.uid("FETCH", str(uid), "(BODYSTRUCTURE)")
-        assert typ == "OK"
-        if any(isinstance(d, tuple) for d in answer):
-            continue  # a literal in it: checked by the unit tests of the structure
-        body = parse(answer[0].split(b"BODYSTRUCTURE ", 1)[1].rsplit(b")", 1)[0])[0]
-        for section, size in leaves(body):
-            part = fetch_one(c, uid, f"(BODY.PEEK[{'.'.join(map(str, section))}])")
-            assert part is not None and len(part) == size, (path, section)
-            assert part in data, (path, section)
+        check_whole(path, given[uid], data)
+        parts = list(leaves(given[uid][b"BODYSTRUCTURE"]))
+        items = b" ".join(b"BODY.PEEK[%s]" % name(section) for section, _ in parts)
+        asked.append((uid, parts, c.start(b"UID FETCH %d (%s)" % (uid, items))))
+    for uid, parts, tag in asked:
+        path, data = sent[uid]
+        answer = c.finish(tag)
+        assert answer.status == b"OK" and len(answer.untagged) == 1, (path, answer)
+        octets = pairs(answer.untagged[0][2])
+        for section, size in parts:
+            part = octets[b"BODY[%s]" % name(section)]
+            part = b"" if part == b"NIL" else part
+            assert len(part) == size and part in data, (path, section)
             checked += 1
-    assert checked > 300
+    assert checked > len(sent)
     c.logout()
 
 
-@pytest.mark.slow
-def test_smtp_to_imap_and_pop3_is_octet_for_octet(server):
-    user = server.add_account("vectors@example.org")
+def name(section):
+    return b".".join(b"%d" % i for i in section)
+
+
+def send_all(server, user):
+    """What was accepted, as it should come back."""
     sent = []
     s = Smtp(server, timeout=60)
     for path, data in messages():
@@ -115,21 +119,30 @@ def test_smtp_to_imap_and_pop3_is_octet_for_octet(server):
             assert code in (500, 552, 554), (path, code)
             s.command(b"RSET", 250)
             continue
-        sent.append((path, data))
+        sent.append((path, without_return_path(data)))
     s.close()
+    return sent
+
+
+def test_smtp_to_imap_and_pop3_is_octet_for_octet(server):
+    user = server.add_account("vectors@example.org")
+    sent = send_all(server, user)
     assert len(sent) > 300
-    c = imap(server, user)
-    c.select("INBOX", readonly=True)
+    c = Imap(server, user)
+    c.ok(b"EXAMINE INBOX")
+    given = fetch(c, b"1:*", WHOLE)
     p = poplib.POP3_SSL("127.0.0.1", server.port("pop3s"), context=server.context())
     poplib._MAXLINE = 1 << 22
     p.user(user)
     p.pass_(PASSWORD)
-    assert p.stat()[0] == len(sent)
+    assert p.stat()[0] == len(sent) == len(given)
     for i, (path, data) in enumerate(sent):
-        whole = fetch_one(c, i + 1, "(BODY.PEEK[])")
+        whole = given[i + 1][b"BODY[]"]
+        check_whole(path, given[i + 1], whole)
         assert whole.endswith(data), path
-        assert re.match(rb"Return-Path: <a@b.example>\r\n", whole), path
-        assert whole[:-len(data)].count(b"\r\n\r\n") == 0
+        trace = whole[:-len(data)]
+        assert re.fullmatch(rb"Return-Path: <a@b\.example>\r\nDelivered-To: vectors@example\.org\r\n"
+                            rb"Received: from [^\r]*\r\n(?:\t[^\r]*\r\n)+", trace), (path, trace)
         lines = p.retr(i + 1)[1]
         assert b"\r\n".join(lines) + b"\r\n" == whole, path
     p.quit()
@@ -137,17 +150,20 @@ def test_smtp_to_imap_and_pop3_is_octet_for_octet(server):
 
 
 def test_the_structure_of_a_known_message(server, alice):
-    """That the check above can fail: sections of a hand-made message."""
+    """That the checks above can fail: sections of a hand-made message."""
     data = (b"Subject: x\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
             b"--b\r\n\r\none\r\n--b\r\nContent-Type: message/rfc822\r\n\r\nSubject: inner\r\n\r\ntwo"
             b"\r\n--b--\r\n")
-    c = imap(server, alice)
-    typ, answer = c.append("INBOX", None, None, data)
-    uid = int(re.search(rb"APPENDUID \d+ (\d+)", answer[0])[1])
-    c.select("INBOX", readonly=True)
-    assert fetch_one(c, uid, "(BODY.PEEK[1])") == b"one"
-    assert fetch_one(c, uid, "(BODY.PEEK[2])") == b"Subject: inner\r\n\r\ntwo"
-    assert fetch_one(c, uid, "(BODY.PEEK[2.1])") == b"two"
-    assert fetch_one(c, uid, "(BODY.PEEK[2.HEADER])") == b"Subject: inner\r\n\r\n"
-    assert after_trace(b"Received: x\r\n\ty\r\nSubject: z\r\n") == b"Subject: z\r\n"
+    c = Imap(server, alice)
+    uid, = c.append(b"INBOX", data)
+    c.ok(b"SELECT INBOX")
+    given = fetch(c, b"%d" % uid, b"(BODYSTRUCTURE BODY.PEEK[1] BODY.PEEK[2] BODY.PEEK[2.1]"
+                                  b" BODY.PEEK[2.HEADER])")[uid]
+    assert list(leaves(given[b"BODYSTRUCTURE"])) == [((1,), 3), ((2,), 21), ((2, 1), 3)]
+    assert given[b"BODY[1]"] == b"one"
+    assert given[b"BODY[2]"] == b"Subject: inner\r\n\r\ntwo"
+    assert given[b"BODY[2.1]"] == b"two"
+    assert given[b"BODY[2.HEADER]"] == b"Subject: inner\r\n\r\n"
+    assert without_return_path(b"A: x\r\nreturn-PATH : y\r\n z\r\nB: c\r\n\r\nReturn-Path: d\r\n") == \
+        b"A: x\r\nB: c\r\n\r\nReturn-Path: d\r\n"
     c.logout()
