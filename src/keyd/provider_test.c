@@ -131,6 +131,15 @@ static int teardown(void **state)
 	return 0;
 }
 
+static void assert_reason(const char *text)
+{
+	struct why why = {};
+
+	key_openssl_why(&why, "it failed");
+	if (!strstr(why.text, text))
+		fail_msg("reason is '%s'", why.text);
+}
+
 /* TLS in memory. */
 
 static void check_ssl(int r, const char *what, const char *name)
@@ -334,6 +343,28 @@ static void test_digest_sign(void **state)
 	}
 }
 
+/* Ed25519 is sent the whole message, so there is a greatest one. */
+static void test_large_message(void **state)
+{
+	static uint8_t text[KEYD_SIGN_MAX + 1];
+	const struct kind *k = &kinds[3];
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	uint8_t signature[64];
+	size_t n = sizeof signature;
+
+	(void)state;
+	assert_true(EVP_DigestSignInit(ctx, NULL, NULL, NULL, k->remote) > 0);
+	assert_true(EVP_DigestSign(ctx, signature, &n, text, KEYD_SIGN_MAX) > 0);
+	EVP_MD_CTX_reset(ctx);
+	assert_true(EVP_DigestVerifyInit(ctx, NULL, NULL, NULL, k->public) > 0);
+	assert_int_equal(EVP_DigestVerify(ctx, signature, n, text, KEYD_SIGN_MAX), 1);
+	EVP_MD_CTX_reset(ctx);
+	assert_true(EVP_DigestSignInit(ctx, NULL, NULL, NULL, k->remote) > 0);
+	assert_true(EVP_DigestSign(ctx, signature, &n, text, sizeof text) <= 0);
+	assert_reason("too much to sign");
+	EVP_MD_CTX_free(ctx);
+}
+
 /* CMS. */
 
 static const char cms_text[] = "Content-Type: text/plain\r\n\r\nhello\r\n";
@@ -499,15 +530,6 @@ static void test_equal(void **state)
 	ERR_clear_error();
 }
 
-static void assert_reason(const char *text)
-{
-	struct why why = {};
-
-	key_openssl_why(&why, "it failed");
-	if (!strstr(why.text, text))
-		fail_msg("reason is '%s'", why.text);
-}
-
 static void test_export_refused(void **state)
 {
 	(void)state;
@@ -660,6 +682,7 @@ int main(void)
 		cmocka_unit_test(test_request),
 		cmocka_unit_test(test_crl),
 		cmocka_unit_test(test_digest_sign),
+		cmocka_unit_test(test_large_message),
 		cmocka_unit_test(test_cms_sign),
 		cmocka_unit_test(test_cms_decrypt),
 		cmocka_unit_test(test_cms_decrypt_foreign),
