@@ -286,6 +286,9 @@ static int append_done(struct imap *s, struct imap_command *c, int outcome)
 		uids[n++] = m->uid;
 		env_count(s->env, COUNT_APPENDED);
 	}
+	LOG(&s->log, LOG_INFO, "IMAP", "imap.append", log_span("mailbox", args->mailbox.name),
+		log_int("messages", args->n_messages), log_int("octets", (int64_t)args->octets),
+		log_str("outcome", "accepted"));
 	if (s->selected && s->selected->mailbox == args->mailbox.id)
 		imap_changed(s);
 	buf_add_format(&code, "APPENDUID %u ", args->mailbox.uidvalidity);

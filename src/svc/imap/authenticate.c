@@ -84,6 +84,14 @@ struct credentials {
 	struct span user, password;
 };
 
+/* The command's text is wiped with the command (wait.c); a quoted string is a copy in its arena. */
+static void credentials_wipe(void *p)
+{
+	struct credentials *args = p;
+
+	explicit_bzero((void *)(uintptr_t)args->password.p, args->password.n);
+}
+
 bool imap_parse_login(struct imap_parser *p, struct imap_command *c)
 {
 	struct credentials *args = ARENA_ALLOC(&c->arena, struct credentials);
@@ -95,8 +103,9 @@ bool imap_parse_login(struct imap_parser *p, struct imap_command *c)
 
 int imap_login(struct imap *s, struct imap_command *c)
 {
-	const struct credentials *args = c->args;
+	struct credentials *args = c->args;
 
+	imap_command_release(c, credentials_wipe, args);
 	return login_password(&s->session, s->env, args->user, args->password, login_done);
 }
 
