@@ -107,8 +107,9 @@ static int set_main(struct http_request *q, struct store_conn *c, const struct s
 
 	if (!value)
 		return 0;
-	if (!json_is_true(value))
-		return http_problem(q, 422, "main", "make another domain the main one instead");
+	if (!span_is(http_scalar(q, value), "yes"))
+		return http_problem(q, 422, "main",
+			"main is yes; make another domain the main one instead");
 	TRY(store_domain_set_main(c, domain->id));
 	return http_audit(q, c, "domain.set-main", span_str(domain->name), SPAN(""));
 }

@@ -74,10 +74,24 @@ int api_status(struct http_request *q, struct store_conn *c)
 	return store_domain_each(c, add_domain_name, domains);
 }
 
+/* The last lines of a text, each ended by LF. */
+static struct span last_lines(struct span text, uint64_t max)
+{
+	size_t start = text.n;
+
+	for (uint64_t n = 0; start > 0; start--) {
+		if (text.p[start - 1] == '\n' && n++ == max)
+			break;
+	}
+	return span_skip(text, start);
+}
+
+/* Without "after", what is asked for is the newest. */
 int api_log(struct http_request *q, struct store_conn *c)
 {
 	CLEANUP(buf_done) struct buf text = {};
 	struct span tag = http_query(q, "tag");
+	bool newest = !http_query(q, "after").p;
 	uint64_t after, max;
 	struct span rest;
 	json_t *lines;
@@ -88,10 +102,11 @@ int api_log(struct http_request *q, struct store_conn *c)
 		r = http_query_number(q, "max", LOG_LINES_MAX, LOG_LINES, &max);
 	if (r)
 		return r;
-	after = log_read(after, tag.n ? arena_string(&q->arena, tag) : NULL, max, &text);
+	after = log_read(after, tag.n ? arena_string(&q->arena, tag) : NULL,
+		newest ? LOG_LINES_MAX : max, &text);
 	lines = api_answer_list(q, "lines");
 	api_set_number(q->answer, "last", after);
-	rest = buf_span(&text);
+	rest = newest ? last_lines(buf_span(&text), max) : buf_span(&text);
 	while (rest.n)
 		(void)json_array_append_new(lines, http_json_text(span_cut(&rest, '\n')));
 	return 0;

@@ -327,10 +327,16 @@ static void test_domains(void **state)
 		204);
 	refused(f, NULL, "DELETE", "/api/v1/domains/example.org", NULL, 422, "domain");
 	refused(f, NULL, "PATCH", "/api/v1/domains/d.example", "{\"main\":false}", 422, "main");
+	assert_int_equal(local(f, "PATCH", "/api/v1/domains/d.example", "{\"main\":\"yes\"}",
+				 &answer), 200);
+	assert_true(json_is_true(json_object_get(answer, "main")));
+	json_decref(answer);
+	assert_int_equal(local(f, "PATCH", "/api/v1/domains/example.org", "{\"main\":true}", NULL),
+		200);
 	assert_int_equal(local(f, "DELETE", "/api/v1/domains/d.example", NULL, NULL), 204);
 	refused(f, NULL, "GET", "/api/v1/domains/d.example", NULL, 404, "domain");
 	/* Each change of a domain's names reaches TLS. */
-	assert_int_equal(f->n_rebuilds, 5);
+	assert_int_equal(f->n_rebuilds, 7);
 }
 
 static void test_accounts(void **state)
@@ -571,6 +577,45 @@ static void test_pages(void **state)
 	refused(f, NULL, "GET", "/api/v1/log?after=x", NULL, 400, "after");
 }
 
+/* The line at a position of an answer ends with this. */
+static void line_ends(const json_t *answer, size_t i, const char *end)
+{
+	const char *line = json_string_value(json_array_get(json_object_get(answer, "lines"), i));
+	size_t n = strlen(end);
+
+	assert_non_null(line);
+	assert_true(strlen(line) > n);
+	assert_string_equal(line + strlen(line) - n, end);
+}
+
+/* The newest lines, then those after them: none twice, none left out. */
+static void test_log(void **state)
+{
+	struct http_fixture *f = *state;
+	char path[100];
+	json_t *answer;
+
+	for (int i = 0; i < 5; i++)
+		LOG(NULL, LOG_WARNING, "TAIL", "tail.line", log_int("n", i));
+	assert_int_equal(local(f, "GET", "/api/v1/log?tag=TAIL&max=2", NULL, &answer), 200);
+	assert_int_equal(json_array_size(json_object_get(answer, "lines")), 2);
+	line_ends(answer, 0, " n=3");
+	line_ends(answer, 1, " n=4");
+	(void)snprintf(path, sizeof path, "/api/v1/log?tag=TAIL&max=2&after=%lld",
+		(long long)number_of(answer, "last"));
+	json_decref(answer);
+	for (int i = 5; i < 8; i++)
+		LOG(NULL, LOG_WARNING, "TAIL", "tail.line", log_int("n", i));
+	assert_int_equal(local(f, "GET", path, NULL, &answer), 200);
+	assert_int_equal(json_array_size(json_object_get(answer, "lines")), 2);
+	line_ends(answer, 0, " n=5");
+	line_ends(answer, 1, " n=6");
+	json_decref(answer);
+	assert_int_equal(local(f, "GET", "/api/v1/log?tag=TAIL&max=0", NULL, &answer), 200);
+	assert_int_equal(json_array_size(json_object_get(answer, "lines")), 0);
+	json_decref(answer);
+}
+
 static void test_metrics_from_afar(void **state)
 {
 	struct http_fixture *f = *state;
@@ -639,6 +684,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_pki, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_methods, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_pages, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_log, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_metrics_from_afar, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_misdirected, set_up, tear_down),
 	};

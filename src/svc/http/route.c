@@ -31,7 +31,7 @@ static const struct body_field domain_set_body[] = {
 	{ "name", BODY_TEXT, false, LIMIT_NAME },
 	{ "pki", BODY_TEXT, false, 16 },
 	{ "account_quota", BODY_SCALAR, false, 32 },
-	{ "main", BODY_BOOL, false, 0 },
+	{ "main", BODY_SCALAR, false, 8 },
 	{},
 };
 

@@ -22,7 +22,6 @@ enum body_type {
 	BODY_TEXT,
 	BODY_TEXTS,  /* an array of texts, at least one */
 	BODY_NUMBER, /* an integer that is not negative */
-	BODY_BOOL,
 	BODY_SCALAR, /* text, integer or boolean */
 	BODY_SCALAR_OR_NULL,
 };

@@ -12,7 +12,6 @@ static const char *const type_names[] = {
 	[BODY_TEXT] = "text",
 	[BODY_TEXTS] = "texts",
 	[BODY_NUMBER] = "number",
-	[BODY_BOOL] = "bool",
 	[BODY_SCALAR] = "scalar",
 	[BODY_SCALAR_OR_NULL] = "scalar-or-null",
 };
