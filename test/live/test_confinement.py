@@ -4,6 +4,7 @@ server's memory. What the kernel refuses is tried from inside by src/app/sandbox
 import os
 import pathlib
 import re
+import shutil
 import signal
 import sqlite3
 import ssl
@@ -42,6 +43,17 @@ def test_as_root_they_are_different_users(server):
     assert str(keyd.st_uid) == uids["keyd-domain"] and keyd.st_mode & 0o777 == 0o700
     assert (os.stat(server.data / "keyd" / "kek").st_mode & 0o777) == 0o600
     assert os.stat(server.data / "store").st_mode & 0o777 == 0o700
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="becoming an ordinary user needs root")
+def test_the_confinement_holds_for_an_ordinary_user_too(server):
+    program = server.folder / "sandbox_test"
+    shutil.copy(BUILD / "src" / "app" / "app_sandbox_test", program)
+    program.chmod(0o755)
+    r = subprocess.run(["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", program],
+                       capture_output=True, text=True)
+    assert r.returncode == 0, r.stdout + r.stderr
+    assert "SKIPPED" not in r.stdout
 
 
 def readable_memory(pid):
