@@ -40,11 +40,19 @@ struct channel {
 	struct secret memory;
 };
 
+/* A thread that waits for a channel. Channels are handed to the first in line: were they up for grabs,
+ * a thread that asks again and again would keep the others out. */
+struct waiter {
+	struct list link;
+	pthread_cond_t wake;
+	struct channel *channel;
+};
+
 struct keyd_client {
 	enum keyd_role role;
 	pthread_mutex_t lock;
-	pthread_cond_t idle_again;
 	struct list idle;
+	struct list waiters; /* longest waiting first; none while a channel is idle */
 	size_t n_alive; /* of this generation, idle or borrowed */
 	uint64_t generation;
 	atomic_uint serial;
@@ -76,15 +84,11 @@ static struct channel *channel_free(struct channel *c)
 struct keyd_client *keyd_client_new(enum keyd_role role)
 {
 	struct keyd_client *c = ALLOC(struct keyd_client);
-	pthread_condattr_t monotonic;
 
 	c->role = role;
 	list_init(&c->idle);
+	list_init(&c->waiters);
 	pthread_mutex_init(&c->lock, NULL);
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&c->idle_again, &monotonic);
-	pthread_condattr_destroy(&monotonic);
 	return c;
 }
 
@@ -102,10 +106,25 @@ struct keyd_client *keyd_client_free(struct keyd_client *c)
 	if (!c)
 		return NULL;
 	close_idle(c);
-	pthread_cond_destroy(&c->idle_again);
 	pthread_mutex_destroy(&c->lock);
 	free(c);
 	return NULL;
+}
+
+/* Under the lock: to the first in line, or to the idle ones. */
+static void hand_over(struct keyd_client *c, struct channel *ch)
+{
+	struct waiter *w;
+
+	if (list_is_empty(&c->waiters)) {
+		/* To the front: a thread that asks again finds the memory still in its cache. */
+		list_append(c->idle.next, &ch->link);
+		return;
+	}
+	w = CONTAINER_OF(c->waiters.next, struct waiter, link);
+	list_remove(&w->link);
+	w->channel = ch;
+	pthread_cond_signal(&w->wake);
 }
 
 void keyd_client_set_channels(struct keyd_client *c, const int *fds, size_t n)
@@ -120,9 +139,9 @@ void keyd_client_set_channels(struct keyd_client *c, const int *fds, size_t n)
 		ch->fd = fds[i];
 		ch->generation = c->generation;
 		ch->memory = secret_new(KEYD_MESSAGE_MAX);
-		list_append(&c->idle, &ch->link);
+		list_init(&ch->link);
+		hand_over(c, ch);
 	}
-	pthread_cond_broadcast(&c->idle_again);
 	pthread_mutex_unlock(&c->lock);
 }
 
@@ -136,23 +155,46 @@ bool keyd_client_is_up(struct keyd_client *c)
 	return up;
 }
 
-static int borrow(struct keyd_client *c, int64_t deadline_ms, struct channel **ret_channel)
+/* Under the lock: waits in line until the deadline. NULL: none came. */
+static struct channel *wait_in_line(struct keyd_client *c, int64_t deadline_ms)
 {
 	const struct timespec until = { deadline_ms / 1000, deadline_ms % 1000 * 1000000 };
+	pthread_condattr_t monotonic;
+	struct waiter w = {};
+	int r = 0;
+
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&w.wake, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+	list_init(&w.link);
+	list_append(&c->waiters, &w.link);
+	while (!w.channel && c->n_alive > 0 && !r)
+		r = pthread_cond_timedwait(&w.wake, &c->lock, &until);
+	list_remove(&w.link);
+	pthread_cond_destroy(&w.wake);
+	return w.channel;
+}
+
+static int borrow(struct keyd_client *c, int64_t deadline_ms, struct channel **ret_channel)
+{
+	struct channel *ch = NULL;
 	int r = 0;
 
 	pthread_mutex_lock(&c->lock);
-	while (list_is_empty(&c->idle) && c->n_alive > 0 && !r)
-		r = pthread_cond_timedwait(&c->idle_again, &c->lock, &until);
 	if (!list_is_empty(&c->idle)) {
-		*ret_channel = CONTAINER_OF(c->idle.next, struct channel, link);
-		list_remove(&(*ret_channel)->link);
-		r = 0;
-	} else {
-		r = c->n_alive ? ETIMEDOUT : ENOTCONN;
+		ch = CONTAINER_OF(c->idle.next, struct channel, link);
+		list_remove(&ch->link);
+	} else if (c->n_alive > 0) {
+		ch = wait_in_line(c, deadline_ms);
 	}
+	if (!ch)
+		r = c->n_alive ? ETIMEDOUT : ENOTCONN;
 	pthread_mutex_unlock(&c->lock);
-	return r ? err_fault(r, "channel to keyd") : 0;
+	if (r)
+		return err_fault(r, "channel to keyd");
+	*ret_channel = ch;
+	return 0;
 }
 
 /* Gives a channel back; a dead one, or one of an earlier keyd, is closed. Who waits for a channel
@@ -161,13 +203,11 @@ static void give_back(struct keyd_client *c, struct channel *ch, bool alive)
 {
 	pthread_mutex_lock(&c->lock);
 	if (alive && ch->generation == c->generation) {
-		/* To the front: a thread that asks again finds the memory still in its cache. */
-		list_append(c->idle.next, &ch->link);
+		hand_over(c, ch);
 		ch = NULL;
-		pthread_cond_signal(&c->idle_again);
-	} else if (ch->generation == c->generation) {
-		if (--c->n_alive == 0)
-			pthread_cond_broadcast(&c->idle_again);
+	} else if (ch->generation == c->generation && --c->n_alive == 0) {
+		list_each(l, &c->waiters)
+			pthread_cond_signal(&CONTAINER_OF(l, struct waiter, link)->wake);
 	}
 	pthread_mutex_unlock(&c->lock);
 	channel_free(ch);
