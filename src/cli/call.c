@@ -8,15 +8,11 @@
 #include "cli/command.h"
 
 #include "base/alloc.h"
-#include "base/limit.h"
 #include "cli/show.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <termios.h>
-#include <unistd.h>
 
 const char *cli_option(const struct cli *cli, const char *name)
 {
@@ -25,7 +21,7 @@ const char *cli_option(const struct cli *cli, const char *name)
 
 		if (a->kind == ARG_END)
 			break;
-		if (strcmp(a->name, name) == 0)
+		if (a->name && strcmp(a->name, name) == 0)
 			return cli->options[i];
 	}
 	return NULL;
@@ -112,6 +108,9 @@ static int body_argument(struct cli *cli, json_t *body, size_t i, const char *wo
 	case ARG_ONE:
 	case ARG_OPTIONAL:
 	case ARG_OPTION:
+	case ARG_FIXED:
+		if (!word)
+			word = a->value;
 		if (!a->member || !word)
 			return 0;
 		if (a->number)
@@ -160,17 +159,56 @@ static int make_body(struct cli *cli, json_t *body)
 	return 0;
 }
 
+/* A name that does not exist is best answered with those that do. */
+static void add_list_hint(struct cli *cli)
+{
+	const char *noun = strcmp(client_field(cli->client), "domain") == 0 ? "domain" :
+		cli->command->noun;
+
+	for (size_t i = 0; i < n_commands; i++) {
+		const struct command *c = &commands[i];
+		CLEANUP(alloc_freep) char *text = NULL;
+
+		if (strcmp(c->noun, noun) != 0 || !c->verb || strcmp(c->verb, "list") != 0)
+			continue;
+		text = alloc_format("%s; see signet %s list%s%s", cli->why.text, noun,
+			c->arguments[0].kind == ARG_ONE ? " " : "",
+			c->arguments[0].kind == ARG_ONE ? c->arguments[0].name : "");
+		why_set(&cli->why, "%s", text);
+		return;
+	}
+}
+
+int cli_ask(struct cli *cli, const char *method, const char *path, const json_t *body,
+	json_t **ret_answer)
+{
+	int r = cli->client ? 0 : client_new(&cli->client, cli->data, &cli->why);
+
+	if (!r)
+		r = client_ask(cli->client, method, path, body, ret_answer, &cli->why);
+	if (r == CLIENT_E_NOT_FOUND)
+		add_list_hint(cli);
+	return r;
+}
+
+/* A request whose members may all be left out still has a body: an empty object. */
+static bool has_body(const struct command *c)
+{
+	for (size_t i = 0; i < ARGUMENTS_MAX && c->arguments[i].kind != ARG_END; i++) {
+		if (c->arguments[i].member || c->arguments[i].kind == ARG_PAIRS)
+			return true;
+	}
+	return false;
+}
+
 int cli_request(struct cli *cli, json_t **ret_answer)
 {
 	CLEANUP(alloc_freep) char *path = fill_path(cli);
-	bool has_body = strcmp(cli->command->method, "GET") != 0 &&
-		strcmp(cli->command->method, "DELETE") != 0;
-	json_t *body = has_body ? json_object() : NULL;
+	json_t *body = has_body(cli->command) ? json_object() : NULL;
 	int r = body ? make_body(cli, body) : 0;
 
 	if (!r)
-		r = client_ask(cli->client, cli->command->method, path,
-			body && json_object_size(body) ? body : NULL, ret_answer, &cli->why);
+		r = cli_ask(cli, cli->command->method, path, body, ret_answer);
 	json_decref(body);
 	return r;
 }
@@ -181,112 +219,11 @@ int cli_show(struct cli *cli, const json_t *answer)
 		return 0;
 	if (cli->json)
 		show_json(answer);
+	else if (cli->command->list)
+		show_table(json_object_get(answer, cli->command->list), cli->command->columns);
 	else if (cli->command->columns[0].title)
-		show_table(answer, cli->command->columns);
+		show_members(answer, cli->command->columns);
 	else
 		show_lines(answer);
-	return ferror(stdout) ? err_fault(EIO, "stdout") : 0;
-}
-
-/* The whole file, less one newline. */
-static int password_from(struct cli *cli, FILE *f, const char *name, char **ret_password)
-{
-	char *line = alloc_zero(LIMIT_PASSWORD + 2);
-	size_t n = fread(line, 1, LIMIT_PASSWORD + 2, f);
-
-	if (n && n <= LIMIT_PASSWORD + 1 && line[n - 1] == '\n')
-		line[--n] = 0;
-	if (ferror(f) || n == 0 || n > LIMIT_PASSWORD || strlen(line) != n) {
-		why_set(&cli->why, "%s does not hold a password of 1 to %d octets", name,
-			LIMIT_PASSWORD);
-		explicit_bzero(line, LIMIT_PASSWORD + 2);
-		free(line);
-		return CLIENT_E_REFUSED;
-	}
-	*ret_password = line;
 	return 0;
-}
-
-static int password_read_file(struct cli *cli, const char *name, char **ret_password)
-{
-	FILE *f = strcmp(name, "-") == 0 ? stdin : fopen(name, "re");
-	int r;
-
-	if (!f) {
-		why_set(&cli->why, "cannot read %s: %s", name, strerror(errno));
-		return CLIENT_E_REFUSED;
-	}
-	r = password_from(cli, f, name, ret_password);
-	if (f != stdin)
-		(void)fclose(f);
-	return r;
-}
-
-static int password_prompt(struct cli *cli, FILE *terminal, const char *prompt,
-	char **ret_password)
-{
-	struct termios before, silent;
-	char *line = NULL;
-	size_t size = 0;
-	ssize_t n;
-
-	(void)fputs(prompt, terminal);
-	(void)fflush(terminal);
-	(void)tcgetattr(fileno(terminal), &before);
-	silent = before;
-	silent.c_lflag &= (tcflag_t)~ECHO;
-	(void)tcsetattr(fileno(terminal), TCSAFLUSH, &silent);
-	n = getline(&line, &size, terminal);
-	(void)tcsetattr(fileno(terminal), TCSAFLUSH, &before);
-	(void)fputc('\n', terminal);
-	if (n > 0 && line[n - 1] == '\n')
-		line[--n] = 0;
-	if (n <= 0) {
-		free(line);
-		why_set(&cli->why, "no password was given");
-		return CLIENT_E_REFUSED;
-	}
-	*ret_password = line;
-	return 0;
-}
-
-static void wipe(char *password)
-{
-	if (password)
-		explicit_bzero(password, strlen(password));
-	free(password);
-}
-
-static int password_ask(struct cli *cli, char **ret_password)
-{
-	FILE *terminal = fopen("/dev/tty", "r+e");
-	char *first = NULL, *second = NULL;
-	int r;
-
-	if (!terminal) {
-		why_set(&cli->why, "--password-file F is needed where there is no terminal");
-		return CLI_E_USAGE;
-	}
-	r = password_prompt(cli, terminal, "Password: ", &first);
-	if (!r)
-		r = password_prompt(cli, terminal, "Again: ", &second);
-	(void)fclose(terminal);
-	if (!r && strcmp(first, second) != 0) {
-		why_set(&cli->why, "the two passwords are not the same");
-		r = CLIENT_E_REFUSED;
-	}
-	wipe(second);
-	if (r) {
-		wipe(first);
-		return r;
-	}
-	*ret_password = first;
-	return 0;
-}
-
-int cli_password(struct cli *cli, char **ret_password)
-{
-	const char *file = cli_option(cli, "--password-file");
-
-	return file ? password_read_file(cli, file, ret_password) : password_ask(cli, ret_password);
 }

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the Signet authors */
 
+/*
+ * The API over the Unix socket. Whoever may open the socket is an administrator, so there is no
+ * login here. An answer that is an error becomes the words of its problem document.
+ */
+
 #include "cli/client.h"
 
 #include "base/alloc.h"
@@ -9,6 +14,7 @@
 #include <curl/curl.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -19,6 +25,7 @@ struct client {
 	CURL *curl;
 	int run_fd;
 	char *socket; /* through the folder's descriptor: a socket's path may have 107 octets only */
+	char field[64];
 };
 
 int client_new(struct client **ret_client, const char *data, struct why *why)
@@ -28,7 +35,7 @@ int client_new(struct client **ret_client, const char *data, struct why *why)
 
 	c->run_fd = open(run, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (c->run_fd < 0) {
-		why_set(why, "no server in %s (%s); --data DIR names its folder", data,
+		why_set(why, "there is no server's folder %s (%s); name it with --data DIR", data,
 			strerror(errno));
 		return CLIENT_E_UNREACHABLE;
 	}
@@ -62,16 +69,24 @@ static size_t take_answer(char *data, size_t size, size_t n, void *context)
 	return size * n;
 }
 
+const char *client_field(const struct client *c)
+{
+	return c->field;
+}
+
 /* RFC 9457: title, detail and, our own, the field that is wrong. */
-static void read_problem(const json_t *problem, long status, struct why *why)
+static int read_problem(struct client *c, const json_t *problem, long status, struct why *why)
 {
 	const char *detail = json_string_value(json_object_get(problem, "detail"));
 	const char *title = json_string_value(json_object_get(problem, "title"));
+	const char *field = json_string_value(json_object_get(problem, "field"));
 
+	(void)snprintf(c->field, sizeof c->field, "%s", field ? field : "");
 	if (detail || title)
 		why_set(why, "%s", detail ? detail : title);
 	else
 		why_set(why, "the server answered with status %ld", status);
+	return status == 404 ? CLIENT_E_NOT_FOUND : CLIENT_E_REFUSED;
 }
 
 static int read_answer(struct client *c, struct buf *body, json_t **ret_answer, struct why *why)
@@ -83,9 +98,10 @@ static int read_answer(struct client *c, struct buf *body, json_t **ret_answer, 
 	if (buf_size(body))
 		answer = json_loadb((const char *)buf_span(body).p, buf_size(body), 0, NULL);
 	if (status >= 400) {
-		read_problem(answer, status, why);
+		int r = read_problem(c, answer, status, why);
+
 		json_decref(answer);
-		return CLIENT_E_REFUSED;
+		return r;
 	}
 	if (buf_size(body) && !answer)
 		return err_fault(EPROTO, "the answer is not JSON");
@@ -96,13 +112,17 @@ static int read_answer(struct client *c, struct buf *body, json_t **ret_answer, 
 static int perform(struct client *c, struct why *why)
 {
 	CURLcode code = curl_easy_perform(c->curl);
+	long error = 0;
 
 	if (code == CURLE_OK)
 		return 0;
-	if (code == CURLE_COULDNT_CONNECT)
-		why_set(why, "no server answers on run/signet.sock, or it is another user's");
-	else
+	(void)curl_easy_getinfo(c->curl, CURLINFO_OS_ERRNO, &error);
+	if (code != CURLE_COULDNT_CONNECT)
 		why_set(why, "the server does not answer: %s", curl_easy_strerror(code));
+	else if (error == EACCES)
+		why_set(why, "only root and the user who started the server may do this");
+	else
+		why_set(why, "no server is running in this folder; start signetd or scripts/run");
 	return CLIENT_E_UNREACHABLE;
 }
 

@@ -13,12 +13,16 @@ struct client;
 enum client_outcome {
 	CLIENT_E_UNREACHABLE = 1, /* no server there, or not allowed; why */
 	CLIENT_E_REFUSED,         /* an answer of 400 or more; why has the problem's words */
+	CLIENT_E_NOT_FOUND,       /* the same, and what is named does not exist */
 };
 
 /* data: the folder. Nothing is sent yet. */
 int client_new(struct client **ret_client, const char *data, struct why *why) MUST_CHECK;
 struct client *client_free(struct client *c);
 CLEANUP_POINTER(struct client, client_free)
+
+/* The member or parameter that the last refusal was about; "" for none. */
+const char *client_field(const struct client *c);
 
 /* path is below /api/v1, percent-encoded. body may be NULL. *ret_answer: the JSON answer, to be
  * json_decref'd; NULL for an empty one. */

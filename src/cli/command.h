@@ -19,6 +19,7 @@ enum argument_kind {
 	ARG_PAIRS,    /* KEY=VALUE words, one or more, the last */
 	ARG_OPTION,   /* --name VALUE */
 	ARG_FLAG,     /* --name */
+	ARG_FIXED,    /* not given: a member that is the same in every call */
 	ARG_PASSWORD, /* --password-file F, "-" for stdin; else a prompt on a terminal */
 };
 
@@ -27,6 +28,8 @@ struct argument {
 	const char *name;   /* "DOMAIN" or "--days" */
 	const char *member; /* of the body: a text; NULL: none */
 	bool number;        /* the member is an integer */
+	const char *value;  /* what it is where it is not given; NULL: nothing */
+	const char *sample; /* how help writes an option's value */
 	const char *help;   /* of an option */
 };
 
@@ -40,7 +43,7 @@ struct column {
 struct cli;
 struct command;
 
-/* 0, a fault, or CLIENT_E_ outcomes with why. */
+/* 0, a fault, or an outcome of the client or CLI_E_USAGE, with why. */
 typedef int command_fn(struct cli *cli);
 
 struct command {
@@ -51,8 +54,10 @@ struct command {
 	struct argument arguments[ARGUMENTS_MAX];
 	const char *method;
 	const char *path; /* {0}: the first word, percent-encoded */
-	struct column columns[COLUMNS_MAX]; /* how a list is shown; none: member by member */
-	command_fn *run; /* instead of method and path */
+	const char *list; /* the answer's member that is shown as a table */
+	struct column columns[COLUMNS_MAX]; /* of the table; without a list: the members shown, where
+	                                     * not all are */
+	command_fn *run; /* instead of one request */
 };
 
 extern const struct command commands[];
@@ -63,7 +68,7 @@ struct cli {
 	const char *data;
 	bool json;
 	const struct command *command;
-	struct client *client;
+	struct client *client; /* NULL until something is asked */
 	const char *words[ARGUMENTS_MAX]; /* by position among the row's words; NULL: absent */
 	char **rest;                      /* of ARG_MANY and ARG_PAIRS */
 	size_t n_rest;
@@ -74,10 +79,14 @@ struct cli {
 /* The value of an option or flag by name; NULL if it was not given. */
 const char *cli_option(const struct cli *cli, const char *name);
 
+/* Any request; the client is made at the first. */
+int cli_ask(struct cli *cli, const char *method, const char *path, const json_t *body,
+	json_t **ret_answer) MUST_CHECK;
+
 /* The row's own request: path filled in, body from the arguments. */
 int cli_request(struct cli *cli, json_t **ret_answer) MUST_CHECK;
 
-/* Any request, with the answer shown as the row says. */
+/* The answer on stdout, as the row says. */
 int cli_show(struct cli *cli, const json_t *answer) MUST_CHECK;
 
 /* Appends text percent-encoded for a path segment (RFC 3986 section 2.1). */
@@ -89,5 +98,5 @@ enum cli_outcome { CLI_E_USAGE = 10 };
 int cli_password(struct cli *cli, char **ret_password) MUST_CHECK;
 
 /* Commands that are more than one request. */
-command_fn run_log, run_alias_list, run_alias_add, run_alias_remove, run_cert_list, run_setting_get,
-	run_completion;
+command_fn run_log, run_alias_list, run_alias_add, run_alias_remove, run_cert_list, run_cert_in_use,
+	run_cert_newest, run_key_newest, run_setting_get, run_setting_reset, run_completion;

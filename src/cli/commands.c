@@ -7,34 +7,44 @@
 
 #define WORD(title, field)     { .kind = ARG_ONE, .name = title, .member = field }
 #define MAYBE(title, field)    { .kind = ARG_OPTIONAL, .name = title, .member = field }
-#define OPTION(title, field, text)                                                                 \
-	{ .kind = ARG_OPTION, .name = title, .member = field, .help = text }
-#define PAIRS { .kind = ARG_PAIRS, .name = "KEY=VALUE..." }
+#define OPTION(title, of, field, text)                                                             \
+	{ .kind = ARG_OPTION, .name = title, .sample = of, .member = field, .help = text }
+#define FIXED(field, text) { .kind = ARG_FIXED, .member = field, .value = text }
+#define PAIRS              { .kind = ARG_PAIRS, .name = "KEY=VALUE..." }
 #define PASSWORD                                                                                   \
-	{ .kind = ARG_PASSWORD, .name = "--password-file", .member = "password",                   \
+	{ .kind = ARG_PASSWORD, .name = "--password-file", .sample = "F", .member = "password",    \
 		.help = "file with the password, - for standard input; else it is asked for" }
+
+/* Of what was just made, what matters; "show" has the rest. */
+#define CERT_COLUMNS                                                                               \
+	{ { "alias", "alias" }, { "subject", "subject" }, { "names", "names" },                    \
+		{ "not_before", "not_before" }, { "not_after", "not_after" },                      \
+		{ "fingerprint", "fingerprint" }, { "services", "services" } }
 
 const struct command commands[] = {
 	{ "status", NULL, "what runs, since when, and its figures", "signet status",
 		{}, "GET", "/status" },
 
 	{ "setting", "list", "all settings, their values and meaning", "signet setting list",
-		{}, "GET", "/settings",
+		{}, "GET", "/settings", "settings",
 		{ { "KEY", "key" }, { "VALUE", "value" }, { "DEFAULT", "default" },
 			{ "MEANING", "help" } } },
 	{ "setting", "get", "the value of one setting", "signet setting get message_max",
 		{ WORD("KEY", NULL) }, "GET", "/settings/{0}", .run = run_setting_get },
-	{ "setting", "set", "changes settings at once", "signet setting set message_max=100M",
+	{ "setting", "set", "changes settings", "signet setting set message_max=100M",
 		{ PAIRS }, "PATCH", "/settings" },
+	{ "setting", "reset", "returns settings to their defaults",
+		"signet setting reset message_max", { { .kind = ARG_MANY, .name = "KEY..." } },
+		.run = run_setting_reset },
 
 	{ "domain", "list", "the domains", "signet domain list", {}, "GET", "/domains",
-		{ { "DOMAIN", "name" }, { "MAIN", "main" }, { "PKI", "pki" },
+		"domains", { { "DOMAIN", "name" }, { "MAIN", "main" }, { "PKI", "pki" },
 			{ "ACCOUNTS", "accounts" } } },
 	{ "domain", "add", "a new domain", "signet domain add example.net",
 		{ WORD("NAME", "name") }, "POST", "/domains" },
 	{ "domain", "show", "everything about a domain", "signet domain show example.net",
 		{ WORD("NAME", NULL) }, "GET", "/domains/{0}" },
-	{ "domain", "set", "changes a domain: pki=disabled|test|enabled, account_quota=SIZE",
+	{ "domain", "set", "changes a domain: pki=disabled|test|enabled, account_quota=SIZE, main=yes",
 		"signet domain set example.net account_quota=5G", { WORD("NAME", NULL), PAIRS },
 		"PATCH", "/domains/{0}" },
 	{ "domain", "rename", "gives a domain another name; certificates keep the old one",
@@ -45,7 +55,7 @@ const struct command commands[] = {
 		"/domains/{0}" },
 
 	{ "alias", "list", "aliases of domains and of addresses", "signet alias list example.org",
-		{ MAYBE("DOMAIN", NULL) }, .run = run_alias_list,
+		{ MAYBE("DOMAIN", NULL) }, .run = run_alias_list, .list = "aliases",
 		.columns = { { "ALIAS", "alias" }, { "TARGETS", "targets" } } },
 	{ "alias", "add", "another name for a domain, or an address for one or more targets",
 		"signet alias add sales@example.org alice@example.org bob@example.org",
@@ -56,7 +66,7 @@ const struct command commands[] = {
 
 	{ "account", "list", "the accounts, of one domain or all",
 		"signet account list example.org", { MAYBE("DOMAIN", NULL) }, "GET",
-		"/accounts?domain={0}",
+		"/accounts?domain={0}", "accounts",
 		{ { "ADDRESS", "address" }, { "ROLE", "role" }, { "DISABLED", "disabled" },
 			{ "MESSAGES", "used_messages" }, { "OCTETS", "used_octets" },
 			{ "QUOTA", "quota" } } },
@@ -76,7 +86,7 @@ const struct command commands[] = {
 
 	{ "mailbox", "list", "an account's mailboxes and their figures",
 		"signet mailbox list alice@example.org", { WORD("ADDRESS", NULL) }, "GET",
-		"/accounts/{0}/mailboxes",
+		"/accounts/{0}/mailboxes", "mailboxes",
 		{ { "MAILBOX", "name" }, { "USE", "use" }, { "MESSAGES", "messages" },
 			{ "UNSEEN", "unseen" }, { "OCTETS", "octets" } } },
 	{ "mailbox", "create", "a new mailbox",
@@ -90,57 +100,78 @@ const struct command commands[] = {
 
 	{ "log", NULL, "the newest log lines", "signet log --follow --tag TLS",
 		{ { .kind = ARG_FLAG, .name = "--follow", .help = "go on as lines come" },
-			OPTION("--tag", NULL, "only lines of this subject: SMTP, IMAP, TLS, ...") },
+			OPTION("--tag", "TAG", NULL, "only lines of this subject: SMTP, IMAP, ..."),
+			OPTION("--lines", "N", NULL, "how many lines at first (default 100)") },
 		.run = run_log },
 
-	{ "queue", "list", "mail on its way out", "signet queue list", {}, "GET", "/queue",
+	{ "audit", NULL, "what administrators changed, the newest first", "signet audit", {}, "GET",
+		"/audit?max=1000", "entries",
+		{ { "TIME", "time" }, { "BY", "actor" }, { "ACTION", "action" },
+			{ "OF", "target" }, { "DETAIL", "detail" } } },
+
+	{ "queue", "list", "mail on its way out", "signet queue list", {}, "GET", "/queue", "queue",
 		{ { "ID", "id" }, { "FROM", "sender" }, { "TO", "recipient" }, { "STATE", "state" },
 			{ "ATTEMPTS", "attempts" }, { "NEXT", "next" }, { "ERROR", "last_error" } } },
+	{ "queue", "hold", "keeps a message from being sent", "signet queue hold 17",
+		{ WORD("ID", NULL), FIXED("state", "held") }, "PATCH", "/queue/{0}" },
+	{ "queue", "release", "lets a held message go", "signet queue release 17",
+		{ WORD("ID", NULL), FIXED("state", "ready") }, "PATCH", "/queue/{0}" },
 	{ "queue", "remove", "removes a message without telling its sender",
 		"signet queue remove 17", { WORD("ID", NULL) }, "DELETE", "/queue/{0}" },
 
 	{ "key", "list", "a domain's keys", "signet key list example.org", { WORD("DOMAIN", NULL) },
-		"GET", "/domains/{0}/keys",
+		"GET", "/domains/{0}/keys", "keys",
 		{ { "KEY", "alias" }, { "TYPE", "type" }, { "FOR", "use" },
 			{ "CREATED", "created" } } },
 	{ "key", "generate", "makes a key; it never leaves the key process",
 		"signet key generate example.org --type rsa:3072",
 		{ WORD("DOMAIN", NULL),
-			OPTION("--type", "type", "rsa:2048, rsa:3072, rsa:4096, ec:p256, ec:p384,"
-				" ed25519"),
-			OPTION("--for", "use", "tls, smime, dkim"),
-			OPTION("--alias", "alias", "the key's name") },
-		"POST", "/domains/{0}/keys" },
-	{ "key", "show", "a key's public half", "signet key show example.org first",
-		{ WORD("DOMAIN", NULL), WORD("KEY", NULL) }, "GET", "/domains/{0}/keys/{1}" },
-	{ "key", "test", "signs and verifies a verification string with a key",
-		"signet key test example.org first", { WORD("DOMAIN", NULL), WORD("KEY", NULL) },
-		"POST", "/domains/{0}/keys/{1}/test" },
+			OPTION("--type", "TYPE", "type",
+				"rsa:2048, rsa:3072, rsa:4096, ec:p256, ec:p384 or ed25519"
+				" (default ec:p256)"),
+			OPTION("--for", "USE", "use", "tls, smime or dkim (default tls)"),
+			OPTION("--alias", "NAME", "alias", "the key's name") },
+		"POST", "/domains/{0}/keys",
+		.columns = { { "alias", "alias" }, { "use", "use" }, { "type", "type" },
+			{ "id", "id" } } },
+	{ "key", "show", "a key's public half; without KEY the newest for TLS",
+		"signet key show example.org first", { WORD("DOMAIN", NULL), MAYBE("KEY", NULL) },
+		"GET", "/domains/{0}/keys/{1}", .run = run_key_newest },
+	{ "key", "test", "signs and verifies with a key; without KEY the newest for TLS",
+		"signet key test example.org", { WORD("DOMAIN", NULL), MAYBE("KEY", NULL) },
+		"POST", "/domains/{0}/keys/{1}/test", .run = run_key_newest },
 
 	{ "cert", "list", "certificates, of one domain or all", "signet cert list",
-		{ MAYBE("DOMAIN", NULL) }, .run = run_cert_list,
-		.columns = { { "DOMAIN", "domain" }, { "CERTIFICATE", "alias" }, { "KEY", "key" },
+		{ MAYBE("DOMAIN", NULL) }, .run = run_cert_list, .list = "certificates",
+		.columns = { { "DOMAIN", "domain" }, { "CERTIFICATE", "alias" },
 			{ "ISSUED TO", "subject" }, { "ISSUED BY", "issuer" },
 			{ "FROM", "not_before" }, { "TILL", "not_after" },
 			{ "SERVES", "services" } } },
-	{ "cert", "show", "everything about a certificate", "signet cert show example.org first",
-		{ WORD("DOMAIN", NULL), WORD("CERTIFICATE", NULL) }, "GET",
-		"/domains/{0}/certificates/{1}" },
+	{ "cert", "show",
+		"everything about a certificate; without CERTIFICATE the newest in use",
+		"signet cert show example.org",
+		{ WORD("DOMAIN", NULL), MAYBE("CERTIFICATE", NULL) }, "GET",
+		"/domains/{0}/certificates/{1}", .run = run_cert_in_use },
 	{ "cert", "self-sign", "makes a self-signed certificate and puts it to use at once",
 		"signet cert self-sign example.org --days 90",
 		{ WORD("DOMAIN", NULL),
-			{ .kind = ARG_OPTION, .name = "--days", .member = "days", .number = true,
+			{ .kind = ARG_OPTION, .name = "--days", .sample = "N", .member = "days",
+				.number = true,
 				.help = "how long it is valid (default 397)" },
-			OPTION("--key", "key", "the key's name (default: the newest for TLS)"),
-			OPTION("--alias", "alias", "the certificate's name") },
-		"POST", "/domains/{0}/certificates" },
-	{ "cert", "activate", "puts a certificate to use for services",
+			OPTION("--key", "KEY", "key", "the key's name (default: the newest for TLS)"),
+			OPTION("--alias", "NAME", "alias", "the certificate's name") },
+		"POST", "/domains/{0}/certificates", .columns = CERT_COLUMNS },
+	{ "cert", "activate",
+		"puts a certificate to use for services; without CERTIFICATE the newest",
 		"signet cert activate example.org first --service imap,pop3",
-		{ WORD("DOMAIN", NULL), WORD("CERTIFICATE", NULL),
-			OPTION("--service", "services", "smtp, imap, pop3, http, with commas; or all") },
-		"PATCH", "/domains/{0}/certificates/{1}" },
+		{ WORD("DOMAIN", NULL), MAYBE("CERTIFICATE", NULL),
+			{ .kind = ARG_OPTION, .name = "--service", .sample = "S,...",
+				.member = "services", .value = "all",
+				.help = "smtp, imap, pop3, http, with commas (default all)" } },
+		"PATCH", "/domains/{0}/certificates/{1}", .columns = CERT_COLUMNS,
+		.run = run_cert_newest },
 
-	{ "completion", NULL, "a completion script for bash", "source <(signet completion)", {},
+	{ "completion", NULL, "a completion script for bash", "source <(signet completion)",
 		.run = run_completion },
 };
 

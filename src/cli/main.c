@@ -14,6 +14,7 @@
 #include "cli/command.h"
 
 #include <curl/curl.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -36,11 +37,10 @@ static void print_arguments(const struct command *c)
 			(void)printf(" [%s]", a->name);
 			break;
 		case ARG_OPTION:
-			(void)printf(" [%s VALUE]", a->name);
-			break;
 		case ARG_PASSWORD:
-			(void)printf(" [%s F]", a->name);
+			(void)printf(" [%s %s]", a->name, a->sample);
 			break;
+		case ARG_FIXED:
 		case ARG_END:
 			break;
 		}
@@ -58,17 +58,34 @@ static void command_help(const struct command *c)
 {
 	(void)fputs("usage: ", stdout);
 	print_call(c);
-	(void)printf("\n%s\n\n", c->help);
+	(void)printf("\n%s\n", c->help);
 	for (size_t i = 0; i < ARGUMENTS_MAX && c->arguments[i].kind != ARG_END; i++) {
-		if (c->arguments[i].help)
-			(void)printf("  %-18s %s\n", c->arguments[i].name, c->arguments[i].help);
+		const struct argument *a = &c->arguments[i];
+		CLEANUP(alloc_freep) char *option = NULL;
+
+		if (!a->help)
+			continue;
+		option = alloc_format("%s %s", a->name, a->sample ? a->sample : "");
+		(void)printf("%s  %-18s %s\n", i && c->arguments[i - 1].help ? "" : "\n", option,
+			a->help);
 	}
 	(void)printf("\nexample: %s\n", c->example);
+}
+
+static bool noun_is_known(const char *noun)
+{
+	for (size_t i = 0; i < n_commands; i++) {
+		if (strcmp(commands[i].noun, noun) == 0)
+			return true;
+	}
+	return false;
 }
 
 /* All commands, or those of one noun. */
 static void general_help(const char *noun)
 {
+	if (noun && !noun_is_known(noun))
+		noun = NULL;
 	(void)puts("usage: signet [--data DIR] [--json] NOUN VERB [ARGUMENT]...\n\n"
 		"Asks and changes a running server, over the socket in its folder. DIR is that\n"
 		"folder; else $SIGNET_DATA, else ./data, else /var/lib/signet.\n");
@@ -84,7 +101,10 @@ static void general_help(const char *noun)
 
 static int usage(const struct cli *cli)
 {
-	(void)fprintf(stderr, "signet: %s; see signet --help\n", cli->why.text);
+	const struct command *c = cli->command;
+
+	(void)fprintf(stderr, "signet: %s; see signet%s%s%s%s --help\n", cli->why.text,
+		c ? " " : "", c ? c->noun : "", c && c->verb ? " " : "", c && c->verb ? c->verb : "");
 	return EXIT_USAGE;
 }
 
@@ -98,25 +118,41 @@ static const char *default_data(void)
 	return stat("data", &st) == 0 && S_ISDIR(st.st_mode) ? "data" : "/var/lib/signet";
 }
 
+/* The verbs of a noun that was given without one, or with one it does not have. */
+static void say_verbs(struct cli *cli, const char *noun)
+{
+	CLEANUP(buf_done) struct buf verbs = {};
+	CLEANUP(alloc_freep) char *text = NULL;
+
+	for (size_t i = 0; i < n_commands; i++) {
+		if (strcmp(commands[i].noun, noun) == 0)
+			buf_add_format(&verbs, "%s%s", buf_size(&verbs) ? ", " : "",
+				commands[i].verb);
+	}
+	text = buf_steal_string(&verbs);
+	if (text[0])
+		why_set(&cli->why, "%s is followed by one of %s", noun, text);
+	else
+		why_set(&cli->why, "there is no command %s", noun);
+}
+
 /* The noun's only command, or that of noun and verb; *argv moves behind what was used. */
 static const struct command *command_find(struct cli *cli, int *argc, char ***argv)
 {
 	const char *noun = (*argv)[0];
-	bool known = false;
 
 	for (size_t i = 0; i < n_commands; i++) {
 		const struct command *c = &commands[i];
 
 		if (strcmp(c->noun, noun) != 0)
 			continue;
-		known = true;
 		if (c->verb && (*argc < 2 || strcmp(c->verb, (*argv)[1]) != 0))
 			continue;
 		*argv += c->verb ? 2 : 1;
 		*argc -= c->verb ? 2 : 1;
 		return c;
 	}
-	why_set(&cli->why, known ? "%s needs a verb that it has" : "there is no command %s", noun);
+	say_verbs(cli, noun);
 	return NULL;
 }
 
@@ -128,7 +164,7 @@ static bool take_option(struct cli *cli, int argc, char **argv, int *i)
 
 		if (a->kind == ARG_END)
 			break;
-		if (strcmp(a->name, argv[*i]) != 0)
+		if (!a->name || strcmp(a->name, argv[*i]) != 0)
 			continue;
 		if (a->kind == ARG_FLAG) {
 			cli->options[k] = "";
@@ -209,12 +245,22 @@ static int run(struct cli *cli)
 
 static int finish(const struct cli *cli, int r)
 {
-	if (r == 0)
-		return 0;
 	if (r == CLI_E_USAGE)
 		return usage(cli);
-	(void)fprintf(stderr, "signet: %s\n", r < 0 ? strerror(-r) : cli->why.text);
-	return EXIT_REFUSED;
+	if (r > 0) {
+		(void)fprintf(stderr, "signet: %s\n", cli->why.text);
+		return EXIT_REFUSED;
+	}
+	if (r < 0) {
+		(void)fprintf(stderr, "signet: %s (%s)\n", strerror(-r), err_last_trace());
+		return EXIT_REFUSED;
+	}
+	if (fflush(stdout) || ferror(stdout)) {
+		(void)fprintf(stderr, "signet: cannot write to standard output: %s\n",
+			strerror(errno));
+		return EXIT_REFUSED;
+	}
+	return 0;
 }
 
 static bool wants_help(int argc, char **argv)
@@ -228,28 +274,22 @@ static bool wants_help(int argc, char **argv)
 
 static int call(struct cli *cli, int argc, char **argv)
 {
+	const char *noun = argv[0];
 	int r;
 
 	cli->command = command_find(cli, &argc, &argv);
-	if (!cli->command && wants_help(argc, argv)) {
-		general_help(argv[0]);
-		return 0;
-	}
-	if (!cli->command)
-		return usage(cli);
 	if (wants_help(argc, argv)) {
-		command_help(cli->command);
+		if (cli->command)
+			command_help(cli->command);
+		else
+			general_help(noun);
 		return 0;
 	}
-	if (!take_arguments(cli, argc, argv))
+	if (!cli->command || !take_arguments(cli, argc, argv))
 		return usage(cli);
-	if (cli->command->run == run_completion)
-		return finish(cli, run_completion(cli));
-	r = client_new(&cli->client, cli->data, &cli->why);
-	if (!r)
-		r = run(cli);
+	r = finish(cli, run(cli));
 	cli->client = client_free(cli->client);
-	return finish(cli, r);
+	return r;
 }
 
 int main(int argc, char **argv)

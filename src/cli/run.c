@@ -6,14 +6,10 @@
 #include "cli/command.h"
 
 #include "base/alloc.h"
+#include "cli/show.h"
 
 #include <errno.h>
-
-#include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
-
-enum { FOLLOW_US = 500000, LOG_LINES = 1000 };
 
 typedef json_t json_owned;
 static void json_owned_free(json_owned *j)
@@ -26,8 +22,7 @@ static int ask(struct cli *cli, const char *method, struct buf *path, const json
 	json_t **ret_answer)
 {
 	buf_add_octet(path, 0);
-	return client_ask(cli->client, method, (const char *)buf_span(path).p, body, ret_answer,
-		&cli->why);
+	return cli_ask(cli, method, (const char *)buf_span(path).p, body, ret_answer);
 }
 
 int run_setting_get(struct cli *cli)
@@ -39,47 +34,21 @@ int run_setting_get(struct cli *cli)
 	if (r || cli->json)
 		return r ? r : cli_show(cli, answer);
 	value = json_object_get(answer, "value");
-	if (json_is_string(value))
-		return puts(json_string_value(value)) < 0 ? err_fault(EIO, "stdout") : 0;
-	return cli_show(cli, answer);
+	if (!json_is_string(value))
+		return err_fault(EPROTO, "a setting without a value");
+	show_text(json_string_value(value));
+	return 0;
 }
 
-/* Prints the lines of one answer; *after becomes the number of the last. */
-static int log_some(struct cli *cli, long long *after)
+/* A null returns a setting to its default. */
+int run_setting_reset(struct cli *cli)
 {
-	CLEANUP(buf_done) struct buf path = {};
 	CLEANUP(json_owned_freep) json_t *answer = NULL;
-	const char *tag = cli_option(cli, "--tag");
-	const json_t *line;
-	size_t i;
-	int r;
+	CLEANUP(json_owned_freep) json_t *body = json_object();
 
-	buf_add_format(&path, "/log?after=%lld&max=%d", *after, LOG_LINES);
-	if (tag) {
-		buf_add_string(&path, "&tag=");
-		cli_add_segment(&path, tag);
-	}
-	r = ask(cli, "GET", &path, NULL, &answer);
-	if (r)
-		return r;
-	if (cli->json)
-		return cli_show(cli, answer);
-	json_array_foreach(json_object_get(answer, "lines"), i, line)
-		(void)printf("%s\n", json_string_value(line));
-	*after = (long long)json_integer_value(json_object_get(answer, "last"));
-	return fflush(stdout) ? err_fault(EIO, "stdout") : 0;
-}
-
-int run_log(struct cli *cli)
-{
-	long long after = 0;
-	int r = log_some(cli, &after);
-
-	while (!r && cli_option(cli, "--follow")) {
-		(void)usleep(FOLLOW_US);
-		r = log_some(cli, &after);
-	}
-	return r;
+	for (size_t i = 0; i < cli->n_rest; i++)
+		(void)json_object_set_new(body, cli->rest[i], json_null());
+	return cli_ask(cli, "PATCH", "/settings", body, &answer);
 }
 
 /* Calls each() with the name of every domain, or of the one that was named. */
@@ -106,18 +75,23 @@ static int each_domain(struct cli *cli, json_t *out,
 	return 0;
 }
 
-static int add_certs(struct cli *cli, const char *domain, json_t *out)
+static int read_list(struct cli *cli, const char *domain, const char *what, json_t **ret_answer)
 {
-	CLEANUP(json_owned_freep) json_t *answer = NULL;
 	CLEANUP(buf_done) struct buf path = {};
-	json_t *cert;
-	size_t i;
-	int r;
 
 	buf_add_string(&path, "/domains/");
 	cli_add_segment(&path, domain);
-	buf_add_string(&path, "/certificates");
-	r = ask(cli, "GET", &path, NULL, &answer);
+	buf_add_format(&path, "/%s", what);
+	return ask(cli, "GET", &path, NULL, ret_answer);
+}
+
+static int add_certs(struct cli *cli, const char *domain, json_t *out)
+{
+	CLEANUP(json_owned_freep) json_t *answer = NULL;
+	json_t *cert;
+	size_t i;
+	int r = read_list(cli, domain, "certificates", &answer);
+
 	json_array_foreach(json_object_get(answer, "certificates"), i, cert) {
 		(void)json_object_set_new(cert, "domain", json_string(domain));
 		(void)json_array_append(out, cert);
@@ -136,18 +110,75 @@ int run_cert_list(struct cli *cli)
 	return r ? r : cli_show(cli, answer);
 }
 
+/* The row's request about the newest thing in a list that fits, if no second word named one. */
+static int run_newest(struct cli *cli, const char *what, bool (*fits)(const json_t *item),
+	const char *remedy)
+{
+	CLEANUP(json_owned_freep) json_t *list = NULL;
+	CLEANUP(json_owned_freep) json_t *answer = NULL;
+	const char *newest = "";
+	const json_t *item;
+	size_t i;
+	int r = cli->words[1] ? 0 : read_list(cli, cli->words[0], what, &list);
+
+	json_array_foreach(json_object_get(list, what), i, item) {
+		const char *created = json_string_value(json_object_get(item, "created"));
+
+		if (!created || strcmp(created, newest) < 0 || !fits(item))
+			continue;
+		newest = created;
+		cli->words[1] = json_string_value(json_object_get(item, "alias"));
+	}
+	if (!r && !cli->words[1]) {
+		why_set(&cli->why, "the domain has none; make one with %s %s", remedy, cli->words[0]);
+		return CLIENT_E_REFUSED;
+	}
+	if (!r)
+		r = cli_request(cli, &answer);
+	return r ? r : cli_show(cli, answer);
+}
+
+static bool is_any(const json_t *item)
+{
+	return item;
+}
+
+static bool is_in_use(const json_t *cert)
+{
+	const char *services = json_string_value(json_object_get(cert, "services"));
+
+	return services && services[0];
+}
+
+static bool is_for_tls(const json_t *key)
+{
+	const char *use = json_string_value(json_object_get(key, "use"));
+
+	return use && strcmp(use, "tls") == 0;
+}
+
+int run_cert_in_use(struct cli *cli)
+{
+	return run_newest(cli, "certificates", is_in_use, "signet cert self-sign");
+}
+
+int run_cert_newest(struct cli *cli)
+{
+	return run_newest(cli, "certificates", is_any, "signet cert self-sign");
+}
+
+int run_key_newest(struct cli *cli)
+{
+	return run_newest(cli, "keys", is_for_tls, "signet key generate");
+}
+
 static int add_domain_aliases(struct cli *cli, const char *domain, json_t *out)
 {
 	CLEANUP(json_owned_freep) json_t *answer = NULL;
-	CLEANUP(buf_done) struct buf path = {};
 	json_t *alias;
 	size_t i;
-	int r;
+	int r = read_list(cli, domain, "aliases", &answer);
 
-	buf_add_string(&path, "/domains/");
-	cli_add_segment(&path, domain);
-	buf_add_string(&path, "/aliases");
-	r = ask(cli, "GET", &path, NULL, &answer);
 	json_array_foreach(json_object_get(answer, "aliases"), i, alias)
 		(void)json_array_append_new(out, json_pack("{s:O, s:[s]}", "alias", alias,
 			"targets", domain));
@@ -254,37 +285,4 @@ int run_alias_remove(struct cli *cli)
 	buf_add_string(&path, "/aliases/");
 	cli_add_segment(&path, cli->words[0]);
 	return ask(cli, "DELETE", &path, NULL, &answer);
-}
-
-/* The nouns, then each noun's verbs and options, from the table. */
-int run_completion(struct cli *cli)
-{
-	(void)cli;
-	(void)puts("_signet() {\n\tlocal word=${COMP_WORDS[COMP_CWORD]} words\n"
-		"\tcase ${COMP_WORDS[*]:1:COMP_CWORD-1} in");
-	for (size_t i = 0; i < n_commands; i++) {
-		const struct command *c = &commands[i];
-
-		if (c->verb && (i == 0 || strcmp(c->noun, commands[i - 1].noun) != 0)) {
-			(void)printf("\t%s) words='", c->noun);
-			for (size_t k = i; k < n_commands && strcmp(commands[k].noun, c->noun) == 0; k++)
-				(void)printf("%s ", commands[k].verb);
-			(void)puts("' ;;");
-		}
-		(void)printf("\t'%s%s%s'*) words='--help ", c->noun, c->verb ? " " : "",
-			c->verb ? c->verb : "");
-		for (size_t k = 0; k < ARGUMENTS_MAX && c->arguments[k].kind != ARG_END; k++) {
-			if (c->arguments[k].name[0] == '-')
-				(void)printf("%s ", c->arguments[k].name);
-		}
-		(void)puts("' ;;");
-	}
-	(void)fputs("\t*) words='--data --json --help --version ", stdout);
-	for (size_t i = 0; i < n_commands; i++) {
-		if (i == 0 || strcmp(commands[i].noun, commands[i - 1].noun) != 0)
-			(void)printf("%s ", commands[i].noun);
-	}
-	(void)puts("' ;;\n\tesac\n\tCOMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n}\n"
-		"complete -F _signet signet");
-	return 0;
 }

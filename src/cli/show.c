@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the Signet authors */
 
-#include "cli/show.h"
+/*
+ * Text for people. What the API calls a member is what people read too, so that --json holds no
+ * surprise; only tables have titles of their own.
+ */
 
-#include "base/err.h"
+#include "cli/show.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Columns on a terminal that a UTF-8 text takes, near enough: code points. Control characters,
- * which a server of ours does not send, would be shown as they are: so they are replaced. */
+/* Columns on a terminal that a UTF-8 text takes, near enough: code points. */
 static int text_width(const char *text)
 {
 	int n = 0;
@@ -19,10 +21,16 @@ static int text_width(const char *text)
 	return n;
 }
 
+/* Users name their mailboxes; what they write must not steer an administrator's terminal. So control
+ * characters are replaced, those of U+0080 to U+009F too, but not the line ends of PEM. */
 static void add_clean(struct buf *out, const char *text)
 {
-	for (; *text; text++)
-		buf_add_octet(out, (uint8_t)*text < ' ' || *text == 0x7F ? '?' : (uint8_t)*text);
+	for (const uint8_t *p = (const uint8_t *)text; *p; p++) {
+		bool c1 = p[0] == 0xC2 && p[1] >= 0x80 && p[1] < 0xA0;
+
+		buf_add_octet(out, (*p < ' ' && *p != '\n') || *p == 0x7F || c1 ? '?' : *p);
+		p += c1;
+	}
 }
 
 /* A value in one cell; the caller frees. */
@@ -74,20 +82,6 @@ static char *cell_text(const json_t *value)
 	return buf_steal_string(&out);
 }
 
-static const json_t *find_list(const json_t *answer)
-{
-	const char *key;
-	json_t *member;
-
-	if (json_is_array(answer))
-		return answer;
-	json_object_foreach((json_t *)(uintptr_t)answer, key, member) {
-		if (json_is_array(member))
-			return member;
-	}
-	return NULL;
-}
-
 static void print_cell(const char *text, int width, bool last)
 {
 	(void)fputs(text, stdout);
@@ -104,17 +98,16 @@ static char *column_text(const json_t *row, const struct column *column)
 	return value ? cell_text(value) : cell_text(json_null());
 }
 
-void show_table(const json_t *answer, const struct column *columns)
+/* Rows below each other, every column as wide as its widest cell. A title of NULL: none has one. */
+static void print_rows(const json_t *list, const struct column *columns, size_t n_columns)
 {
-	const json_t *list = find_list(answer);
 	int widths[COLUMNS_MAX] = {};
-	size_t n_columns = 0, i;
+	bool titled = n_columns && columns[0].title;
 	const json_t *row;
+	size_t i;
 
-	if (!list)
-		return;
-	for (; n_columns < COLUMNS_MAX && columns[n_columns].title; n_columns++)
-		widths[n_columns] = text_width(columns[n_columns].title);
+	for (size_t k = 0; k < n_columns && titled; k++)
+		widths[k] = text_width(columns[k].title);
 	json_array_foreach(list, i, row) {
 		for (size_t k = 0; k < n_columns; k++) {
 			char *text = column_text(row, &columns[k]);
@@ -124,9 +117,11 @@ void show_table(const json_t *answer, const struct column *columns)
 			free(text);
 		}
 	}
-	for (size_t k = 0; k < n_columns; k++)
+	for (size_t k = 0; k < n_columns && titled; k++)
 		print_cell(columns[k].title, widths[k], k + 1 == n_columns);
 	json_array_foreach(list, i, row) {
+		if (!titled)
+			(void)fputs("  ", stdout);
 		for (size_t k = 0; k < n_columns; k++) {
 			char *text = column_text(row, &columns[k]);
 
@@ -136,50 +131,87 @@ void show_table(const json_t *answer, const struct column *columns)
 	}
 }
 
-static void show_member(const char *key, const json_t *value, int indent)
+void show_table(const json_t *list, const struct column *columns)
 {
-	const json_t *item;
-	size_t i;
+	size_t n = 0;
 
-	if (json_is_object(value) || (json_is_array(value) &&
-		json_is_object(json_array_get(value, 0)))) {
-		(void)printf("%*s%s:\n", indent, "", key);
-		if (json_is_object(value)) {
-			const char *inner;
-			json_t *member;
+	while (n < COLUMNS_MAX && columns[n].title)
+		n++;
+	print_rows(list, columns, n);
+}
 
-			json_object_foreach((json_t *)(uintptr_t)value, inner, member)
-				show_member(inner, member, indent + 2);
-			return;
-		}
-		json_array_foreach(value, i, item) {
-			char *text = cell_text(item);
+/* Objects in a member speak for themselves: their values stand without titles. */
+static void show_objects(const char *key, const json_t *list)
+{
+	struct column columns[COLUMNS_MAX] = {};
+	const char *member;
+	json_t *value;
+	size_t n = 0;
 
-			(void)printf("%*s%s\n", indent + 2, "", text);
+	json_object_foreach(json_array_get(list, 0), member, value) {
+		if (n < COLUMNS_MAX)
+			columns[n++].member = member;
+	}
+	(void)printf("%s:\n", key);
+	print_rows(list, columns, n);
+}
+
+static void show_member(const char *key, const json_t *value)
+{
+	const char *inner;
+	json_t *member;
+	char *text;
+
+	if (json_is_object(value)) {
+		(void)printf("%s:\n", key);
+		json_object_foreach((json_t *)(uintptr_t)value, inner, member) {
+			text = cell_text(member);
+			(void)printf("  %s: %s\n", inner, text);
 			free(text);
 		}
 		return;
 	}
-	/* PEM and the like stand on lines of their own. */
-	if (json_is_string(value) && strchr(json_string_value(value), '\n')) {
-		(void)printf("%*s%s:\n%s", indent, "", key, json_string_value(value));
+	if (json_is_object(json_array_get(value, 0))) {
+		show_objects(key, value);
 		return;
 	}
-	{
-		char *text = cell_text(value);
-
-		(void)printf("%*s%s: %s\n", indent, "", key, text);
-		free(text);
-	}
+	text = cell_text(value);
+	/* PEM and the like stand on lines of their own. */
+	if (strchr(text, '\n'))
+		(void)printf("%s:\n%s", key, text);
+	else
+		(void)printf("%s:%s%s\n", key, text[0] ? " " : "", text);
+	free(text);
 }
 
-void show_lines(const json_t *answer)
+void show_lines(const json_t *object)
 {
 	const char *key;
 	json_t *member;
 
-	json_object_foreach((json_t *)(uintptr_t)answer, key, member)
-		show_member(key, member, 0);
+	json_object_foreach((json_t *)(uintptr_t)object, key, member)
+		show_member(key, member);
+}
+
+void show_members(const json_t *object, const struct column *columns)
+{
+	for (size_t i = 0; i < COLUMNS_MAX && columns[i].title; i++) {
+		const json_t *value = json_object_get(object, columns[i].member);
+
+		if (value)
+			show_member(columns[i].title, value);
+	}
+}
+
+void show_text(const char *text)
+{
+	struct buf out = {};
+	char *clean;
+
+	add_clean(&out, text);
+	clean = buf_steal_string(&out);
+	(void)puts(clean);
+	free(clean);
 }
 
 void show_json(const json_t *answer)

@@ -6,9 +6,15 @@
 
 #include "cli/command.h"
 
-/* The answer's list as a table on stdout; an object without a list as lines. */
-void show_table(const json_t *answer, const struct column *columns);
-void show_lines(const json_t *answer);
+/* A list of objects as a table on stdout, with the columns' titles. */
+void show_table(const json_t *list, const struct column *columns);
+
+/* An object as lines: all its members, or those of the columns. */
+void show_lines(const json_t *object);
+void show_members(const json_t *object, const struct column *columns);
+
+/* One line. */
+void show_text(const char *text);
 
 /* The JSON as it came. */
 void show_json(const json_t *answer);

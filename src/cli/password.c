@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the Signet authors */
+
+/*
+ * Passwords come from a file, from standard input or from the terminal, never from an argument:
+ * every user of the machine can read those.
+ */
+
+#include "cli/command.h"
+
+#include "base/alloc.h"
+#include "base/limit.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <termios.h>
+#include <unistd.h>
+
+/* The whole file, less one newline. */
+static int password_from(struct cli *cli, FILE *f, const char *name, char **ret_password)
+{
+	char *line = alloc_zero(LIMIT_PASSWORD + 2);
+	size_t n = fread(line, 1, LIMIT_PASSWORD + 2, f);
+
+	if (n && n <= LIMIT_PASSWORD + 1 && line[n - 1] == '\n')
+		line[--n] = 0;
+	if (ferror(f) || n == 0 || n > LIMIT_PASSWORD || strlen(line) != n) {
+		why_set(&cli->why, "%s does not hold a password of 1 to %d octets", name,
+			LIMIT_PASSWORD);
+		explicit_bzero(line, LIMIT_PASSWORD + 2);
+		free(line);
+		return CLIENT_E_REFUSED;
+	}
+	*ret_password = line;
+	return 0;
+}
+
+static int password_read_file(struct cli *cli, const char *name, char **ret_password)
+{
+	FILE *f = strcmp(name, "-") == 0 ? stdin : fopen(name, "re");
+	int r;
+
+	if (!f) {
+		why_set(&cli->why, "cannot read %s: %s", name, strerror(errno));
+		return CLIENT_E_REFUSED;
+	}
+	r = password_from(cli, f, name, ret_password);
+	if (f != stdin)
+		(void)fclose(f);
+	return r;
+}
+
+static int password_prompt(struct cli *cli, FILE *terminal, const char *prompt,
+	char **ret_password)
+{
+	struct termios before, silent;
+	char *line = NULL;
+	size_t size = 0;
+	ssize_t n;
+
+	(void)fputs(prompt, terminal);
+	(void)fflush(terminal);
+	(void)tcgetattr(fileno(terminal), &before);
+	silent = before;
+	silent.c_lflag &= (tcflag_t)~ECHO;
+	(void)tcsetattr(fileno(terminal), TCSAFLUSH, &silent);
+	n = getline(&line, &size, terminal);
+	(void)tcsetattr(fileno(terminal), TCSAFLUSH, &before);
+	(void)fputc('\n', terminal);
+	if (n > 0 && line[n - 1] == '\n')
+		line[--n] = 0;
+	if (n <= 0) {
+		free(line);
+		why_set(&cli->why, "no password was given");
+		return CLIENT_E_REFUSED;
+	}
+	*ret_password = line;
+	return 0;
+}
+
+static void wipe(char *password)
+{
+	if (password)
+		explicit_bzero(password, strlen(password));
+	free(password);
+}
+
+static int password_ask(struct cli *cli, char **ret_password)
+{
+	FILE *terminal = fopen("/dev/tty", "r+e");
+	char *first = NULL, *second = NULL;
+	int r;
+
+	if (!terminal) {
+		why_set(&cli->why, "--password-file F is needed where there is no terminal");
+		return CLI_E_USAGE;
+	}
+	r = password_prompt(cli, terminal, "Password: ", &first);
+	if (!r)
+		r = password_prompt(cli, terminal, "Again: ", &second);
+	(void)fclose(terminal);
+	if (!r && strcmp(first, second) != 0) {
+		why_set(&cli->why, "the two passwords are not the same");
+		r = CLIENT_E_REFUSED;
+	}
+	wipe(second);
+	if (r) {
+		wipe(first);
+		return r;
+	}
+	*ret_password = first;
+	return 0;
+}
+
+int cli_password(struct cli *cli, char **ret_password)
+{
+	const char *file = cli_option(cli, "--password-file");
+
+	return file ? password_read_file(cli, file, ret_password) : password_ask(cli, ret_password);
+}

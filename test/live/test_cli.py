@@ -1,0 +1,234 @@
+# SPDX-License-Identifier: Apache-2.0
+"""signet as its users meet it: what it prints, what it says when something is wrong, exit codes."""
+import json
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+from conftest import BUILD, PASSWORD, finish, make_server
+
+
+def rows(text):
+    """A table's rows as dictionaries by title; columns begin where their titles do."""
+    lines = text.splitlines()
+    starts = [i for i, c in enumerate(lines[0]) if c != " " and (i == 0 or lines[0][i - 2:i] == "  ")]
+    ends = starts[1:] + [None]
+    titles = [lines[0][a:b].strip() for a, b in zip(starts, ends)]
+    return [dict(zip(titles, (line[a:b].strip() for a, b in zip(starts, ends))))
+            for line in lines[1:]]
+
+
+def refused(server, *args, code=1, stdin=""):
+    """One line on stderr and nothing on stdout; the line."""
+    r = server.cli(*args, check=False, stdin=stdin)
+    assert r.returncode == code, r.stderr
+    assert r.stdout == ""
+    assert r.stderr.startswith("signet: ") and r.stderr.count("\n") == 1, r.stderr
+    return r.stderr
+
+
+def test_domain_account_and_alias(server):
+    server.cli("domain", "add", "example.net")
+    server.add_account("carol@example.net")
+    server.cli("account", "set", "carol@example.net", "quota=2G", "name=Carol")
+    server.cli("alias", "add", "sales@example.net", "carol@example.net", "postmaster@example.org")
+    server.cli("alias", "add", "example.com", "example.net")
+    server.cli("mailbox", "create", "carol@example.net", "Projects/Signet")
+    assert {"DOMAIN": "example.net", "MAIN": "no", "PKI": "enabled", "ACCOUNTS": "1"} in rows(
+        server.cli("domain", "list").stdout)
+    assert rows(server.cli("account", "list", "example.net").stdout) == [
+        {"ADDRESS": "carol@example.net", "ROLE": "user", "DISABLED": "no", "MESSAGES": "0",
+         "OCTETS": "0", "QUOTA": str(2 << 30)}]
+    assert rows(server.cli("alias", "list", "example.net").stdout) == [
+        {"ALIAS": "example.com", "TARGETS": "example.net"},
+        {"ALIAS": "sales@example.net", "TARGETS": "carol@example.net, postmaster@example.org"}]
+    mailboxes = rows(server.cli("mailbox", "list", "carol@example.net").stdout)
+    assert {"MAILBOX": "Trash", "USE": "trash", "MESSAGES": "0", "UNSEEN": "0",
+            "OCTETS": "0"} in mailboxes
+    assert "Projects/Signet" in [m["MAILBOX"] for m in mailboxes]
+    assert "name: Carol\n" in server.cli("account", "show", "carol@example.net").stdout
+    server.cli("mailbox", "remove", "carol@example.net", "Projects/Signet")
+    server.cli("alias", "remove", "sales@example.net")
+    server.cli("alias", "remove", "example.com")
+    assert rows(server.cli("alias", "list").stdout) == []
+    assert "accounts" in refused(server, "domain", "remove", "example.net")
+    server.cli("account", "remove", "carol@example.net")
+    server.cli("domain", "rename", "example.net", "example.com")
+    server.cli("domain", "remove", "example.com")
+
+
+def test_keys_and_certificates(server):
+    refused(server, "key", "test", "example.org", "none")
+    server.cli("domain", "add", "pki.example")
+    assert "signet cert self-sign" in refused(server, "cert", "show", "pki.example")
+    server.cli("key", "generate", "pki.example", "--alias", "one")
+    made = server.cli("cert", "self-sign", "pki.example", "--days", "90", "--alias", "a").stdout
+    assert "alias: a\n" in made and "services: all\n" in made
+    server.cli("cert", "self-sign", "pki.example", "--alias", "b")
+    found = rows(server.cli("cert", "list", "pki.example").stdout)
+    assert [(c["CERTIFICATE"], c["ISSUED TO"], c["SERVES"]) for c in found] == [
+        ("a", "CN=pki.example", ""), ("b", "CN=pki.example", "all")]
+    shown = server.cli("cert", "show", "pki.example").stdout
+    assert shown.startswith("alias: b\n") and "-----BEGIN CERTIFICATE-----\n" in shown
+    server.cli("cert", "activate", "pki.example", "a", "--service", "imap,pop3")
+    assert [c["SERVES"] for c in rows(server.cli("cert", "list", "pki.example").stdout)] == [
+        "imap,pop3", "smtp,http"]
+    assert server.cli("key", "test", "pki.example").stdout.startswith("passed: yes\n")
+    assert "ec:p256" in server.cli("key", "show", "pki.example").stdout
+    assert rows(server.cli("key", "list", "pki.example").stdout)[0]["FOR"] == "tls"
+    assert {d["DOMAIN"] for d in rows(server.cli("cert", "list").stdout)} == {
+        "example.org", "pki.example"}
+    server.cli("domain", "set", "pki.example", "main=yes")
+    assert "main" in refused(server, "domain", "remove", "pki.example")
+    server.cli("domain", "set", "example.org", "main=yes")
+    server.cli("domain", "remove", "pki.example")
+
+
+def test_settings_and_audit(server):
+    server.cli("setting", "set", "message_max=1M", "hops_max=150")
+    assert server.cli("setting", "get", "message_max").stdout == f"{1 << 20}\n"
+    assert "from 65536 to" in refused(server, "setting", "set", "hops_max=151", "message_max=5")
+    assert server.cli("setting", "get", "hops_max").stdout == "150\n", "a refused call changed one"
+    server.cli("setting", "reset", "message_max", "hops_max")
+    found = {s["KEY"]: s for s in rows(server.cli("setting", "list").stdout)}
+    assert found["message_max"]["VALUE"] == str(50 << 20) and found["hops_max"]["VALUE"] == "100"
+    assert "signet setting list" in refused(server, "setting", "get", "no_such")
+    audit = rows(server.cli("audit").stdout)
+    assert {"BY": "local", "ACTION": "setting.set", "OF": "message_max", "DETAIL": "(default)"}.items(
+        ) <= audit[0 if audit[0]["OF"] == "message_max" else 1].items()
+
+
+def test_json_is_the_body(server):
+    body = json.loads(server.cli("--json", "domain", "list").stdout)
+    assert "example.org" in [d["name"] for d in body["domains"]]
+    assert json.loads(server.cli("status", "--json").stdout)["keyd"] == {
+        "domain": True, "user": True}
+
+
+def test_what_is_wrong_is_one_line(server, tmp_path):
+    assert "signet domain list" in refused(server, "key", "list", "none.example")
+    assert "signet account list" in refused(server, "account", "show", "nobody@example.org")
+    assert "list, add, show" in refused(server, "domain", code=2)
+    assert "list, add, show" in refused(server, "domain", "destroy", code=2)
+    assert "signet domain show --help" in refused(server, "domain", "show", code=2)
+    assert "one word too many" in refused(server, "domain", "show", "a", "b", code=2)
+    assert "not an option" in refused(server, "cert", "list", "--days", "3", code=2)
+    assert "needs a value" in refused(server, "cert", "self-sign", "example.org", "--days", code=2)
+    assert "a number" in refused(server, "cert", "self-sign", "example.org", "--days", "x", code=2)
+    assert "KEY=VALUE" in refused(server, "account", "set", "a@example.org", "quota", code=2)
+    assert '"color"' in refused(server, "domain", "set", "example.org", "color=red")
+    empty = tmp_path / "empty"
+    empty.write_text("\n")
+    assert "password" in refused(server, "account", "add", "x@example.org", "--password-file", empty)
+    r = subprocess.run([BUILD / "signet", "--data", tmp_path, "status"], capture_output=True, text=True)
+    assert r.returncode == 1 and "--data" in r.stderr
+    r = subprocess.run([BUILD / "signet"], capture_output=True, text=True)
+    assert r.returncode == 2
+    with open("/dev/full", "w") as full:
+        r = subprocess.run([BUILD / "signet", "--data", server.data, "status"], stdout=full,
+                           stderr=subprocess.PIPE, text=True)
+    assert r.returncode == 1 and "No space left" in r.stderr
+
+
+def test_without_a_terminal_a_password_must_come_from_a_file(server):
+    r = subprocess.run([BUILD / "signet", "--data", server.data, "account", "add", "t@example.org"],
+                       capture_output=True, text=True, stdin=subprocess.DEVNULL,
+                       start_new_session=True)
+    assert r.returncode == 2 and "--password-file" in r.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="becoming another user needs root")
+def test_another_user_is_told(server):
+    r = subprocess.run(["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups",
+                        BUILD / "signet", "--data", server.data, "status"], capture_output=True,
+                       text=True)
+    if r.returncode in (126, 127):
+        pytest.skip("another user cannot reach the build folder")
+    assert r.returncode == 1 and "only root and the user" in r.stderr
+
+
+def test_help_of_every_command():
+    general = subprocess.run([BUILD / "signet", "--help"], capture_output=True, text=True)
+    calls = [line.split() for line in general.stdout.splitlines() if line.startswith("  signet ")]
+    assert general.returncode == 0 and len(calls) > 30
+    for call in calls:
+        words = [w for w in call[1:3] if w.islower() and w.isalpha() or w == "self-sign"]
+        r = subprocess.run([BUILD / "signet", *words, "--help"], capture_output=True, text=True)
+        assert r.returncode == 0
+        assert r.stdout.startswith("usage: " + " ".join(call))
+        example = r.stdout.rpartition("example: ")[2]
+        assert " ".join(["signet", *words]) in example
+
+
+def test_completion():
+    script = subprocess.run([BUILD / "signet", "completion"], capture_output=True, text=True,
+                            check=True).stdout
+
+    def complete(*words):
+        call = ("COMP_WORDS=(signet \"$@\"); COMP_CWORD=$#; COMPREPLY=(); _signet; "
+                "printf '%s\\n' \"${COMPREPLY[@]}\"")
+        return subprocess.run(["bash", "-c", script + call, "-", *words], capture_output=True,
+                              text=True, check=True).stdout.split()
+
+    assert complete("do") == ["domain"]
+    assert set(complete("--data", "/x", "domain", "")) >= {"list", "add", "remove"}
+    assert complete("cert", "self-sign", "example.org", "--da") == ["--days"]
+    assert complete("domain", "add", "x") == []
+
+
+def follower(server, path, *args):
+    out = open(path, "w")
+    return subprocess.Popen([BUILD / "signet", "--data", server.data, "log", "--follow", *args],
+                            stdout=out, stderr=subprocess.STDOUT)
+
+
+def wait_for(path, text, timeout=20):
+    for _ in range(timeout * 10):
+        if text in path.read_text():
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"{text} did not come: {path.read_text()[-2000:]}")
+
+
+def test_log_follows_without_a_gap(tmp_path):
+    """Across a server process that dies, too: its successor counts its lines from one."""
+    server = make_server().start()
+    path = tmp_path / "follow"
+    p = follower(server, path, "--tag", "HTTP")
+    try:
+        for i in range(120):
+            server.cli("alias", "add", f"a{i}@example.org", "postmaster@example.org")
+            server.cli("alias", "remove", f"a{i}@example.org")
+        wait_for(path, "/aliases/a119@example.org")
+        os.kill(server.children()["server"], signal.SIGKILL)
+        for i in range(200, 220):
+            server.cli("alias", "add", f"a{i}@example.org", "postmaster@example.org")
+            server.cli("alias", "remove", f"a{i}@example.org")
+        wait_for(path, "/aliases/a219@example.org")
+    finally:
+        p.terminate()
+        p.wait()
+    lines = path.read_text().splitlines()
+    for i in [*range(120), *range(200, 220)]:
+        assert sum(f"method=DELETE path=/api/v1/aliases/a{i}@example.org " in l for l in lines) == 1
+    assert all(" tag=HTTP " in l for l in lines)
+    newest = server.cli("log", "--tag", "HTTP", "--lines", "1").stdout.splitlines()
+    assert len(newest) == 1 and "/aliases/a219@example.org" in newest[0]
+    finish(server)
+
+
+def test_what_users_write_does_not_reach_the_terminal(server):
+    server.cli("account", "set", "postmaster@example.org", "name=x\u009b31m\u0007y")
+    shown = server.cli("account", "show", "postmaster@example.org").stdout
+    assert "name: x?31m?y\n" in shown
+    server.cli("account", "set", "postmaster@example.org", "name=Postmaster")
+
+
+def test_passwords_from_file_and_stdin(server, tmp_path):
+    file = tmp_path / "password"
+    file.write_text(PASSWORD + "\n")
+    server.cli("account", "add", "file@example.org", "--password-file", file)
+    server.cli("account", "password", "file@example.org", "--password-file", "-", stdin="other words")
+    server.cli("account", "remove", "file@example.org")
