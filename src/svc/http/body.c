@@ -94,6 +94,8 @@ int body_read(struct http_request *q, const struct body_field *fields)
 
 	if (!type_is_json(q))
 		return http_problem(q, 415, "Content-Type", "the body is application/json");
+	if (!buf_size(&q->body))
+		return http_problem(q, 400, NULL, "the body is missing; {} is the smallest");
 	q->json = json_loadb((const char *)buf_span(&q->body).p, buf_size(&q->body),
 		JSON_REJECT_DUPLICATES, &error);
 	if (!q->json)
@@ -106,7 +108,8 @@ int body_read(struct http_request *q, const struct body_field *fields)
 		int r;
 
 		if (!field)
-			return http_problem(q, 422, name, "this request has no member of that name");
+			return http_problem(q, 422, name, "this request has no member \"%s\"",
+				name);
 		r = value_check(q, field, name, value);
 		if (r)
 			return r;
