@@ -262,6 +262,23 @@ static void *context_of(struct server *s, enum service service)
 	return &s->smtp[service];
 }
 
+/* What the metrics say about each port's connections. */
+static void tell_counters(struct server *s)
+{
+	for (size_t i = 0; i < s->n_figures; i++) {
+		struct http_port_figure *f = &s->figures[i];
+
+		for (enum service service = 0; service < SERVICES; service++) {
+			if (strcmp(f->service, services[service].name) != 0)
+				continue;
+			f->counters = s->conns[service] ?
+				conn_service_counters(s->conns[service]) :
+				http_port_counters(http_port(s->http, service == SERVICE_HTTPS ?
+					HTTP_TLS : HTTP_PLAIN));
+		}
+	}
+}
+
 static int start_services(struct server *s)
 {
 	TRY(imap_new(&s->imap, &s->env));
@@ -284,6 +301,7 @@ static int start_services(struct server *s)
 		.n_loops = s->n_loops, .tls = s->tls[SERVICE_HTTPS], .cpu = s->env.cpu,
 		.admission = s->admission, .owner = s->owner, .ports = s->figures,
 		.n_ports = s->n_figures }));
+	tell_counters(s);
 	return 0;
 }
 
@@ -334,7 +352,7 @@ static int read_listeners(struct server *s)
 		address = net_address_from((struct sockaddr *)&local, size);
 		if (service != SERVICE_LOCAL)
 			s->figures[s->n_figures++] = (struct http_port_figure){
-				services[service].name, address.port };
+				.service = services[service].name, .port = address.port };
 	}
 	return 0;
 }

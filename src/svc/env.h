@@ -13,11 +13,6 @@
 #include <stdatomic.h>
 
 enum counter {
-	COUNT_SESSIONS,          /* accepted, all services */
-	COUNT_SESSIONS_OPEN,     /* now */
-	COUNT_TLS_HANDSHAKES,
-	COUNT_TLS_RESUMED,
-	COUNT_TLS_FAILED,
 	COUNT_LOGIN_OK,
 	COUNT_LOGIN_REFUSED,
 	COUNT_SMTP_ACCEPTED,     /* messages */
@@ -56,9 +51,4 @@ struct env {
 static inline void env_count(struct env *e, enum counter c)
 {
 	atomic_fetch_add_explicit(&e->counters[c], 1, memory_order_relaxed);
-}
-
-static inline void env_uncount(struct env *e, enum counter c)
-{
-	atomic_fetch_sub_explicit(&e->counters[c], 1, memory_order_relaxed);
 }

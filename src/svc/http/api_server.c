@@ -44,13 +44,33 @@ static json_t *store_of_status(struct env *e)
 	return object;
 }
 
+/* The sums over all services. */
+static json_t *connections_of(const struct http_options *o)
+{
+	json_t *object = json_object();
+
+	for (size_t i = 0; i < n_conn_figures; i++) {
+		unsigned long long sum = 0;
+
+		for (size_t k = 0; k < o->n_ports; k++) {
+			if (o->ports[k].counters && http_port_is_first(o, k))
+				sum += conn_figure_value(&conn_figures[i], o->ports[k].counters);
+		}
+		api_set_number(object, conn_figures[i].member, sum);
+	}
+	return object;
+}
+
 static json_t *ports_of(const struct http_options *o)
 {
 	json_t *list = json_array();
 
-	for (size_t i = 0; i < o->n_ports; i++)
+	for (size_t i = 0; i < o->n_ports; i++) {
+		if (!http_port_is_first(o, i))
+			continue;
 		(void)json_array_append_new(list, json_pack("{s:s, s:i}", "service",
 			o->ports[i].service, "port", (int)o->ports[i].port));
+	}
 	return list;
 }
 
@@ -70,6 +90,7 @@ int api_status(struct http_request *q, struct store_conn *c)
 		json_pack("{s:b, s:b}", "domain", e->keyd && keyd_client_is_up(e->keyd), "user",
 			e->keyd_user && keyd_client_is_up(e->keyd_user)));
 	(void)json_object_set_new(q->answer, "store", store_of_status(e));
+	(void)json_object_set_new(q->answer, "connections", connections_of(q->options));
 	(void)json_object_set_new(q->answer, "counters", counters_of(e));
 	return store_domain_each(c, add_domain_name, domains);
 }

@@ -19,7 +19,6 @@
 #include "net/listener.h"
 #include "net/stream.h"
 #include "net/tls.h"
-#include "svc/env.h"
 #include "svc/http/dispatch.h"
 #include "svc/http/guard.h"
 #include "svc/http/server.h"
@@ -43,7 +42,7 @@ enum phase { PHASE_FIRST, PHASE_IDLE, PHASE_HEAD, PHASE_BODY };
 struct bridge {
 	struct list link;
 	struct http_loop *home;
-	enum http_kind kind;
+	struct http_port *port;
 	struct stream *stream;
 	struct watch *watch;  /* of fd; NULL before it is opened and after the library has closed */
 	int fd;
@@ -63,7 +62,7 @@ static void bridge_free(struct bridge *b)
 {
 	struct http *h = b->home->http;
 
-	env_uncount(h->options.env, COUNT_SESSIONS_OPEN);
+	b->port->counters.open--;
 	list_remove(&b->link);
 	timer_stop(&b->timer);
 	stream_free(b->stream);
@@ -269,6 +268,8 @@ static void bridge_closed(void *context, int fault, const char *reason)
 {
 	struct bridge *b = context;
 
+	if (fault && b->fd < 0 && b->port->kind == HTTP_TLS)
+		b->port->counters.tls_failed++;
 	if (fault)
 		LOG(NULL, LOG_DEBUG, "HTTP", "http.closed", log_str("reason", reason));
 	bridge_free(b);
@@ -278,6 +279,7 @@ static void bridge_due(struct loop_timer *t)
 {
 	struct bridge *b = CONTAINER_OF(t, struct bridge, timer);
 
+	b->port->counters.timed_out++;
 	if (!b->watch || b->no_more || b->phase == PHASE_FIRST) {
 		bridge_free(b);
 		return;
@@ -300,8 +302,8 @@ static struct http_peer *peer_of(const struct bridge *b)
 	struct http_peer *p = ALLOC(struct http_peer);
 
 	p->refs = 1;
-	p->kind = b->kind;
-	p->loopback = b->kind == HTTP_LOCAL || net_address_is_loopback(address);
+	p->kind = b->port->kind;
+	p->loopback = p->kind == HTTP_LOCAL || net_address_is_loopback(address);
 	(void)net_address_text(address, p->address);
 	if (tls && tls->profile)
 		p->domain = alloc_string(tls->profile->name);
@@ -314,9 +316,12 @@ static void bridge_opened(void *context)
 {
 	struct bridge *b = context;
 	struct http *h = b->home->http;
+	const struct tls_info *tls = stream_tls(b->stream);
 	int pair[2];
 	int r;
 
+	b->port->counters.tls += tls != NULL;
+	b->port->counters.tls_resumed += tls && tls->resumed;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair)) {
 		log_fault(NULL, "HTTP", "http.socketpair", err_fault(errno, "socketpair"));
 		bridge_free(b);
@@ -364,11 +369,12 @@ static struct http_loop *loop_of(struct http *h, const struct loop *loop)
 	return &h->loops[i];
 }
 
-void http_accepted(void *port, struct loop *loop, int fd, const struct net_address *peer,
+void http_accepted(void *context, struct loop *loop, int fd, const struct net_address *peer,
 	const struct net_address *local)
 {
-	enum http_kind kind = ((struct http_port *)port)->kind;
-	struct http *h = ((struct http_port *)port)->http;
+	struct http_port *p = context;
+	enum http_kind kind = p->kind;
+	struct http *h = p->http;
 	struct bridge *b;
 
 	if (kind == HTTP_LOCAL && !may_use_socket(h, fd)) {
@@ -377,15 +383,15 @@ void http_accepted(void *port, struct loop *loop, int fd, const struct net_addre
 	}
 	b = ALLOC(struct bridge);
 	b->home = loop_of(h, loop);
-	b->kind = kind;
+	b->port = p;
 	b->fd = -1;
 	timer_init(&b->timer, bridge_due);
 	list_append(&b->home->bridges, &b->link);
 	(void)pthread_mutex_lock(&h->lock);
 	h->n_open++;
 	(void)pthread_mutex_unlock(&h->lock);
-	env_count(h->options.env, COUNT_SESSIONS);
-	env_count(h->options.env, COUNT_SESSIONS_OPEN);
+	p->counters.accepted++;
+	p->counters.open++;
 	b->stream = stream_new(&(struct stream_options){ .loop = loop, .fd = fd, .peer = *peer,
 		.local = *local, .admission = kind == HTTP_LOCAL ? NULL : h->options.admission,
 		.tls = kind == HTTP_TLS ? h->options.tls : NULL, .tls_first = kind == HTTP_TLS,

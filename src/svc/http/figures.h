@@ -10,11 +10,25 @@
 
 struct figure {
 	const char *name; /* of the metric, without "signet_"; of the member in status */
-	bool is_gauge;
 	const char *help;
 };
 
 extern const struct figure figures[COUNTERS];
+
+struct conn_counters;
+
+struct conn_figure {
+	const char *member; /* in status */
+	size_t offset;      /* in struct conn_counters */
+	const char *name;   /* of the metric */
+	bool is_gauge;
+	const char *help;
+};
+
+extern const struct conn_figure conn_figures[];
+extern const size_t n_conn_figures;
+
+unsigned long long conn_figure_value(const struct conn_figure *f, const struct conn_counters *c);
 
 static inline unsigned long long figure_value(struct env *e, unsigned counter)
 {

@@ -15,6 +15,7 @@
 #include <sys/types.h>
 
 struct admission;
+struct conn_counters;
 struct env;
 struct executor;
 struct loop;
@@ -23,10 +24,12 @@ struct tls_service;
 /* HTTP_LOCAL is the Unix socket: only the owner and root may use it, as administrator "local". */
 enum http_kind { HTTP_PLAIN, HTTP_TLS, HTTP_LOCAL, HTTP_KINDS };
 
-/* A port to be told by "signet status". */
+/* A port to be told by "signet status", and what /metrics says about it. A service may be there
+ * several times (once for each address), then with the same counters. */
 struct http_port_figure {
 	const char *service; /* "imaps" */
 	unsigned port;
+	const struct conn_counters *counters; /* may be set after http_new; NULL: none */
 };
 
 struct http_options {
@@ -37,7 +40,7 @@ struct http_options {
 	struct executor *cpu;         /* handshakes */
 	struct admission *admission;  /* of HTTP_PLAIN and HTTP_TLS listeners; may be NULL */
 	uid_t owner;                  /* who besides root may use the Unix socket */
-	const struct http_port_figure *ports; /* kept by the caller */
+	const struct http_port_figure *ports; /* kept by the caller, read at each request */
 	size_t n_ports;
 };
 
@@ -49,6 +52,9 @@ int http_new(struct http **ret_http, const struct http_options *options) MUST_CH
 
 /* Borrowed; the context of http_accepted. */
 struct http_port *http_port(struct http *h, enum http_kind kind);
+
+/* Its connections, as conn_service_counters. */
+const struct conn_counters *http_port_counters(const struct http_port *port);
 
 /* Fits into struct listener_options. */
 void http_accepted(void *port, struct loop *loop, int fd, const struct net_address *peer,

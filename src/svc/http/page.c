@@ -235,6 +235,24 @@ static int add_account(const struct store_account *a, void *context)
 	return 0;
 }
 
+/* One figure of all services, which are its label. */
+static void add_connections(struct http_request *q)
+{
+	for (size_t i = 0; i < n_conn_figures; i++) {
+		const struct conn_figure *f = &conn_figures[i];
+
+		buf_add_format(&q->out, "# HELP signet_%s %s\n# TYPE signet_%s %s\n", f->name,
+			f->help, f->name, f->is_gauge ? "gauge" : "counter");
+		for (size_t k = 0; k < q->options->n_ports; k++) {
+			const struct http_port_figure *port = &q->options->ports[k];
+
+			if (port->counters && http_port_is_first(q->options, k))
+				buf_add_format(&q->out, "signet_%s{service=\"%s\"} %llu\n", f->name,
+					port->service, conn_figure_value(f, port->counters));
+		}
+	}
+}
+
 int page_metrics(struct http_request *q, struct store_conn *c)
 {
 	struct env *e = q->env;
@@ -245,8 +263,8 @@ int page_metrics(struct http_request *q, struct store_conn *c)
 	TRY(store_account_each(c, 0, add_account, &sums));
 	store_figures(e->store, &store);
 	for (unsigned i = 0; i < COUNTERS; i++)
-		add_metric(out, figures[i].name, figures[i].is_gauge, figures[i].help,
-			figure_value(e, i));
+		add_metric(out, figures[i].name, false, figures[i].help, figure_value(e, i));
+	add_connections(q);
 	add_metric(out, "accounts", true, "Accounts", sums.accounts);
 	add_metric(out, "messages", true, "Messages stored", sums.messages);
 	add_metric(out, "message_octets", true, "Octets of the messages stored", sums.octets);

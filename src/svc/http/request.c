@@ -204,6 +204,15 @@ int http_audit(struct http_request *q, struct store_conn *c, const char *action,
 	return store_audit(c, http_actor(q), action, target, detail);
 }
 
+bool http_port_is_first(const struct http_options *o, size_t port)
+{
+	for (size_t i = 0; i < port; i++) {
+		if (strcmp(o->ports[i].service, o->ports[port].service) == 0)
+			return false;
+	}
+	return true;
+}
+
 bool http_is_admin(const struct http_request *q)
 {
 	return q->login != HTTP_NOBODY && q->who.role == ROLE_ADMIN;

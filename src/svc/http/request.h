@@ -130,4 +130,7 @@ int http_audit(struct http_request *q, struct store_conn *c, const char *action,
 /* Checks a password, with the limits and log lines of a login, and sets q->who. Blocks. */
 int http_login(struct http_request *q, struct span user, struct span password) MUST_CHECK;
 
+/* Whether no port before this one is of the same service. */
+bool http_port_is_first(const struct http_options *o, size_t port);
+
 bool http_is_admin(const struct http_request *q);

@@ -304,8 +304,10 @@ int http_new(struct http **ret_http, const struct http_options *options)
 	(void)pthread_mutex_init(&h->lock, NULL);
 	(void)pthread_cond_init(&h->closed, NULL);
 	h->sessions = web_sessions_new();
-	for (unsigned kind = 0; kind < HTTP_KINDS; kind++)
-		h->ports[kind] = (struct http_port){ h, kind };
+	for (unsigned kind = 0; kind < HTTP_KINDS; kind++) {
+		h->ports[kind].http = h;
+		h->ports[kind].kind = kind;
+	}
 	h->loops = alloc_array(NULL, options->n_loops, sizeof h->loops[0]);
 	for (size_t i = 0; i < options->n_loops; i++) {
 		h->loops[i] = (struct http_loop){ .http = h, .loop = options->loops[i] };
@@ -330,6 +332,11 @@ int http_new(struct http **ret_http, const struct http_options *options)
 struct http_port *http_port(struct http *h, enum http_kind kind)
 {
 	return &h->ports[kind];
+}
+
+const struct conn_counters *http_port_counters(const struct http_port *port)
+{
+	return &port->counters;
 }
 
 void http_drain(struct http *h, unsigned timeout_ms)

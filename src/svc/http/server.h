@@ -8,6 +8,7 @@
 #include "base/map.h"
 #include "base/task.h"
 #include "net/loop.h"
+#include "svc/conn.h"
 #include "svc/http/request.h"
 
 #include <pthread.h>
@@ -26,6 +27,7 @@ struct http_loop {
 struct http_port {
 	struct http *http;
 	enum http_kind kind;
+	struct conn_counters counters;
 };
 
 struct http {
