@@ -95,8 +95,8 @@ struct fetch_message {
 void fetch_message_begin(struct fetch_message *m, struct imap_command *c, const struct fetch *f,
 	uint32_t position, const struct store_message *row);
 
-/* Appends to out until the response is complete, or out has max octets, or a good deal of octets was
- * read for it: then FETCH_E_MORE. conn is not used while the row holds the octets. */
+/* Appends to out until the response is complete, or out has max octets, or a good deal of octets
+ * was read for it: then FETCH_E_MORE. conn is not used while the row holds the octets. */
 enum fetch_outcome { FETCH_E_MORE = 1 };
 int fetch_message_print(struct fetch_message *m, struct store_conn *conn, struct buf *out,
 	size_t max) MUST_CHECK;

@@ -177,7 +177,8 @@ static int find_section(struct fetch_message *m, const struct fetch_item *item, 
 		return 0;
 	}
 	TRY(message_tree(m));
-	*ret_found = structure_find(m->tree, item->path, item->n_path, item->section, ret_at, ret_n);
+	*ret_found = structure_find(m->tree, item->path, item->n_path, item->section, ret_at,
+		ret_n);
 	return 0;
 }
 

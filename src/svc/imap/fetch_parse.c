@@ -80,7 +80,7 @@ static const struct fetch_word *fetch_word_find(struct span name)
 	return NULL;
 }
 
-/* The numbers at the front of a section, "1.2" of "1.2.MIME". What is left is the section's name. */
+/* The numbers at the front of a section, "1.2" of "1.2.MIME". What is left is its name. */
 static bool parse_path(struct imap_parser *p, struct span *text, struct fetch_item *item)
 {
 	uint32_t path[FETCH_PATH];
@@ -313,7 +313,8 @@ bool imap_parse_fetch(struct imap_parser *p, struct imap_command *c)
 	 * CHANGEDSINCE always the MODSEQ. */
 	if (c->uid && !fetch_add_word(p, f, fetch_word_find(SPAN("UID"))))
 		return false;
-	if (!parse_space(p) || !parse_set(p, &f->set) || !parse_space(p) || !fetch_parse_items(p, f))
+	if (!parse_space(p) || !parse_set(p, &f->set) || !parse_space(p) ||
+		!fetch_parse_items(p, f))
 		return false;
 	if (parse_skip(p, ' ') && !parse_modifiers(p, c, f))
 		return false;

@@ -2,10 +2,10 @@
 /* Copyright the Signet authors */
 
 /*
- * Link-cut trees (Sleator and Tarjan), without what re-rooting needs. THREAD=REFERENCES
- * asks at each link whether it would close a loop; walking up the parents for that is quadratic on a
- * chain of a hundred thousand replies. Each tree is split into paths from a node towards the root;
- * a path is a splay tree ordered by depth, and its root's `up` is the node the path hangs below.
+ * Link-cut trees (Sleator and Tarjan), without what re-rooting needs. THREAD=REFERENCES asks at
+ * each link whether it would close a loop; walking up the parents for that is quadratic on a chain
+ * of a hundred thousand replies. Each tree is split into paths from a node towards the root; a path
+ * is a splay tree ordered by depth, and its root's `up` is the node the path hangs below.
  */
 
 #include "svc/imap/forest.h"

@@ -360,13 +360,13 @@ static void add_lines(struct buf *out, const char *before, const char *after, si
 		buf_add_format(out, "%s%06zu%s", before, i, after);
 }
 
-/* Larger than a row (CONTENT_INLINE), than a piece of it, than a piece of an answer; and sizes on the
- * edges of these. */
+/* Larger than a row (CONTENT_INLINE), than a piece of it, than a piece of an answer; and sizes on
+ * the edges of these. */
 static void large(void **state)
 {
 	static const size_t sizes[] = {
-		CONTENT_PIECE - 1, CONTENT_PIECE, CONTENT_PIECE + 1, CONTENT_INLINE - 1, CONTENT_INLINE,
-		CONTENT_INLINE + 1, CONTENT_INLINE + CONTENT_PIECE, 3 * CONTENT_INLINE + 17,
+		CONTENT_PIECE - 1, CONTENT_PIECE, CONTENT_PIECE + 1, CONTENT_INLINE - 1,
+		CONTENT_INLINE, CONTENT_INLINE + 1, CONTENT_INLINE + CONTENT_PIECE, 3 * CONTENT_INLINE + 17,
 	};
 	CLEANUP(buf_done) struct buf m = {};
 

@@ -49,8 +49,10 @@ int octets_read(struct octets *o, struct store_conn *conn, uint64_t offset, uint
 			TRY(window_load(o, conn, offset));
 		rest = span_skip(buf_span(&o->window), offset - o->window_at);
 	}
+	if (n > 0 && rest.n == 0)
+		return err_fault(EIO, "body is shorter than its row says");
 	*ret_octets = span_head(rest, n);
-	return ret_octets->n > 0 || n == 0 ? 0 : err_fault(EIO, "body is shorter than its row says");
+	return 0;
 }
 
 int octets_copy(struct octets *o, struct store_conn *conn, uint64_t offset, uint64_t n,

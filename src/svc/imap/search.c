@@ -2,8 +2,9 @@
 /* Copyright the Signet authors */
 
 /*
- * The answers to SEARCH and UID SEARCH: the SEARCH response of RFC 3501, the ESEARCH response of RFC
- * 4731 and RFC 9051, and the result that is kept for "$" (RFC 5182). Long ones are printed in pieces.
+ * The answers to SEARCH and UID SEARCH: the SEARCH response of RFC 3501, the ESEARCH response of
+ * RFC 4731 and RFC 9051, and the result that is kept for "$" (RFC 5182). Long ones are printed in
+ * pieces.
  */
 
 #include "svc/imap/search.h"
@@ -20,7 +21,8 @@ uint32_t search_number(const struct imap_command *c, uint32_t position)
 /* Whether only MIN and MAX are asked for. */
 static bool wants_ends_only(const struct search *q)
 {
-	return (q->returns & (RETURN_MIN | RETURN_MAX)) && !(q->returns & (RETURN_ALL | RETURN_COUNT));
+	return (q->returns & (RETURN_MIN | RETURN_MAX)) &&
+	       !(q->returns & (RETURN_ALL | RETURN_COUNT));
 }
 
 uint64_t search_modseq(const struct imap_command *c, const struct search *q,
@@ -142,7 +144,8 @@ static int print_numbers(struct imap *s, struct imap_command *c)
 	if (n == PRINT_NUMBERS)
 		return imap_wait_drained(s, c, print_numbers);
 	if (q->has_modseq && search_count(q) > 0)
-		buf_add_format(out, " (MODSEQ %llu)", (unsigned long long)search_modseq(c, q, search_ends(c, q)));
+		buf_add_format(out, " (MODSEQ %llu)",
+			(unsigned long long)search_modseq(c, q, search_ends(c, q)));
 	buf_add(out, SPAN("\r\n"));
 	return search_end(s, c);
 }

@@ -5,8 +5,8 @@
 /*
  * SEARCH, and what SORT and THREAD share with it. A search is a tree of keys. What is known of a
  * message comes in stages, each dearer than the one before: the view, the row, the envelope, the
- * body. A tree is asked at each stage whether the message matches; it says yes, no, or that it needs
- * to know more.
+ * body. A tree is asked at each stage whether the message matches; it says yes, no, or that it
+ * needs to know more.
  */
 
 #include "mime/envelope.h"

@@ -2,9 +2,9 @@
 /* Copyright the Signet authors */
 
 /*
- * The arguments of SEARCH (RFC 9051 section 6.4.4, RFC 3501's \Recent, RFC 4731, RFC 5032, RFC 5182,
- * RFC 7162, RFC 8474, RFC 8514). The table below has a row for each key: what it takes and which
- * operation of search.h it is. Dates, sizes and modification numbers all become ranges.
+ * The arguments of SEARCH (RFC 9051 section 6.4.4, RFC 3501's \Recent, RFC 4731, RFC 5032, RFC
+ * 5182, RFC 7162, RFC 8474, RFC 8514). The table below has a row for each key: what it takes and
+ * which operation of search.h it is. Dates, sizes and modification numbers all become ranges.
  */
 
 #include "svc/imap/search.h"

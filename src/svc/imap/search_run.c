@@ -2,11 +2,12 @@
 /* Copyright the Signet authors */
 
 /*
- * Finding the messages that match a search. The keys are asked message by message: those the view can decide are
- * decided at once, the others are gathered into a batch whose rows are read, and of those that are
- * still open the bodies. A worker does this for some milliseconds at a time, then lets others run,
- * so a large search costs neither a loop nor the readers, and ends when its client leaves. Results
- * are one bit a message. SORT and THREAD then walk the rows of what was found in the same manner.
+ * Finding the messages that match a search. The keys are asked message by message: those the view
+ * can decide are decided at once, the others are gathered into a batch whose rows are read, and of
+ * those that are still open the bodies. A worker does this for some milliseconds at a time, then
+ * lets others run, so a large search costs neither a loop nor the readers, and ends when its client
+ * leaves. Results are one bit a message. SORT and THREAD then walk the rows of what was found in
+ * the same manner.
  */
 
 #include "svc/imap/search.h"
@@ -310,7 +311,6 @@ int search_start(struct imap *s, struct imap_command *c, imap_next_fn *found)
 	run_view(c, q, c->view->n);
 	return found(s, c);
 }
-
 
 struct search_walk {
 	unsigned want;

@@ -3,9 +3,9 @@
 
 /*
  * Looking for texts in a whole message: HEADER, BODY, TEXT. One pass over the octets for all texts
- * of a search, in pieces. What people would read is searched: header fields with their encoded words
- * decoded, text parts with transfer encoding and charset removed; other parts only by their headers.
- * Texts are compared as i;unicode-casemap has it (RFC 9051 section 6.4.4).
+ * of a search, in pieces. What people would read is searched: header fields with their encoded
+ * words decoded, text parts with transfer encoding and charset removed; other parts only by their
+ * headers. Texts are compared as i;unicode-casemap has it (RFC 9051 section 6.4.4).
  */
 
 #include "svc/imap/search.h"

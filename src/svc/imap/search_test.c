@@ -340,7 +340,8 @@ static void bad(void **state)
 		unsigned enabled;
 	} rows[] = {
 		{ "" }, { " " }, { "ALL" }, { " ALL " }, { " ALL  SEEN" }, { " SEENX" }, { " 0" },
-		{ " 1:" }, { " ()" }, { " (ALL" }, { " ALL)" }, { " NOT" }, { " NOT " }, { " OR ALL" },
+		{ " 1:" }, { " ()" }, { " (ALL" }, { " ALL)" }, { " NOT" }, { " NOT " },
+		{ " OR ALL" },
 		{ " OR ALL " }, { " KEYWORD" }, { " KEYWORD \\Seen" }, { " KEYWORD \"a\"" },
 		{ " UID" }, { " UID x" }, { " LARGER" }, { " LARGER x" }, { " LARGER -1" },
 		{ " LARGER 9223372036854775808" }, { " ON" }, { " ON 2026-01-01" },

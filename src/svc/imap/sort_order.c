@@ -16,7 +16,6 @@
 
 #include <stdlib.h>
 
-
 struct sort_item {
 	uint32_t number;
 	uint32_t at; /* of its values, in items */

@@ -3,7 +3,7 @@
 #pragma once
 
 /* The threads of RFC 5256: ORDEREDSUBJECT and REFERENCES. Messages are added in mailbox order, the
- * threads built, then printed. Pure; nothing recurses, so the shape of the input does not matter. */
+ * threads built, then printed. Pure; nothing recurses, so the input's shape does not matter. */
 
 #include "base/buf.h"
 #include "base/err.h"
@@ -17,7 +17,7 @@ struct thread_message {
 	int64_t date_us;        /* RFC 5256 section 2.2, sent date */
 	struct span subject;    /* Subject:, as it is in the message */
 	struct span id;         /* normalized (mime/message_id.h); n 0: none. REFERENCES only */
-	struct span references; /* normalized, with LF between them, oldest first. REFERENCES only */
+	struct span references; /* normalized, with LF between them, oldest first. As id */
 };
 
 struct threads;

@@ -77,7 +77,8 @@ static void tables(void **state)
 			{ "b", "gone", "x", 1 }, { "c", "gone", "y", 2 } } },
 		/* (3): dummies further down go, their children move up. */
 		{ THREAD_REFERENCES, "(1 (2)(3))", {
-			{ "a", "", "x", 1 }, { "b", "a\nlost", "x", 2 }, { "c", "a\nlost", "x", 3 } } },
+			{ "a", "", "x", 1 }, { "b", "a\nlost", "x", 2 },
+			{ "c", "a\nlost", "x", 3 } } },
 		{ THREAD_REFERENCES, "((1)(2)(3))", {
 			{ "a", "top\nl1", "x", 1 }, { "b", "top\nl2", "y", 2 },
 			{ "c", "top\nl2", "z", 3 } } },
@@ -94,7 +95,8 @@ static void tables(void **state)
 		{ THREAD_REFERENCES, "(2 1)", { { "a", "b", "x", 1 }, { "b", "a", "y", 2 } } },
 		{ THREAD_REFERENCES, "(1)", { { "a", "a", "x", 1 } } },
 		{ THREAD_REFERENCES, "(3 2 1)", {
-			{ "a", "c\nb", "x", 1 }, { "b", "a\nc", "y", 2 }, { "c", "b\na", "z", 3 } } },
+			{ "a", "c\nb", "x", 1 }, { "b", "a\nc", "y", 2 },
+			{ "c", "b\na", "z", 3 } } },
 		/* The second message of an id is one without. */
 		{ THREAD_REFERENCES, "(1 3)(2)", {
 			{ "a", "", "x", 1 }, { "a", "", "y", 2 }, { "b", "a", "x", 3 } } },

@@ -2,8 +2,8 @@
 /* Copyright the Signet authors */
 
 /*
- * Which messages are gone, for clients that were away. The client's set, the records of expunges and
- * the view are walked side by side, so the cost is their length whatever numbers they hold.
+ * Which messages are gone, for clients that were away. The client's set, the records of expunges
+ * and the view are walked side by side, so the cost is their length whatever numbers they hold.
  */
 
 #include "svc/imap/vanished.h"
