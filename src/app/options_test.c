@@ -79,7 +79,7 @@ static void ports_are_bound_or_said(void **state)
 {
 	static struct bound bound[BOUND_MAX], again[BOUND_MAX];
 	char folder[] = "/tmp/signet-ports-XXXXXX";
-	unsigned offset = 20000 + (unsigned)getpid() % 20000;
+	unsigned offset = 10000 + (unsigned)getpid() % 1000;
 	struct why why = {};
 	size_t n = 0, n_again = 0;
 	int run_fd;
@@ -87,7 +87,9 @@ static void ports_are_bound_or_said(void **state)
 	(void)state;
 	assert_non_null(mkdtemp(folder));
 	run_fd = open(folder, O_RDONLY | O_DIRECTORY);
-	assert_int_equal(bind_on("127.0.0.1", offset, run_fd, bound, &n, &why), 0);
+	/* Others may use some ports: the first offset at which all are free. */
+	while (bind_on("127.0.0.1", offset, run_fd, bound, &n, &why) && offset < 31000)
+		offset += 1000;
 	assert_int_equal(n, SERVICES);
 	assert_int_equal(bind_on("127.0.0.1", offset, run_fd, again, &n_again, &why), PORTS_E_BIND);
 	assert_non_null(strstr(why.text, "another server"));
