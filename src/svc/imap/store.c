@@ -2,9 +2,9 @@
 /* Copyright the Signet authors */
 
 /*
- * STORE (RFC 9051 section 6.4.6, RFC 7162 section 3.1.3). One task of the writer; what the client is
- * answered comes from the difference of the views (sync.c), so it is the truth also where others
- * changed the same messages.
+ * STORE (RFC 9051 section 6.4.6, RFC 7162 section 3.1.3). One task of the writer; what the client
+ * is answered comes from the difference of the views (sync.c), so it is the truth also where
+ * others changed the same messages.
  */
 
 #include "svc/imap/commands.h"
@@ -140,6 +140,7 @@ static const char *modified_code(struct imap_command *c, struct store_args *args
 static int store_done(struct imap *s, struct imap_command *c, int outcome)
 {
 	struct store_args *args = c->args;
+	bool refused;
 
 	if (outcome == STORE_E_LIMIT)
 		return imap_no(s, c, "LIMIT", "too many keywords");
@@ -147,8 +148,10 @@ static int store_done(struct imap *s, struct imap_command *c, int outcome)
 		return imap_no_store(s, c, outcome, NULL);
 	if (args->modseq)
 		imap_changed(s);
-	imap_tell_flags(c, &args->positions, args->change, args->bits, args->silent);
-	if (buf_size(&args->modified) > 0)
+	/* Of what was refused the client must learn the flags, and who was not is told with it. */
+	refused = buf_size(&args->modified) > 0;
+	imap_tell_flags(c, &args->positions, args->change, args->bits, args->silent && !refused);
+	if (refused)
 		return imap_ok(s, c, modified_code(c, args), "Some were changed by others");
 	return imap_ok(s, c, NULL, "Stored");
 }
