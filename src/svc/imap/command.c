@@ -4,9 +4,9 @@
 /*
  * Commands from their first line to their tagged answer. The text of a command, with its literals,
  * is gathered until it is complete, and only then parsed: no parser has to stop in the middle.
- * Messages of APPEND are the exception (append.c): they stream by. What a client may send is bounded
- * before it is asked for; a client that does not ask (LITERAL+, LITERAL-) is heard out, within
- * reason, so that the next command is found.
+ * Messages of APPEND are the exception (append.c): they stream by. What a client may send is
+ * bounded before it is asked for; a client that does not ask (LITERAL+, LITERAL-) is heard out,
+ * within reason, so that the next command is found.
  */
 
 #include "svc/env.h"
@@ -21,55 +21,61 @@ enum {
 	ERRORS_MAX = 20,                 /* commands in a row that were wrong */
 };
 
+/* The columns of the table. */
+enum { ANY = IMAP_ANY, GREETED = IMAP_GREETED, USER = IMAP_USER, SELECTED = IMAP_SELECTED };
+enum {
+	UID = IMAP_TAKES_UID, UID_ONLY = IMAP_UID_ONLY, KEEP = IMAP_KEEPS, SILENT = IMAP_SILENT,
+	WRITE = IMAP_WRITES, STREAMS = IMAP_STREAMS,
+};
+
 static const struct imap_row rows[] = {
-	/* name           allowed in     flags                        arguments             run */
-	{ "CAPABILITY",   IMAP_ANY,      0,                           NULL,                    imap_capability },
-	{ "NOOP",         IMAP_ANY,      0,                           NULL,                    imap_noop },
-	{ "LOGOUT",       IMAP_ANY,      IMAP_SILENT,                 NULL,                    imap_logout },
-	{ "ID",           IMAP_ANY,      0,                           imap_parse_id,           imap_id },
+	/* name           allowed   flags               arguments                run */
+	{ "CAPABILITY",   ANY,      0,                  NULL,                    imap_capability },
+	{ "NOOP",         ANY,      0,                  NULL,                    imap_noop },
+	{ "LOGOUT",       ANY,      SILENT,             NULL,                    imap_logout },
+	{ "ID",           ANY,      0,                  imap_parse_id,           imap_id },
 
-	{ "STARTTLS",     IMAP_GREETED,  IMAP_SILENT,                 NULL,                    imap_starttls },
-	{ "AUTHENTICATE", IMAP_GREETED,  IMAP_SILENT,                 imap_parse_authenticate, imap_authenticate },
-	{ "LOGIN",        IMAP_GREETED,  IMAP_SILENT,                 imap_parse_login,        imap_login },
+	{ "STARTTLS",     GREETED,  SILENT,             NULL,                    imap_starttls },
+	{ "AUTHENTICATE", GREETED,  SILENT,             imap_parse_authenticate, imap_authenticate },
+	{ "LOGIN",        GREETED,  SILENT,             imap_parse_login,        imap_login },
 
-	{ "ENABLE",       IMAP_USER,     0,                           imap_parse_enable,       imap_enable },
-	{ "COMPRESS",     IMAP_USER,     IMAP_SILENT,                 imap_parse_compress,     imap_compress },
-	{ "IDLE",         IMAP_USER,     0,                           NULL,                    imap_idle },
-	{ "SELECT",       IMAP_USER,     IMAP_SILENT,                 imap_parse_select,       imap_select },
-	{ "EXAMINE",      IMAP_USER,     IMAP_SILENT,                 imap_parse_select,       imap_examine },
-	{ "CREATE",       IMAP_USER,     0,                           imap_parse_create,       imap_create },
-	{ "DELETE",       IMAP_USER,     0,                           imap_parse_mailbox,      imap_delete },
-	{ "RENAME",       IMAP_USER,     0,                           imap_parse_rename,       imap_rename },
-	{ "SUBSCRIBE",    IMAP_USER,     0,                           imap_parse_mailbox,      imap_subscribe },
-	{ "UNSUBSCRIBE",  IMAP_USER,     0,                           imap_parse_mailbox,      imap_unsubscribe },
-	{ "LIST",         IMAP_USER,     0,                           imap_parse_list,         imap_list },
-	{ "LSUB",         IMAP_USER,     0,                           imap_parse_lsub,         imap_list },
-	{ "NAMESPACE",    IMAP_USER,     0,                           NULL,                    imap_namespace },
-	{ "STATUS",       IMAP_USER,     0,                           imap_parse_status,       imap_status },
-	{ "APPEND",       IMAP_USER,     IMAP_STREAMS,                NULL,                    imap_append },
-	{ "GETQUOTA",     IMAP_USER,     0,                           imap_parse_quota,        imap_getquota },
-	{ "GETQUOTAROOT", IMAP_USER,     0,                           imap_parse_quotaroot,    imap_getquotaroot },
+	{ "ENABLE",       USER,     0,                  imap_parse_enable,       imap_enable },
+	{ "COMPRESS",     USER,     SILENT,             imap_parse_compress,     imap_compress },
+	{ "IDLE",         USER,     0,                  NULL,                    imap_idle },
+	{ "SELECT",       USER,     SILENT,             imap_parse_select,       imap_select },
+	{ "EXAMINE",      USER,     SILENT,             imap_parse_select,       imap_examine },
+	{ "CREATE",       USER,     0,                  imap_parse_create,       imap_create },
+	{ "DELETE",       USER,     0,                  imap_parse_mailbox,      imap_delete },
+	{ "RENAME",       USER,     0,                  imap_parse_rename,       imap_rename },
+	{ "SUBSCRIBE",    USER,     0,                  imap_parse_mailbox,      imap_subscribe },
+	{ "UNSUBSCRIBE",  USER,     0,                  imap_parse_mailbox,      imap_unsubscribe },
+	{ "LIST",         USER,     0,                  imap_parse_list,         imap_list },
+	{ "LSUB",         USER,     0,                  imap_parse_lsub,         imap_list },
+	{ "NAMESPACE",    USER,     0,                  NULL,                    imap_namespace },
+	{ "STATUS",       USER,     0,                  imap_parse_status,       imap_status },
+	{ "APPEND",       USER,     STREAMS,            NULL,                    imap_append },
+	{ "GETQUOTA",     USER,     0,                  imap_parse_quota,        imap_getquota },
+	{ "GETQUOTAROOT", USER,     0,                  imap_parse_quotaroot,    imap_getquotaroot },
 
-	{ "CHECK",        IMAP_SELECTED, 0,                           NULL,                    imap_noop },
-	{ "CLOSE",        IMAP_SELECTED, IMAP_SILENT,                 NULL,                    imap_close },
-	{ "UNSELECT",     IMAP_SELECTED, IMAP_SILENT,                 NULL,                    imap_unselect },
-	{ "EXPUNGE",      IMAP_SELECTED, IMAP_WRITES,                 NULL,                    imap_expunge },
-	{ "EXPUNGE",      IMAP_SELECTED, IMAP_WRITES | IMAP_UID_ONLY, imap_parse_uid_expunge,  imap_uid_expunge },
-	{ "SEARCH",       IMAP_SELECTED, IMAP_TAKES_UID | IMAP_KEEPS, imap_parse_search,       imap_search },
-	{ "SORT",         IMAP_SELECTED, IMAP_TAKES_UID | IMAP_KEEPS, imap_parse_sort,         imap_sort },
-	{ "THREAD",       IMAP_SELECTED, IMAP_TAKES_UID | IMAP_KEEPS, imap_parse_thread,       imap_thread },
-	{ "FETCH",        IMAP_SELECTED, IMAP_TAKES_UID | IMAP_KEEPS, imap_parse_fetch,        imap_fetch },
-	{ "STORE",        IMAP_SELECTED, IMAP_TAKES_UID | IMAP_KEEPS | IMAP_WRITES,
-	                                                              imap_parse_store,        imap_store },
-	{ "COPY",         IMAP_SELECTED, IMAP_TAKES_UID,              imap_parse_copy,         imap_copy },
-	{ "MOVE",         IMAP_SELECTED, IMAP_TAKES_UID | IMAP_WRITES, imap_parse_copy,        imap_move },
+	{ "CHECK",        SELECTED, 0,                  NULL,                    imap_noop },
+	{ "CLOSE",        SELECTED, SILENT,             NULL,                    imap_close },
+	{ "UNSELECT",     SELECTED, SILENT,             NULL,                    imap_unselect },
+	{ "EXPUNGE",      SELECTED, WRITE,              NULL,                    imap_expunge },
+	{ "EXPUNGE",      SELECTED, UID_ONLY | WRITE,   imap_parse_uid_expunge,  imap_uid_expunge },
+	{ "SEARCH",       SELECTED, UID | KEEP,         imap_parse_search,       imap_search },
+	{ "SORT",         SELECTED, UID | KEEP,         imap_parse_sort,         imap_sort },
+	{ "THREAD",       SELECTED, UID | KEEP,         imap_parse_thread,       imap_thread },
+	{ "FETCH",        SELECTED, UID | KEEP,         imap_parse_fetch,        imap_fetch },
+	{ "STORE",        SELECTED, UID | KEEP | WRITE, imap_parse_store,        imap_store },
+	{ "COPY",         SELECTED, UID,                imap_parse_copy,         imap_copy },
+	{ "MOVE",         SELECTED, UID | WRITE,        imap_parse_copy,         imap_move },
 };
 
 static const struct imap_row *row_find(struct span name, bool uid)
 {
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		unsigned flags = rows[i].flags;
-		bool fits = uid ? flags & (IMAP_TAKES_UID | IMAP_UID_ONLY) : !(flags & IMAP_UID_ONLY);
+		bool fits = uid ? flags & (UID | UID_ONLY) : !(flags & UID_ONLY);
 
 		if (fits && span_is_nocase(name, rows[i].name))
 			return &rows[i];

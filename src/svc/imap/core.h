@@ -9,7 +9,27 @@
 
 struct imap_service {
 	struct env *env;
-	uint8_t id_key[PRINT_ID_KEY]; /* the same for all nodes and for ever, else ids would change */
+	uint8_t id_key[PRINT_ID_KEY]; /* the same for ever and on all nodes, as the ids are */
+};
+
+enum imap_row_flags {
+	IMAP_TAKES_UID = 1, /* exists as "UID name" too */
+	IMAP_UID_ONLY = 2,  /* exists as "UID name" only */
+	IMAP_KEEPS = 4,     /* its plain form goes by sequence numbers while it answers: no EXPUNGE
+	                     * before its tagged line (RFC 9051 section 7.5.1) */
+	IMAP_SILENT = 8,    /* nothing about the mailbox before its tagged line */
+	IMAP_WRITES = 16,   /* refused in a mailbox opened by EXAMINE */
+	IMAP_STREAMS = 32,  /* its literals may be messages (append.c) */
+};
+
+struct imap_row {
+	const char *name;
+	unsigned states;
+	unsigned flags;
+	/* Fills command->args, from the space behind the name on; NULL: there are no arguments.
+	 * What it leaves over is answered with BAD. */
+	bool (*parse)(struct imap_parser *p, struct imap_command *c);
+	int (*run)(struct imap *s, struct imap_command *c);
 };
 
 static inline struct imap *imap_of(struct session *session)
@@ -59,7 +79,8 @@ int append_literal(struct imap *s, struct imap_command *c, struct imap_parser *p
 	const struct imap_literal *literal) MUST_CHECK;
 
 /* sync.c: tells the client what changed, then calls then. expunges: they may be told now. */
-int sync_start(struct imap *s, struct imap_command *c, bool expunges, imap_next_fn *then) MUST_CHECK;
+int sync_start(struct imap *s, struct imap_command *c, bool expunges, imap_next_fn *then)
+	MUST_CHECK;
 
 /* The FLAGS and PERMANENTFLAGS responses. */
 void sync_tell_keywords(struct imap *s);

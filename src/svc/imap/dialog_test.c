@@ -2,9 +2,9 @@
 /* Copyright the Signet authors */
 
 /*
- * Transcripts of IMAP (test/dialog/imap), run in memory and cut at every octet. Each run has a fresh
- * store with alice (password "wonderland"), bob ("builder") and full ("fridge"), whose quota of
- * 1 KiB is nearly used up.
+ * Transcripts of IMAP (test/dialog/imap), run in memory and cut at every octet. Each run has a
+ * fresh store with alice (password "wonderland"), bob ("builder") and full ("fridge"), whose quota
+ * of 1 KiB is nearly used up.
  */
 
 #include "dialog/dialog.h"

@@ -2,9 +2,9 @@
 /* Copyright the Signet authors */
 
 /*
- * Removing what carries \Deleted: EXPUNGE, UID EXPUNGE (RFC 4315) and CLOSE. Candidates are those of
- * the current view; the store looks at the flag once more in the transaction, so a message whose
- * flag was taken away meanwhile stays.
+ * Removing what carries \Deleted: EXPUNGE, UID EXPUNGE (RFC 4315) and CLOSE. Candidates are those
+ * of the current view; the store looks at the flag once more in the transaction, so a message
+ * whose flag was taken away meanwhile stays.
  */
 
 #include "base/alloc.h"
@@ -70,7 +70,9 @@ static int expunge_current(struct imap *s, struct imap_command *c)
 		return imap_bad(s, c, "no such message");
 	uids = arena_alloc(&c->arena, (positions.total + 1) * sizeof *uids);
 	for (size_t i = 0; i < positions.n; i++) {
-		for (uint32_t k = positions.stretches[i].first; k < positions.stretches[i].end; k++) {
+		struct imap_stretch stretch = positions.stretches[i];
+
+		for (uint32_t k = stretch.first; k < stretch.end; k++) {
 			if (v->flags[k] & FLAG_DELETED)
 				uids[args->n++] = v->uids[k];
 		}

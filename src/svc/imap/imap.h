@@ -28,6 +28,7 @@
 struct env;
 struct imap;
 struct imap_command;
+struct imap_row;
 struct imap_service;
 struct login;
 
@@ -45,26 +46,6 @@ enum imap_enabled {
 	IMAP_QRESYNC = 2,   /* never without CONDSTORE */
 	IMAP_UTF8 = 4,      /* UTF8=ACCEPT or IMAP4rev2: names are UTF-8, quoted strings may be */
 	IMAP_REV2 = 8,      /* never without UTF8 */
-};
-
-enum imap_row_flags {
-	IMAP_TAKES_UID = 1, /* exists as "UID name" too */
-	IMAP_UID_ONLY = 2,  /* exists as "UID name" only */
-	IMAP_KEEPS = 4,     /* its plain form refers to sequence numbers while it answers: no EXPUNGE
-	                     * before its tagged line (RFC 9051 section 7.5.1) */
-	IMAP_SILENT = 8,    /* nothing about the mailbox before its tagged line */
-	IMAP_WRITES = 16,   /* refused in a mailbox opened by EXAMINE */
-	IMAP_STREAMS = 32,  /* its literals may be messages (append.c) */
-};
-
-struct imap_row {
-	const char *name;
-	unsigned states;
-	unsigned flags;
-	/* Fills command->args; NULL: the command has no arguments. Must take everything: what is left
-	 * over is answered with BAD. Begins at the space behind the name. */
-	bool (*parse)(struct imap_parser *p, struct imap_command *c);
-	int (*run)(struct imap *s, struct imap_command *c);
 };
 
 /* Runs on a worker; conn is NULL on env->cpu. May use the command, its arena and what hangs on it;

@@ -2,10 +2,10 @@
 /* Copyright the Signet authors */
 
 /*
- * LIST, LSUB and NAMESPACE (RFC 9051 section 6.3.9, RFC 5258, 5819, 6154, 3501). All names there are
- * (mailboxes, subscriptions, and the levels above them) become entries of one table, each knowing
- * what is below it; what is listed is then a question asked of each entry in name order. This runs
- * on a reader, so patterns cost no loop's time.
+ * LIST, LSUB and NAMESPACE (RFC 9051 section 6.3.9, RFC 5258, 5819, 6154, 3501). All names there
+ * are (mailboxes, subscriptions, and the levels above them) become entries of one table, each
+ * knowing what is below it; what is listed is then a question asked of each entry in name order.
+ * This runs on a reader, so patterns cost no loop's time.
  */
 
 #include "base/limit.h"
@@ -42,6 +42,11 @@ struct entry {
 	bool has_children;               /* mailboxes below it */
 	bool subscribed_below, special_below;
 };
+
+static bool wants_subscribed(const struct list_args *args)
+{
+	return (args->select & SELECT_SUBSCRIBED) || (args->give & RETURN_SUBSCRIBED);
+}
 
 static void list_free(void *p)
 {
@@ -131,7 +136,8 @@ bool imap_parse_list(struct imap_parser *p, struct imap_command *c)
 	if (parse_at(p, '(') && !(parse_options(p, args, parse_select_option) && parse_space(p)))
 		return false;
 	/* RFC 5258 section 3.1. */
-	if ((args->select & SELECT_RECURSIVE) && !(args->select & (SELECT_SUBSCRIBED | SELECT_SPECIAL)))
+	if ((args->select & SELECT_RECURSIVE) &&
+		!(args->select & (SELECT_SUBSCRIBED | SELECT_SPECIAL)))
 		return parse_fail(p, "RECURSIVEMATCH needs another option");
 	if (!parse_mailbox(p, &reference) || !parse_space(p))
 		return false;
@@ -263,7 +269,7 @@ static void print_attributes(struct buf *out, const struct list_args *args, cons
 		attribute(out, &gap, "\\NonExistent");
 	if (!args->lsub)
 		attribute(out, &gap, e->has_children ? "\\HasChildren" : "\\HasNoChildren");
-	if (e->subscribed && ((args->select & SELECT_SUBSCRIBED) || (args->give & RETURN_SUBSCRIBED)))
+	if (e->subscribed && wants_subscribed(args))
 		attribute(out, &gap, "\\Subscribed");
 	if (!args->lsub && e->box && e->box->use != USE_NONE)
 		attribute(out, &gap, use_name(e->box->use));
@@ -313,7 +319,9 @@ static int names_print(struct imap_command *c, struct store_conn *conn, struct n
 	for (size_t i = 0; i < n; i++) {
 		bool by_level;
 
-		if (is_matched(args, entries[i], &by_level) && is_listed(args, entries[i], by_level))
+		if (!is_matched(args, entries[i], &by_level))
+			continue;
+		if (is_listed(args, entries[i], by_level))
 			TRY(entry_print(c, conn, entries[i]));
 	}
 	return 0;
@@ -329,7 +337,7 @@ static int list_work(struct imap_command *c, struct store_conn *conn)
 	int r;
 
 	TRY(store_mailbox_list(conn, &c->arena, c->account, &boxes, &n_boxes));
-	if (args->lsub || ((args->select & SELECT_SUBSCRIBED) || (args->give & RETURN_SUBSCRIBED)))
+	if (args->lsub || wants_subscribed(args))
 		TRY(store_subscriptions(conn, &c->arena, c->account, &subscribed, &n_subscribed));
 	for (size_t i = 0; i < n_boxes; i++)
 		names_add(&names, boxes[i].name, &boxes[i], false);

@@ -43,7 +43,7 @@ bool parse_skip(struct imap_parser *p, uint8_t octet)
 
 bool parse_octet(struct imap_parser *p, uint8_t octet)
 {
-	return parse_skip(p, octet) || parse_fail(p, "missing or unexpected character in arguments");
+	return parse_skip(p, octet) || parse_fail(p, "unexpected character in arguments");
 }
 
 bool parse_space(struct imap_parser *p)

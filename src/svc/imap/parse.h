@@ -46,7 +46,7 @@ bool parse_open(struct imap_parser *p);
 bool parse_close(struct imap_parser *p);
 
 bool parse_atom(struct imap_parser *p, struct span *ret);
-/* Letters, digits, '.', '-', '=', '_': names of items and options; "BODY[..." ends at the bracket. */
+/* Letters, digits, '.', '-', '=', '_': names of items and options; "BODY[" ends at the bracket. */
 bool parse_word(struct imap_parser *p, struct span *ret);
 bool parse_string(struct imap_parser *p, struct span *ret);
 bool parse_astring(struct imap_parser *p, struct span *ret);

@@ -153,7 +153,8 @@ static void tell_first_unseen(struct imap *s, const struct view *v)
 {
 	for (uint32_t i = 0; i < v->n; i++) {
 		if (!(v->flags[i] & FLAG_SEEN)) {
-			session_reply_format(&s->session, "* OK [UNSEEN %u] First unseen\r\n", i + 1);
+			session_reply_format(&s->session, "* OK [UNSEEN %u] First unseen\r\n",
+				i + 1);
 			return;
 		}
 	}
@@ -233,7 +234,8 @@ static int claim_done(struct imap *s, struct imap_command *c, int outcome)
 
 	if (outcome)
 		return imap_no_store(s, c, outcome, NULL);
-	selected_enter(s, TAKE(args->view), TAKE(args->keywords), args->read_only, args->recent_from);
+	selected_enter(s, TAKE(args->view), TAKE(args->keywords), args->read_only,
+		args->recent_from);
 	tell_mailbox(s, c, c->args);
 	return select_tell_changes(s, c);
 }

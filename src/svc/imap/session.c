@@ -21,7 +21,7 @@
 
 enum {
 	LINE_MAX_GREETED = 16 << 10,   /* holds a LOGIN_LINE_MAX response */
-	TIMEOUT_GREETED_MS = 60 * 1000, /* RFC 9051 section 5.4 asks for 30 minutes after login only */
+	TIMEOUT_GREETED_MS = 60 * 1000, /* the 30 minutes of RFC 9051 section 5.4 come with login */
 };
 
 static const char id_key_name[] = "imap id key";

@@ -2,9 +2,9 @@
 /* Copyright the Signet authors */
 
 /*
- * Sequence sets. A client's set becomes stretches of positions in a view, sorted and merged, so that
- * whatever it wrote (ten thousand overlapping ranges) costs its own length and not the mailbox's,
- * and each message is dealt with once, in ascending order.
+ * Sequence sets. A client's set becomes stretches of positions in a view, sorted and merged, so
+ * that whatever it wrote (ten thousand overlapping ranges) costs its own length and not the
+ * mailbox's, and each message is dealt with once, in ascending order.
  */
 
 #include "svc/imap/set.h"
@@ -81,7 +81,8 @@ static struct imap_stretch resolve_uids(const struct view *view, struct imap_ran
 
 	r = range_order(r, largest);
 	return (struct imap_stretch){
-		view_find(view, r.first), r.last == UINT32_MAX ? view->n : view_find(view, r.last + 1)
+		view_find(view, r.first),
+		r.last == UINT32_MAX ? view->n : view_find(view, r.last + 1),
 	};
 }
 

@@ -13,13 +13,13 @@
 
 enum {
 	STATUS_MESSAGES, STATUS_UIDNEXT, STATUS_UIDVALIDITY, STATUS_UNSEEN, STATUS_DELETED,
-	STATUS_DELETED_STORAGE, STATUS_SIZE, STATUS_RECENT, STATUS_HIGHESTMODSEQ, STATUS_APPENDLIMIT,
-	STATUS_MAILBOXID, STATUS_ITEMS,
+	STATUS_DELETED_STORAGE, STATUS_SIZE, STATUS_RECENT, STATUS_HIGHESTMODSEQ,
+	STATUS_APPENDLIMIT, STATUS_MAILBOXID, STATUS_ITEMS,
 };
 
 static const char *const names[STATUS_ITEMS] = {
-	"MESSAGES", "UIDNEXT", "UIDVALIDITY", "UNSEEN", "DELETED", "DELETED-STORAGE", "SIZE", "RECENT",
-	"HIGHESTMODSEQ", "APPENDLIMIT", "MAILBOXID",
+	"MESSAGES", "UIDNEXT", "UIDVALIDITY", "UNSEEN", "DELETED", "DELETED-STORAGE", "SIZE",
+	"RECENT", "HIGHESTMODSEQ", "APPENDLIMIT", "MAILBOXID",
 };
 
 bool status_parse_items(struct imap_parser *p, unsigned *ret_items)
@@ -128,7 +128,8 @@ int status_print(struct imap_command *c, struct store_conn *conn, const struct s
 			print_object_id(out, c->id_key, 'F', c->account, m->id);
 			buf_add_octet(out, ')');
 		} else {
-			buf_add_u64(out, i == STATUS_DELETED_STORAGE ? deleted : status_value(c, m, i));
+			buf_add_u64(out,
+				i == STATUS_DELETED_STORAGE ? deleted : status_value(c, m, i));
 		}
 	}
 	buf_add_string(out, ")\r\n");
