@@ -20,33 +20,13 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "store/message.h"
-#include "store/view.h"
 #include "svc/imap/parse.h"
 #include "svc/imap/set.h"
-#include "svc/session.h"
+#include "svc/imap/state.h"
 
 struct env;
-struct imap;
 struct imap_command;
 struct imap_row;
-struct imap_service;
-struct login;
-
-enum imap_state {
-	IMAP_GREETED = 1,  /* not authenticated */
-	IMAP_AUTHED = 2,   /* authenticated, no mailbox selected */
-	IMAP_SELECTED = 4,
-	IMAP_ANY = IMAP_GREETED | IMAP_AUTHED | IMAP_SELECTED,
-	IMAP_USER = IMAP_AUTHED | IMAP_SELECTED,
-};
-
-/* What ENABLE (RFC 5161) or a command that implies it has turned on. */
-enum imap_enabled {
-	IMAP_CONDSTORE = 1,
-	IMAP_QRESYNC = 2,   /* never without CONDSTORE */
-	IMAP_UTF8 = 4,      /* UTF8=ACCEPT or IMAP4rev2: names are UTF-8, quoted strings may be */
-	IMAP_REV2 = 8,      /* never without UTF8 */
-};
 
 /* Runs on a worker; conn is NULL on env->cpu. May use the command, its arena and what hangs on it;
  * not the session. */
@@ -141,43 +121,6 @@ int imap_bad(struct imap *s, struct imap_command *c, const char *text) MUST_CHEC
 /* NO with the code of RFC 5530 that fits a store_outcome; why may be NULL. */
 int imap_no_store(struct imap *s, struct imap_command *c, int outcome, const struct why *why)
 	MUST_CHECK;
-
-/* The selected mailbox. The view is what the client has been told; it changes only in sync.c. */
-struct imap_selected {
-	int64_t mailbox;
-	bool read_only;
-	struct view *view;
-	struct keywords *keywords;
-	uint32_t recent_from;    /* 0: nothing is \Recent (IMAP4rev2) */
-	uint32_t recent_told;    /* the last RECENT response */
-	unsigned keywords_told;  /* keywords in the last FLAGS response */
-	struct buf saved;        /* "$" (RFC 5182): uint32_t UIDs, ascending */
-
-	struct store_watch watch;
-	struct session_waker *waker;
-	atomic_bool changed;     /* since the view was taken */
-	atomic_bool idling;      /* a change wakes the session */
-};
-
-struct imap {
-	struct session session;
-	struct imap_service *service;
-	struct env *env;
-	enum imap_state state;
-	unsigned enabled;
-	unsigned errors;
-	bool compressed;
-	int64_t account;
-	struct span address;             /* heap */
-	struct imap_selected *selected;  /* NULL unless state is IMAP_SELECTED */
-	struct imap_command *command;    /* the one that is read or runs */
-	struct login *login;
-	struct log_context log;          /* session and account */
-	/* Where the next line and the counted octets go, if not to a new command. */
-	int (*on_line)(struct imap *s, struct span line);
-	int (*on_octets)(struct imap *s, struct span data);
-	int (*on_octets_end)(struct imap *s);
-};
 
 /* "$" becomes these UIDs (ascending). */
 void imap_save_result(struct imap *s, const uint32_t *uids, size_t n);
