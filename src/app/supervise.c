@@ -86,6 +86,7 @@ static void place_fds(int program, const int *fds, size_t n_fds)
 	(void)close_range((unsigned)CHILD_CONTROL + (unsigned)n_fds + 1, ~0U, 0);
 }
 
+/* 0 if there is no new process: a pid that is no process must never reach kill(). */
 static pid_t spawn(struct supervisor *s, struct identity identity, const char *const *argv,
 	const int *fds, size_t n_fds)
 {
@@ -93,7 +94,7 @@ static pid_t spawn(struct supervisor *s, struct identity identity, const char *c
 	pid_t pid = fork();
 
 	if (pid != 0)
-		return pid;
+		return pid < 0 ? 0 : pid;
 	place_fds(s->program, fds, n_fds);
 	privilege_drop(s->privilege, identity);
 	/* Behind the change of user, which clears it. The parent may have ended in between. */
@@ -177,6 +178,16 @@ static bool database_exists(const struct supervisor *s)
 		faccessat(s->folders->store_fd, "signet.db", F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
+/* spawn made none. */
+static int no_child(struct child *c)
+{
+	int error = errno;
+
+	(void)close(c->control);
+	c->control = -1;
+	return err_fault(error, "fork");
+}
+
 static int start_keyd(struct supervisor *s, enum role role)
 {
 	struct child *c = &s->children[role];
@@ -202,9 +213,12 @@ static int start_keyd(struct supervisor *s, enum role role)
 	c->pid = spawn(s, s->privilege->keyd, argv, fds, 2);
 	c->control = pair[0];
 	(void)close(pair[1]);
-	r = c->pid < 0 ? err_fault(errno, "fork") :
-		keyd_control_wait_ready(c->control, KEYD_START_MS, &why);
+	if (!c->pid)
+		return no_child(c);
+	r = keyd_control_wait_ready(c->control, KEYD_START_MS, &why);
 	if (r) {
+		/* One that hangs is no better than one that ended: reaped, it is started again. */
+		(void)kill(c->pid, SIGKILL);
 		LOG(NULL, LOG_ERROR, "SUPERVISOR", "keyd.refused",
 			log_str("role", role_names[role]), log_str("reason", why.text));
 		if (!s->was_ready) {
@@ -256,8 +270,8 @@ static int start_server(struct supervisor *s)
 	c->pid = spawn(s, s->privilege->server, argv, fds, 2 + s->n_bound);
 	c->control = pair[0];
 	(void)close(pair[1]);
-	if (c->pid < 0)
-		return err_fault(errno, "fork");
+	if (!c->pid)
+		return no_child(c);
 	TRY(connect_keyd(s, ROLE_KEYD_DOMAIN));
 	TRY(connect_keyd(s, ROLE_KEYD_USER));
 	return 0;
@@ -292,7 +306,7 @@ static int start_importer(struct supervisor *s)
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
 		return err_fault(errno, "socketpair");
-	r = spawn(s, s->privilege->keyd, argv, &pair[1], 1) < 0 ? err_fault(errno, "fork") : 0;
+	r = spawn(s, s->privilege->keyd, argv, &pair[1], 1) ? 0 : err_fault(errno, "fork");
 	(void)close(pair[1]);
 	if (!r)
 		r = control_send(s->children[ROLE_SERVER].control, CONTROL_IMPORTER, pair, 1);
@@ -382,6 +396,10 @@ static int start_due(struct supervisor *s)
 		r = role == ROLE_SERVER ? start_server(s) : start_keyd(s, role);
 		if (r)
 			log_fault(NULL, "SUPERVISOR", "start", r);
+		if (!c->pid) {
+			c->start_at_ms = now + SLOW_START_MS;
+			wait = SLOW_START_MS;
+		}
 	}
 	return wait;
 }

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The first start, the second, and starts that must be refused with a reason."""
 import os
+import resource
 import shutil
+import signal
 import smtplib
 import socket
 import sqlite3
@@ -140,3 +142,37 @@ def test_usage():
     assert r.returncode == 2 and "--data" in r.stderr
     r = subprocess.run([BUILD / "signetd", "--help"], capture_output=True, text=True)
     assert r.returncode == 0 and "example" in r.stdout
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="needs root: it becomes a user that may not fork")
+def test_where_no_process_can_be_made_nobody_elses_is_harmed():
+    uid = 61423
+    server = make_server()
+    server.data.mkdir()
+    os.chown(server.data, uid, uid)
+
+    def become_poor():
+        os.setgroups([])
+        os.setgid(uid)
+        os.setuid(uid)
+        resource.setrlimit(resource.RLIMIT_NPROC, (1, 1))
+
+    bystander = subprocess.Popen(["sleep", "60"], user=uid, group=uid, extra_groups=[])
+    with open(server.folder / "server.log", "ab") as log:
+        server.process = subprocess.Popen(
+            [BUILD / "signetd", "--data", server.data, "--domain", "example.org", "--listen",
+             "127.0.0.1", "--port-offset", str(server.offset)], env=server.env,
+            preexec_fn=become_poor, stdout=subprocess.DEVNULL, stderr=log)
+    try:
+        deadline = time.monotonic() + 10
+        while "fork" not in server.log_text() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert "fork" in server.log_text()
+        server.process.send_signal(signal.SIGHUP)
+        assert server.stop(5) == 0
+        assert bystander.poll() is None
+    finally:
+        bystander.kill()
+        bystander.wait()
+        server.kill()
+        shutil.rmtree(server.folder)
