@@ -515,6 +515,7 @@ bool stream_start_tls(struct stream *s, struct buf *out)
 	if (s->state != ST_OPEN)
 		return early;
 	s->state = ST_TLS_FLUSH;
+	timer_start(s->loop, &s->timer, s->preface_ms);
 	if (buf_size(&s->out) == 0)
 		handshake_start(s);
 	else

@@ -337,6 +337,18 @@ static void test_deadline(void **state)
 	assert_string_equal(b->server.reason, "no handshake in time");
 }
 
+/* The owner has no time-outs of its own while the stream is between clear text and TLS. */
+static void test_starttls_deadline(void **state)
+{
+	struct bench *b = *state;
+
+	b->options.preface_ms = 100;
+	start_plain(b);
+	assert_true(fixture_writes(&b->client, "BIG 8388608\nSTARTTLS\n")); /* and reads nothing */
+	assert_true(fixture_wait(&b->server));
+	assert_int_equal(b->server.fault, -ETIMEDOUT);
+}
+
 static void test_no_tls(void **state)
 {
 	struct bench *b = *state;
@@ -551,6 +563,7 @@ int main(void)
 		STREAM_TEST(test_compress),
 		STREAM_TEST(test_bomb),
 		STREAM_TEST(test_deadline),
+		STREAM_TEST(test_starttls_deadline),
 		STREAM_TEST(test_no_tls),
 		STREAM_TEST(test_slow_key),
 		STREAM_TEST(test_peer_vanishes),
