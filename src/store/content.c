@@ -37,7 +37,14 @@ int store_upload_begin(struct store_conn *c, int64_t *ret_upload)
 int store_upload_add(struct store_conn *c, int64_t upload, uint32_t number,
 	const struct content_piece *piece)
 {
+	int64_t n_uploads;
+
 	assert(c->writer);
+	/* Its grace begins anew. One that was swept away would not take its pieces along again. */
+	TRY(db_exec(c->db, &n_uploads, "update upload set created = $2 where id = $1",
+		DB_ARGS(DB_INT(upload), DB_INT(clock_now_us()))));
+	if (n_uploads != 1)
+		return err_fault(ESTALE, "the upload was given up");
 	TRY(db_exec(c->db, NULL,
 		"insert into content_piece (upload, n, codec, data) values ($1, $2, $3, $4)",
 		DB_ARGS(DB_INT(upload), DB_INT(number), DB_INT(piece->codec),

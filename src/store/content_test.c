@@ -307,6 +307,23 @@ static void test_sweep(void **state)
 	call_done(&unfinished);
 }
 
+/* A sender slower than the grace: what it sends in the end must not stay without an owner. */
+static void test_swept_upload(void **state)
+{
+	struct fixture *f = *state;
+	struct call k = { .fixture = f };
+	CLEANUP(alloc_freep) uint8_t *octets = make_octets(1000000, false);
+	int64_t now_us = fixture_number(f, "select created from account");
+
+	upload(&k, octets, 1000000);
+	sweep_at(&k, now_us + 25 * HOUR_US);
+	k.number++;
+	content_piece_make(&k.piece, span_of(octets, CONTENT_PIECE));
+	assert_true(write_call(&k, upload_add) < 0);
+	assert_int_equal(fixture_number(f, "select count(*) from content_piece"), 0);
+	call_done(&k);
+}
+
 static int queue_state(struct store_conn *c, struct call *k)
 {
 	return store_queue_set_state(c, k->id, QUEUE_HELD);
@@ -367,6 +384,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			test_incomplete_upload_is_not_linked, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_sweep, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_swept_upload, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_queue, setup, teardown),
 	};
 
