@@ -227,9 +227,9 @@ static void take_answers(struct bridge *b)
 			return;
 		}
 		buf_added(&out, (size_t)n);
-		stream_send(b->stream, &out);
 		if (b->phase == PHASE_IDLE)
 			time_restart(b);
+		stream_send(b->stream, &out);
 	}
 	watch_update(b);
 }
