@@ -23,6 +23,7 @@
 enum {
 	MESSAGES_MAX = 1000,          /* of one command: their drafts are held until the end */
 	HELD_MAX = 16 << 20,          /* octets of drafts in memory, besides the last one's */
+	LINES_MAX = 2 * LIMIT_LINE,   /* octets of the lines between messages, held too */
 	LOOK_FIRST = 64 << 10,        /* octets from which mailbox and quota are looked at first */
 	PARSE_ON_LOOP = 16 << 10,     /* octets up to which intake_end is quick enough for a loop */
 };
@@ -46,6 +47,7 @@ struct append {
 	uint64_t max;                 /* octets of a message */
 	uint64_t octets;              /* of all messages */
 	uint64_t held;                /* of them in memory */
+	uint64_t lines;               /* octets of what stands between them */
 	bool utf8;                    /* UTF8 (~{n} is open: ")" is expected behind the octets */
 	struct store_mailbox mailbox;
 };
@@ -321,11 +323,15 @@ static int append_more(struct imap *s, struct span line)
 	struct append *args = c->args;
 	struct imap_literal literal;
 	bool announced = command_find_literal(line, &literal);
-	struct imap_parser p = { .rest = arena_span(&c->arena, line), .arena = &c->arena };
+	struct imap_parser p = { .arena = &c->arena };
 
 	if (c->refused)
 		return announced ? command_refuse(s, c, &literal, NULL, NULL) :
 				   command_refused(s, c);
+	args->lines += line.n;
+	if (announced && args->lines > LINES_MAX)
+		return command_refuse(s, c, &literal, "LIMIT", "too many messages in one command");
+	p.rest = arena_span(&c->arena, line);
 	if (args->utf8) {
 		args->utf8 = false;
 		(void)parse_octet(&p, ')');
