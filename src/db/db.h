@@ -27,6 +27,9 @@ enum db_mode { DB_WRITER, DB_READER };
 /* Opens "sqlite:PATH" (or a bare path). The writer creates the file. why says what to do. */
 int db_open(struct db **ret_db, const char *url, enum db_mode mode, struct why *why) MUST_CHECK;
 struct db *db_close(struct db *db);
+
+/* Whether this process is the only one that uses the database (SQLite: a lock file sees to it). */
+bool db_is_alone(const struct db *db);
 CLEANUP_POINTER(struct db, db_close)
 
 /* One or more statements without parameters or results: schema scripts. */

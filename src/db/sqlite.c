@@ -553,6 +553,11 @@ int db_open(struct db **ret_db, const char *url, enum db_mode mode, struct why *
 	return 0;
 }
 
+bool db_is_alone(const struct db *db)
+{
+	return db->lock >= 0;
+}
+
 struct db *db_close(struct db *db)
 {
 	if (!db)

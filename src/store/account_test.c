@@ -399,6 +399,11 @@ static void test_lease(void **state)
 	two.f = lease_release;
 	assert_int_equal(run(f, &two), 0);
 	assert_int_equal(run(f, &one), 0);
+	two.f = lease_take;
+	two.id2 = 1050;
+	assert_int_equal(run(f, &two), STORE_E_IN_USE);
+	fixture_reopen(f); /* the holder was a process that is gone */
+	assert_int_equal(run(f, &two), 0);
 }
 
 static const char *const kind_names[] = { "remote", "none", "account", "list" };

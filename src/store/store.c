@@ -98,10 +98,17 @@ static void reader_free(void *worker)
 	conn_close(worker);
 }
 
+/* Who held a lease before we started is gone, unless other servers use the database too. */
+static int forget_leases(struct db *db)
+{
+	return db_is_alone(db) ? db_script(db, "delete from lease") : 0;
+}
+
 static int start(struct store *s, unsigned n_readers, struct why *why)
 {
 	TRY(conn_open(&s->conn, s, DB_WRITER, why));
 	TRY(migrate(s->conn->db, why));
+	TRY(forget_leases(s->conn->db));
 	TRY(settings_load(s->conn));
 	TRY(pool_new(&s->readers, "store-reader", n_readers, READERS_QUEUE, reader_new, reader_free,
 		s));
