@@ -466,6 +466,7 @@ static void stop(struct server *s)
 			conn_service_drain(s->conns[service], left_ms(due_ms));
 	}
 	http_drain(s->http, left_ms(due_ms));
+	http_free(s->http); /* its workers use the store */
 	housekeeping_stop(s->housekeeping);
 	/* Tasks post to the loops, so these end last. */
 	pool_free(s->cpu);

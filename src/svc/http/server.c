@@ -132,10 +132,19 @@ static enum MHD_Result take_field(void *context, enum MHD_ValueKind kind, const 
 	return MHD_YES;
 }
 
+/* What waited when the server ended would be answered to nobody. */
 static int exchange_run(struct task *t, void *worker)
 {
+	struct exchange *x = CONTAINER_OF(t, struct exchange, task);
+	bool ended;
+
 	(void)worker;
-	http_dispatch(&CONTAINER_OF(t, struct exchange, task)->q);
+	(void)pthread_mutex_lock(&x->http->lock);
+	ended = x->http->ended;
+	(void)pthread_mutex_unlock(&x->http->lock);
+	if (ended)
+		return -ECANCELED;
+	http_dispatch(&x->q);
 	return 0;
 }
 
@@ -145,7 +154,8 @@ static void exchange_done(struct task *t)
 	struct exchange *x = CONTAINER_OF(t, struct exchange, task);
 
 	if (t->result)
-		http_answer_problem(&x->q, 503, "too many requests wait; try again later");
+		http_answer_problem(&x->q, 503, t->result == -ECANCELED ? "the server ends" :
+			"too many requests wait; try again later");
 	x->answered = true;
 	MHD_resume_connection(x->connection);
 }
