@@ -9,6 +9,7 @@
 
 #include "svc/http/client_fixture.h"
 
+#include "base/alloc.h"
 #include "base/enc.h"
 #include "base/log.h"
 #include "keyd/provider.h"
@@ -192,6 +193,40 @@ static void test_rate(void **state)
 	assert_int_equal(status, 429);
 	assert_int_equal(call(f, HTTP_PLAIN, basic("dave@example.org:secret"), "GET",
 				 "/api/v1/accounts/dave", NULL, NULL), 429);
+}
+
+/* Failures are counted by what one peer has, which is a whole /64 of IPv6 (net_address_key). */
+static unsigned guess(struct http_fixture *f, int n)
+{
+	CLEANUP(alloc_freep) char *address = alloc_format("2001:db8::%x", n + 1);
+	CLEANUP(alloc_freep) char *login = alloc_format("nobody%d:guess", n);
+	CLEANUP(buf_done) struct buf credentials = {};
+	struct http_peer *peer = ALLOC(struct http_peer);
+	struct http_request q = { .env = &f->env->env, .peer = peer, .method = SPAN("GET"),
+		.target = SPAN("/api/v1/session") };
+	unsigned status;
+
+	peer->refs = 1;
+	peer->kind = HTTP_TLS;
+	assert_int_equal(net_address_parse(span_str(address), &peer->from), 0);
+	(void)net_address_text(&peer->from, peer->address);
+	buf_add_string(&credentials, "Basic ");
+	enc_base64(&credentials, span_str(login));
+	q.fields[q.n_fields++] = (struct http_pair){ SPAN("Authorization"), buf_span(&credentials) };
+	http_dispatch(&q);
+	status = q.status;
+	http_request_done(&q);
+	return status;
+}
+
+static void test_rate_of_network(void **state)
+{
+	struct http_fixture *f = *state;
+	unsigned status = 401;
+
+	for (int i = 0; i < 30 && status == 401; i++)
+		status = guess(f, i);
+	assert_int_equal(status, 429);
 }
 
 static void test_session(void **state)
@@ -674,6 +709,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_wrong_logins, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_cleartext, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_rate, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_rate_of_network, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_session, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_password, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_bodies, set_up, tear_down),

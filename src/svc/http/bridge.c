@@ -304,6 +304,7 @@ static struct http_peer *peer_of(const struct bridge *b)
 	p->refs = 1;
 	p->kind = b->port->kind;
 	p->loopback = p->kind == HTTP_LOCAL || net_address_is_loopback(address);
+	p->from = *address;
 	(void)net_address_text(address, p->address);
 	if (tls && tls->profile)
 		p->domain = alloc_string(tls->profile->name);

@@ -30,7 +30,8 @@ struct http_peer {
 	_Atomic unsigned refs;
 	enum http_kind kind;
 	bool loopback;
-	char address[NET_ADDRESS_TEXT];
+	struct net_address from;
+	char address[NET_ADDRESS_TEXT]; /* the same, for the log */
 	char *domain; /* TLS: the profile's domain */
 	char *sni;    /* TLS: what the client asked for, or NULL */
 };
