@@ -41,6 +41,12 @@ static bool plain(struct span s)
 	return s.n > 0;
 }
 
+/* U+0080 to U+009F, which terminals take for commands. */
+static bool is_c1(struct span rest)
+{
+	return rest.n > 1 && rest.p[0] == 0xC2 && rest.p[1] < 0xA0;
+}
+
 /* Quoted where needed; control and non-UTF-8 octets as \xNN, so a value never ends its line. */
 static void add_value(struct buf *line, struct span value)
 {
@@ -57,7 +63,9 @@ static void add_value(struct buf *line, struct span value)
 	for (size_t i = 0; i < value.n; i++) {
 		uint8_t c = value.p[i];
 
-		if (c < ' ' || c == 0x7F || (c >= 0x80 && !utf8))
+		if (utf8 && is_c1(span_skip(value, i)))
+			buf_add_format(line, "\\xc2\\x%02x", value.p[++i]);
+		else if (c < ' ' || c == 0x7F || (c >= 0x80 && !utf8))
 			buf_add_format(line, "\\x%02x", c);
 		else if (c == '"' || c == '\\')
 			buf_add_format(line, "\\%c", c);

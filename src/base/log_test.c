@@ -28,6 +28,21 @@ static void lines_cannot_be_forged(void **state)
 		" user=\"a\\x0d\\x0alevel=error x=\\\"y\\\"\\x80\" n=-3\n");
 }
 
+/* Signs of other scripts stay as they are; control characters beyond ASCII do not. */
+static void terminals_are_not_commanded(void **state)
+{
+	CLEANUP(buf_done) struct buf out = {};
+	uint64_t after = log_read(0, NULL, 1000, &out);
+
+	(void)state;
+	buf_clear(&out);
+	LOG(NULL, LOG_INFO, "IMAP", "imap.id",
+		log_span("name", SPAN("\xC2\x9B" "31m \xC3\xA9\xC2\xA0")));
+	(void)log_read(after, "imap", 10, &out);
+	assert_true(span_find_span(buf_span(&out),
+		SPAN("name=\"\\xc2\\x9b31m \xC3\xA9\xC2\xA0\"\n")) < buf_size(&out));
+}
+
 static void levels_and_tags(void **state)
 {
 	CLEANUP(buf_done) struct buf out = {};
@@ -79,6 +94,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lines_cannot_be_forged),
+		cmocka_unit_test(terminals_are_not_commanded),
 		cmocka_unit_test(levels_and_tags),
 		cmocka_unit_test(the_ring_is_bounded),
 		cmocka_unit_test(long_values_are_cut),
