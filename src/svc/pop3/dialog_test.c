@@ -2,19 +2,21 @@
 /* Copyright the Signet authors */
 
 /*
- * Transcripts of POP3 (test/dialog/pop3), run in memory and cut at every octet. Each run has a fresh
- * store with alice (password "wonderland"), whose INBOX holds:
+ * Transcripts of POP3 (test/dialog/pop3), run in memory and cut at every octet. Each run has a
+ * fresh store with alice (password "wonderland"), whose INBOX holds:
  *
  *   1   dots at the beginning of lines
  *   2   lines that end in LF alone, one of them a single dot; no end of the last line
- *   3   no octet at all
+ *   3   an empty line
  *   4   300,000 octets of lines
  *   5   a header without a body
  *
- * and bob (password "builder"), who has no mail.
+ * bob (password "builder"), who has no mail, and carol (password "singer"), who has a message
+ * without any octet.
  */
 
 #include "dialog/dialog.h"
+#include "store/fixture.h"
 #include "svc/env_fixture.h"
 #include "svc/pop3/pop3.h"
 
@@ -35,9 +37,11 @@ static int begin(struct dialog *d)
 	(void)fixture_deliver(f->store, inbox,
 		SPAN("Subject: one\r\n.x: y\r\n\r\nfirst\r\n.\r\n..two\r\nlast\r\n"), 0);
 	(void)fixture_deliver(f->store, inbox, SPAN("Subject: two\n\na\n.\nb\r\nc"), 0);
-	(void)fixture_deliver(f->store, inbox, SPAN(""), 0);
+	(void)fixture_deliver(f->store, inbox, SPAN("\r\n"), 0);
 	(void)fixture_deliver(f->store, inbox, buf_span(&p->large), 0);
 	(void)fixture_deliver(f->store, inbox, SPAN("Subject: five\r\n"), 0);
+	inbox = fixture_mailbox(f->store, env_fixture_account(f, "carol"), "INBOX");
+	(void)fixture_deliver(f->store, inbox, SPAN(""), 0);
 	return 0;
 }
 
@@ -69,6 +73,7 @@ int main(int argc, char **argv)
 		buf_add_octet(&d.large, 'x');
 	buf_add_string(&d.large, "\r\n");
 	env_fixture_person(f, "bob", "builder");
+	env_fixture_person(f, "carol", "singer");
 	failed = dialog_main(&d.dialog, argc, argv);
 	buf_done(&d.large);
 	env_fixture_free(f);
