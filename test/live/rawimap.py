@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An IMAP client that hides nothing: every response comes back as a list, literals included, so tests
-can hold each of them against the standard. It knows no command."""
+"""An IMAP client that hides nothing: every response comes back as a list, literals included, so
+tests can hold each of them against the standard. It knows no command."""
 import re
 import socket
 import zlib

@@ -72,7 +72,8 @@ def local_state(maildir):
             continue
         octets = path.read_bytes()
         letters = path.name.rpartition(":2,")[2] if ":2," in path.name else ""
-        state[number(octets)] = (digest(octets), frozenset(LETTERS[c] for c in letters if c in LETTERS))
+        flags = frozenset(LETTERS[c] for c in letters if c in LETTERS)
+        state[number(octets)] = (digest(octets), flags)
     return state
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Messages from elsewhere, broken ones too, come back octet for octet: delivered by SMTP and by APPEND,
-fetched over IMAP and POP3, and every part that BODYSTRUCTURE names lies where the octets say."""
+"""Messages from elsewhere, broken ones too, come back octet for octet: delivered by SMTP and by
+APPEND, fetched over IMAP and POP3, and every part that BODYSTRUCTURE names lies where the octets
+say."""
 import poplib
 import re
 
@@ -66,7 +67,8 @@ def check_whole(path, given, data):
     assert given[b"BODY[]<7>"] == data[7:107], path
 
 
-WHOLE = b"(RFC822.SIZE BODY.PEEK[] BODY.PEEK[HEADER] BODY.PEEK[TEXT] BODY.PEEK[]<7.100> BODYSTRUCTURE)"
+WHOLE = (b"(RFC822.SIZE BODY.PEEK[] BODY.PEEK[HEADER] BODY.PEEK[TEXT] BODY.PEEK[]<7.100>"
+         b" BODYSTRUCTURE)")
 
 
 def test_append_and_fetch_are_octet_for_octet(server, alice):
@@ -141,8 +143,9 @@ def test_smtp_to_imap_and_pop3_is_octet_for_octet(server):
         check_whole(path, given[i + 1], whole)
         assert whole.endswith(data), path
         trace = whole[:-len(data)]
-        assert re.fullmatch(rb"Return-Path: <a@b\.example>\r\nDelivered-To: vectors@example\.org\r\n"
-                            rb"Received: from [^\r]*\r\n(?:\t[^\r]*\r\n)+", trace), (path, trace)
+        assert re.fullmatch(
+            rb"Return-Path: <a@b\.example>\r\nDelivered-To: vectors@example\.org\r\n"
+            rb"Received: from [^\r]*\r\n(?:\t[^\r]*\r\n)+", trace), (path, trace)
         lines = p.retr(i + 1)[1]
         assert b"\r\n".join(lines) + b"\r\n" == whole, path
     p.quit()
@@ -152,8 +155,8 @@ def test_smtp_to_imap_and_pop3_is_octet_for_octet(server):
 def test_the_structure_of_a_known_message(server, alice):
     """That the checks above can fail: sections of a hand-made message."""
     data = (b"Subject: x\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
-            b"--b\r\n\r\none\r\n--b\r\nContent-Type: message/rfc822\r\n\r\nSubject: inner\r\n\r\ntwo"
-            b"\r\n--b--\r\n")
+            b"--b\r\n\r\none\r\n--b\r\nContent-Type: message/rfc822\r\n\r\nSubject: inner\r\n"
+            b"\r\ntwo\r\n--b--\r\n")
     c = Imap(server, alice)
     uid, = c.append(b"INBOX", data)
     c.ok(b"SELECT INBOX")
@@ -164,6 +167,6 @@ def test_the_structure_of_a_known_message(server, alice):
     assert given[b"BODY[2]"] == b"Subject: inner\r\n\r\ntwo"
     assert given[b"BODY[2.1]"] == b"two"
     assert given[b"BODY[2.HEADER]"] == b"Subject: inner\r\n\r\n"
-    assert without_return_path(b"A: x\r\nreturn-PATH : y\r\n z\r\nB: c\r\n\r\nReturn-Path: d\r\n") == \
-        b"A: x\r\nB: c\r\n\r\nReturn-Path: d\r\n"
+    rest = b"B: c\r\n\r\nReturn-Path: d\r\n"
+    assert without_return_path(b"A: x\r\nreturn-PATH : y\r\n z\r\n" + rest) == b"A: x\r\n" + rest
     c.logout()
