@@ -133,13 +133,13 @@ static void write_file(BIO *out, EVP_PKEY *key, enum form form)
 	switch (form) {
 	case PEM_TWO_KEYS:
 		(void)PEM_write_bio_PrivateKey(out, key, NULL, NULL, 0, NULL, NULL);
-		/* fallthrough */
+		__attribute__((fallthrough));
 	case PEM_WITH_CERTS:
 	case PEM_CERTS_ONLY:
 		write_certs(out, key);
 		if (form == PEM_CERTS_ONLY)
 			return;
-		/* fallthrough */
+		__attribute__((fallthrough));
 	case PEM_PKCS8:
 	case PEM_X25519:
 	case PEM_SMALL:

@@ -174,7 +174,6 @@ static void test_refusal(void **state)
 static void test_expect(void **state)
 {
 	int fd = http_client(*state, HTTP_PLAIN, "192.0.2.1");
-	CLEANUP(buf_done) struct buf head = {};
 	uint8_t octets[25];
 
 	http_client_send(fd, SPAN("POST /nowhere HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n"
