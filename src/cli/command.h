@@ -99,4 +99,5 @@ int cli_password(struct cli *cli, char **ret_password) MUST_CHECK;
 
 /* Commands that are more than one request. */
 command_fn run_log, run_alias_list, run_alias_add, run_alias_remove, run_cert_list, run_cert_in_use,
-	run_cert_newest, run_key_newest, run_setting_get, run_setting_reset, run_completion;
+	run_cert_newest, run_key_list, run_key_newest, run_setting_get, run_setting_reset,
+	run_completion;

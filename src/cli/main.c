@@ -156,25 +156,43 @@ static const struct command *command_find(struct cli *cli, int *argc, char ***ar
 	return NULL;
 }
 
+/* Whether word is the option's name: "--name", or "--name=VALUE" with *ret_value behind the "=". */
+static bool is_option(const char *word, const char *name, const char **ret_value)
+{
+	size_t n = strlen(name);
+
+	*ret_value = NULL;
+	if (strncmp(word, name, n) != 0 || (word[n] && word[n] != '='))
+		return false;
+	if (word[n])
+		*ret_value = word + n + 1;
+	return true;
+}
+
 /* An option of the row; *i moves to its value. */
 static bool take_option(struct cli *cli, int argc, char **argv, int *i)
 {
 	for (size_t k = 0; k < ARGUMENTS_MAX; k++) {
 		const struct argument *a = &cli->command->arguments[k];
+		const char *value;
 
 		if (a->kind == ARG_END)
 			break;
-		if (!a->name || strcmp(a->name, argv[*i]) != 0)
+		if (!a->name || a->name[0] != '-' || !is_option(argv[*i], a->name, &value))
 			continue;
+		if (a->kind == ARG_FLAG && value) {
+			why_set(&cli->why, "%s has no value", a->name);
+			return false;
+		}
 		if (a->kind == ARG_FLAG) {
 			cli->options[k] = "";
 			return true;
 		}
-		if (*i + 1 >= argc) {
+		if (!value && *i + 1 >= argc) {
 			why_set(&cli->why, "%s needs a value", a->name);
 			return false;
 		}
-		cli->options[k] = argv[++*i];
+		cli->options[k] = value ? value : argv[++*i];
 		return true;
 	}
 	why_set(&cli->why, "%s is not an option of this command", argv[*i]);
@@ -295,13 +313,14 @@ static int call(struct cli *cli, int argc, char **argv)
 int main(int argc, char **argv)
 {
 	struct cli cli = { .data = default_data() };
+	const char *value;
 	int i = 1, r;
 
 	for (; i < argc && argv[i][0] == '-'; i++) {
 		if (strcmp(argv[i], "--json") == 0) {
 			cli.json = true;
-		} else if (strcmp(argv[i], "--data") == 0 && i + 1 < argc) {
-			cli.data = argv[++i];
+		} else if (is_option(argv[i], "--data", &value) && (value || i + 1 < argc)) {
+			cli.data = value ? value : argv[++i];
 		} else if (strcmp(argv[i], "--help") == 0) {
 			general_help(NULL);
 			return 0;

@@ -85,29 +85,51 @@ static int read_list(struct cli *cli, const char *domain, const char *what, json
 	return ask(cli, "GET", &path, NULL, ret_answer);
 }
 
-static int add_certs(struct cli *cli, const char *domain, json_t *out)
+/* What a domain has of a kind, each item with the domain's name. */
+static int add_items(struct cli *cli, const char *domain, const char *what, json_t *out)
 {
 	CLEANUP(json_owned_freep) json_t *answer = NULL;
-	json_t *cert;
+	json_t *item;
 	size_t i;
-	int r = read_list(cli, domain, "certificates", &answer);
+	int r = read_list(cli, domain, what, &answer);
 
-	json_array_foreach(json_object_get(answer, "certificates"), i, cert) {
-		(void)json_object_set_new(cert, "domain", json_string(domain));
-		(void)json_array_append(out, cert);
+	json_array_foreach(json_object_get(answer, what), i, item) {
+		(void)json_object_set_new(item, "domain", json_string(domain));
+		(void)json_array_append(out, item);
 	}
 	return r;
 }
 
-int run_cert_list(struct cli *cli)
+static int add_certs(struct cli *cli, const char *domain, json_t *out)
+{
+	return add_items(cli, domain, "certificates", out);
+}
+
+static int add_keys(struct cli *cli, const char *domain, json_t *out)
+{
+	return add_items(cli, domain, "keys", out);
+}
+
+static int list_items(struct cli *cli,
+	int (*each)(struct cli *cli, const char *domain, json_t *out))
 {
 	CLEANUP(json_owned_freep) json_t *answer = json_object();
 	json_t *list = json_array();
 	int r;
 
-	(void)json_object_set_new(answer, "certificates", list);
-	r = each_domain(cli, list, add_certs);
+	(void)json_object_set_new(answer, cli->command->list, list);
+	r = each_domain(cli, list, each);
 	return r ? r : cli_show(cli, answer);
+}
+
+int run_cert_list(struct cli *cli)
+{
+	return list_items(cli, add_certs);
+}
+
+int run_key_list(struct cli *cli)
+{
+	return list_items(cli, add_keys);
 }
 
 /* The row's request about the newest thing in a list that fits, if no second word named one. */

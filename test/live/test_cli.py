@@ -64,7 +64,7 @@ def test_keys_and_certificates(server):
     server.cli("domain", "add", "pki.example")
     assert "signet cert self-sign" in refused(server, "cert", "show", "pki.example")
     server.cli("key", "generate", "pki.example", "--alias", "one")
-    made = server.cli("cert", "self-sign", "pki.example", "--days", "90", "--alias", "a").stdout
+    made = server.cli("cert", "self-sign", "pki.example", "--days=90", "--alias", "a").stdout
     assert "alias: a\n" in made and "services: all\n" in made
     server.cli("cert", "self-sign", "pki.example", "--alias", "b")
     found = rows(server.cli("cert", "list", "pki.example").stdout)
@@ -78,6 +78,8 @@ def test_keys_and_certificates(server):
     assert server.cli("key", "test", "pki.example").stdout.startswith("passed: yes\n")
     assert "ec:p256" in server.cli("key", "show", "pki.example").stdout
     assert rows(server.cli("key", "list", "pki.example").stdout)[0]["FOR"] == "tls"
+    assert {k["DOMAIN"] for k in rows(server.cli("key", "list").stdout)} == {
+        "example.org", "pki.example"}
     assert {d["DOMAIN"] for d in rows(server.cli("cert", "list").stdout)} == {
         "example.org", "pki.example"}
     server.cli("domain", "set", "pki.example", "main=yes")
@@ -105,6 +107,14 @@ def test_json_is_the_body(server):
     assert "example.org" in [d["name"] for d in body["domains"]]
     assert json.loads(server.cli("status", "--json").stdout)["keyd"] == {
         "domain": True, "user": True}
+
+
+def test_an_option_may_hold_its_value(server):
+    run = lambda *args: subprocess.run([BUILD / "signet", *args], capture_output=True, text=True)
+    assert run(f"--data={server.data}", "log", "--lines=1").returncode == 0
+    for wrong in (["log", "--follow=yes"], ["log", "--linesx=1"], ["log", "--lines"]):
+        got = run(f"--data={server.data}", *wrong)
+        assert got.returncode == 2 and got.stderr.count("\n") == 1, got
 
 
 def test_what_is_wrong_is_one_line(server, tmp_path):
