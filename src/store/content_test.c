@@ -307,6 +307,39 @@ static void test_sweep(void **state)
 	call_done(&unfinished);
 }
 
+static int copy_and_expunge(struct store_conn *c, struct call *k)
+{
+	CLEANUP(buf_done) struct buf pairs = {};
+	uint32_t uid = 1;
+	uint64_t modseq;
+	uint32_t copy;
+
+	TRY(store_copy(c, k->fixture->inbox, &uid, 1, k->fixture->inbox, &pairs));
+	memcpy(&copy, buf_span(&pairs).p + sizeof copy, sizeof copy);
+	buf_clear(&k->out);
+	return store_expunge(c, k->fixture->inbox, &copy, 1, false, &k->out, &modseq);
+}
+
+/* The newest content, however often it was let go of, does not keep the sweeper busy for ever. */
+static void test_newest_released_often(void **state)
+{
+	struct fixture *f = *state;
+	struct call k = { .fixture = f };
+
+	(void)fixture_deliver(f, f->inbox, SPAN("newest"), 0);
+	for (int i = 0; i < 150; i++)
+		assert_int_equal(write_call(&k, copy_and_expunge), 0);
+	k.now_us = fixture_number(f, "select created from account") + 25 * HOUR_US;
+	assert_true(fixture_number(f, "select count(*) from garbage") > 100);
+	assert_int_equal(write_call(&k, sweep), 0);
+	assert_false(k.more);
+	(void)fixture_deliver(f, f->inbox, SPAN("newer"), 0);
+	sweep_at(&k, k.now_us);
+	assert_int_equal(fixture_number(f, "select count(*) from garbage"), 0);
+	assert_int_equal(fixture_number(f, "select count(*) from content"), 2);
+	call_done(&k);
+}
+
 /* A sender slower than the grace: what it sends in the end must not stay without an owner. */
 static void test_swept_upload(void **state)
 {
@@ -384,6 +417,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			test_incomplete_upload_is_not_linked, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_sweep, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_newest_released_often, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_swept_upload, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_queue, setup, teardown),
 	};
