@@ -30,9 +30,9 @@ struct housekeeping {
 	bool stop;
 };
 
-static int rotate_tickets(struct env *e)
+static int rotate_tickets(struct housekeeping *h)
 {
-	return tls_host_rotate(e->tls, clock_now_us());
+	return tls_host_rotate(h->env->tls, clock_now_us());
 }
 
 static int sweep_some(struct store_conn *c, void *more)
@@ -40,20 +40,31 @@ static int sweep_some(struct store_conn *c, void *more)
 	return store_content_sweep(c, clock_now_us(), (int64_t)GRACE_US * 1000000, more);
 }
 
-/* Bounded pieces, so that deliveries come in between. */
-static int sweep_contents(struct env *e)
+static bool is_stopped(struct housekeeping *h)
+{
+	bool stop;
+
+	(void)pthread_mutex_lock(&h->lock);
+	stop = h->stop;
+	(void)pthread_mutex_unlock(&h->lock);
+	return stop;
+}
+
+/* Bounded pieces, so that deliveries come in between, and the end: what is left is there the next
+ * time. */
+static int sweep_contents(struct housekeeping *h)
 {
 	bool more = true;
 
-	while (more)
-		TRY(store_write(e->store, sweep_some, &more));
+	while (more && !is_stopped(h))
+		TRY(store_write(h->env->store, sweep_some, &more));
 	return 0;
 }
 
 /* After many sessions have ended glibc keeps their memory; it gives back a part when asked. */
-static int return_memory(struct env *e)
+static int return_memory(struct housekeeping *h)
 {
-	(void)e;
+	(void)h;
 	(void)malloc_trim(0);
 	return 0;
 }
@@ -61,7 +72,7 @@ static int return_memory(struct env *e)
 static const struct chore {
 	const char *name;
 	int64_t every_ms;
-	int (*run)(struct env *e);
+	int (*run)(struct housekeeping *h);
 } chores[] = {
 	{ "tickets", 3600 * 1000, rotate_tickets },
 	{ "sweep", 3600 * 1000, sweep_contents },
@@ -79,7 +90,7 @@ static void run_due(struct housekeeping *h, int64_t next_ms[static CHORES])
 		if (now < next_ms[i])
 			continue;
 		next_ms[i] = now + chores[i].every_ms;
-		r = chores[i].run(h->env);
+		r = chores[i].run(h);
 		if (r)
 			log_fault(NULL, "CHORE", chores[i].name, r);
 	}
