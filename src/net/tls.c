@@ -38,6 +38,9 @@ static const char default_groups[] = "X25519:P-256:P-384";
  * which another node's clock may already be. */
 enum { TICKET_EPOCHS = TLS_TICKET_LIFETIME_S / TLS_TICKET_EPOCH_S + 2 };
 
+/* In TLS 1.2 a ticket is renewed when this part of its lifetime is over. */
+enum { RENEWED_PART = 8 };
+
 struct ticket_key {
 	int64_t epoch;
 	struct secret key; /* 16 name, 32 AES, 32 HMAC */
@@ -409,8 +412,7 @@ static bool ticket_key_use(struct tls_host *h, uint8_t key[static TLS_TICKET_KEY
 		EVP_MAC_CTX_set_params(mac, params) == 1;
 }
 
-/* What SSL_CTX_set_tlsext_ticket_key_evp_cb wants: -1 error, 0 no such key (or no ticket), 1 done,
- * 2 done and the ticket shall be renewed: always, so that its lifetime counts from the last use. */
+/* What SSL_CTX_set_tlsext_ticket_key_evp_cb wants: -1 error, 0 no such key (or no ticket), 1 done. */
 static int ticket_on_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
 	EVP_MAC_CTX *mac, int encrypt)
 {
@@ -427,9 +429,28 @@ static int ticket_on_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_C
 	}
 	ok = ticket_key_use(h, key, iv, cipher, mac, encrypt);
 	OPENSSL_cleanse(key, sizeof key);
-	if (!ok)
-		return -1;
-	return encrypt ? 1 : 2;
+	return ok ? 1 : -1;
+}
+
+/* A ticket was read. Its lifetime counts from the last use, so it is renewed: in TLS 1.3 always, in
+ * TLS 1.2 once a part of the lifetime is over. There, libssl as a client drops the ticket it has
+ * when another comes, without telling its application of the new one: with a new one each time it
+ * would begin every second connection from scratch. */
+static SSL_TICKET_RETURN ticket_on_old(SSL *ssl, SSL_SESSION *session, const unsigned char *name,
+	size_t n_name, SSL_TICKET_STATUS status, void *context)
+{
+	long age_s;
+
+	(void)name;
+	(void)n_name;
+	(void)context;
+	if (status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW)
+		return SSL_TICKET_RETURN_IGNORE_RENEW;
+	age_s = (long)time(NULL) - SSL_SESSION_get_time(session);
+	return SSL_version(ssl) == TLS1_2_VERSION &&
+			age_s < SSL_SESSION_get_timeout(session) / RENEWED_PART
+		? SSL_TICKET_RETURN_USE
+		: SSL_TICKET_RETURN_USE_RENEW;
 }
 
 /* Before a ticket is written: its life begins now, also if it renews another. */
@@ -457,6 +478,8 @@ static int host_set_up(struct tls_host *h)
 		SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
 	(void)SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
 		SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	/* A record in one read of the socket instead of two. */
+	SSL_CTX_set_read_ahead(ctx, 1);
 	(void)SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
 	(void)SSL_CTX_set_timeout(ctx, TLS_TICKET_LIFETIME_S);
 	if (SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1 ||
@@ -470,7 +493,7 @@ static int host_set_up(struct tls_host *h)
 		return 0;
 	}
 	if (SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, ticket_on_key) != 1 ||
-		SSL_CTX_set_session_ticket_cb(ctx, ticket_on_new, NULL, NULL) != 1)
+		SSL_CTX_set_session_ticket_cb(ctx, ticket_on_new, ticket_on_old, NULL) != 1)
 		return tls_fault(NULL, "SSL_CTX");
 	return 0;
 }
