@@ -17,8 +17,6 @@
 #include <openssl/rsa.h>
 #include <stdlib.h>
 
-CLEANUP_POINTER(EVP_MD, EVP_MD_free)
-
 struct sign {
 	const struct remote_key *key; /* held by OpenSSL's own context as long as this one */
 	EVP_MD_CTX *shadow_md;          /* owns the shadow for operations with a digest */
@@ -121,14 +119,11 @@ static bool shadow_digest(struct sign *s, char *name, size_t n)
 	return EVP_PKEY_CTX_get_params(s->shadow, params) > 0;
 }
 
+/* With the digest that the shadow has looked up. */
 static bool hash_start(struct sign *s)
 {
-	CLEANUP(EVP_MD_freep) EVP_MD *md = NULL;
-	char name[sizeof(((struct keyd_sign *)0)->digest)];
+	const EVP_MD *md = EVP_MD_CTX_get0_md(s->shadow_md);
 
-	if (!shadow_digest(s, name, sizeof name))
-		return false;
-	md = EVP_MD_fetch(NULL, name, PROVIDER_DEFAULT);
 	s->hash = EVP_MD_CTX_new();
 	return md && s->hash && EVP_DigestInit_ex2(s->hash, md, NULL) > 0;
 }
