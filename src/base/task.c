@@ -143,13 +143,15 @@ static void pool_submit(struct executor *e, struct task *t)
 	if (!full) {
 		list_append(&p->waiting, &t->link);
 		p->n_waiting++;
-		(void)pthread_cond_signal(&p->work);
 	}
 	(void)pthread_mutex_unlock(&p->lock);
-	if (full) {
-		t->result = err_fault(EBUSY, "pool is full");
-		t->home->post(t->home, t);
+	if (!full) {
+		/* Without the lock, which the thread that wakes up wants first of all. */
+		(void)pthread_cond_signal(&p->work);
+		return;
 	}
+	t->result = err_fault(EBUSY, "pool is full");
+	t->home->post(t->home, t);
 }
 
 int pool_new(struct pool **ret_pool, const char *name, unsigned n_threads, size_t queue_max,

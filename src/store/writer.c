@@ -203,8 +203,8 @@ static void writer_submit(struct executor *e, struct task *t)
 	(void)pthread_mutex_lock(&w->lock);
 	list_append(&w->queue, &t->link);
 	w->figures.queued++;
-	(void)pthread_cond_signal(&w->work);
 	(void)pthread_mutex_unlock(&w->lock);
+	(void)pthread_cond_signal(&w->work);
 }
 
 int writer_new(struct writer **ret_writer, struct store_conn *c)
