@@ -52,7 +52,8 @@ const struct conf_row settings_rows[] = {
 	ROW(login_cache_s, CONF_NUMBER, "5m", 0, DAY_S, "seconds",
 		"How long a verified password is remembered; 0: not at all."),
 	ROW(login_failures_max, CONF_NUMBER, "20", 1, 100000, "",
-		"Failed logins from one address, and of one account, in ten minutes."),
+		"Failed logins from one address, and of one account, in ten minutes; this machine's "
+		"address has no limit."),
 	ROW(http_session_s, CONF_NUMBER, "12h", 60, 30 * DAY_S, "seconds",
 		"How long a login to the web interface lasts without use."),
 

@@ -200,6 +200,11 @@ int auth_prepare(struct span password, struct secret *ret_prepared, struct why *
 	return 0;
 }
 
+struct span auth_peer_key(const struct net_address *peer)
+{
+	return net_address_is_loopback(peer) ? SPAN("") : net_address_key(peer);
+}
+
 bool auth_is_current(const struct auth_identity *who, const struct store_account *account)
 {
 	return who->account == account->id && who->state == account->state && !account->disabled;
@@ -315,6 +320,19 @@ static void account_key(const struct auth_attempt *t, struct buf *out)
 		buf_add_octet(out, octet_lower(user.p[i]));
 }
 
+/* A token of the peer, if its failures are counted. */
+static bool peer_take(struct env *e, const struct auth_attempt *t, int64_t now_ms)
+{
+	return buf_size(&t->peer) == 0 ||
+	       limiter_take(e->login_failures, buf_span(&t->peer), now_ms);
+}
+
+static void peer_give(struct env *e, const struct auth_attempt *t)
+{
+	if (buf_size(&t->peer))
+		limiter_give(e->login_failures, buf_span(&t->peer));
+}
+
 /* A try costs a token of the peer and of the account. */
 static bool attempt_count(struct env *e, struct auth_attempt *t)
 {
@@ -322,11 +340,11 @@ static bool attempt_count(struct env *e, struct auth_attempt *t)
 	int64_t now_ms = clock_monotonic_ms();
 
 	account_key(t, &key);
-	if (!limiter_take(e->login_failures, buf_span(&t->peer), now_ms))
+	if (!peer_take(e, t, now_ms))
 		return false;
 	if (!limiter_take(e->login_failures, buf_span(&key), now_ms)) {
 		/* Somebody else's guesses at this account are not this peer's failures. */
-		limiter_give(e->login_failures, buf_span(&t->peer));
+		peer_give(e, t);
 		return false;
 	}
 	t->counted = true;
@@ -341,7 +359,7 @@ static int attempt_end(struct env *e, struct auth_attempt *t, bool proven)
 		return AUTH_E_REFUSED;
 	if (t->counted) {
 		account_key(t, &key);
-		limiter_give(e->login_failures, buf_span(&t->peer));
+		peer_give(e, t);
 		limiter_give(e->login_failures, buf_span(&key));
 	}
 	return 0;

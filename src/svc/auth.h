@@ -14,6 +14,7 @@
 #include "base/buf.h"
 #include "base/limit.h"
 #include "base/secret.h"
+#include "net/address.h"
 #include "store/account.h"
 
 struct env;
@@ -36,9 +37,12 @@ enum auth_outcome {
 	AUTH_E_PASSWORD,    /* a new password that cannot be one; why */
 };
 
-/* Checks a password; peer is what the client's failures are counted by: net_address_key of its
- * address. Blocks for tens of milliseconds: for workers without a loop (HTTP). Sessions use
- * svc/login.h. */
+/* What a client's failures are counted by, beside the account. None on this machine: behind a web
+ * mail program or a proxy there, one address is everybody's, and one guesser would lock all out. */
+struct span auth_peer_key(const struct net_address *peer);
+
+/* Checks a password; peer is auth_peer_key of the client's address. Blocks for tens of
+ * milliseconds: for workers without a loop (HTTP). Sessions use svc/login.h. */
 int auth_password(struct env *e, struct span peer, struct span user, struct span password,
 	struct auth_identity *ret_who) MUST_CHECK;
 

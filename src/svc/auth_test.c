@@ -12,6 +12,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -194,6 +195,30 @@ static void test_too_many(void **state)
 	assert_int_equal(login(f, "alice", "wonderland"), 0);
 }
 
+/* One address there may be everybody's: only the accounts' own limits hold. */
+static void test_this_machine(void **state)
+{
+	struct env_fixture *f = *state;
+	const struct net_address here = { .family = NET_IP4, .ip = { 127, 0, 0, 1 } };
+	const struct net_address there = { .family = NET_IP4, .ip = { 192, 0, 2, 1 } };
+	struct auth_identity who;
+	char name[8];
+
+	assert_int_equal(auth_peer_key(&there).n, 4);
+	for (unsigned i = 0; i < 25; i++) {
+		(void)snprintf(name, sizeof name, "nobody%u", i % 10);
+		assert_int_equal(auth_password(&f->env, auth_peer_key(&here), span_str(name),
+					 SPAN("x"), &who), AUTH_E_REFUSED);
+	}
+	assert_int_equal(auth_password(&f->env, auth_peer_key(&here), SPAN("alice"),
+				 SPAN("wonderland"), &who), 0);
+	for (unsigned i = 0; i < 20; i++)
+		assert_int_equal(auth_password(&f->env, auth_peer_key(&here), SPAN("bob"),
+					 SPAN("wrong"), &who), AUTH_E_REFUSED);
+	assert_int_equal(auth_password(&f->env, auth_peer_key(&here), SPAN("bob"),
+				 SPAN("builder"), &who), AUTH_E_TOO_MANY);
+}
+
 static void test_right_ones_are_free(void **state)
 {
 	struct env_fixture *f = *state;
@@ -327,6 +352,7 @@ int main(void)
 		WITH_STORE(test_disabled),
 		WITH_STORE(test_cache),
 		WITH_STORE(test_too_many),
+		WITH_STORE(test_this_machine),
 		WITH_STORE(test_right_ones_are_free),
 		cmocka_unit_test(test_prepare),
 		cmocka_unit_test(test_prepare_length),

@@ -231,7 +231,7 @@ static int check_password(struct session *s, struct env *e, struct span user, st
 	struct auth_attempt attempt;
 	struct login_task *work;
 
-	auth_attempt_init(&attempt, net_address_key(session_peer(s)), user, password);
+	auth_attempt_init(&attempt, auth_peer_key(session_peer(s)), user, password);
 	work = login_task_new(e, &attempt, mechanism, fn);
 	work->task.task.run = login_task_find;
 	work->task.done = password_found;
@@ -297,7 +297,7 @@ static int find_verifier(struct session *s, struct login **slot, login_fn fn)
 	struct login_task *work;
 
 	auth_attempt_init(
-		&attempt, net_address_key(session_peer(s)), buf_span(&l->sasl.user), SPAN(""));
+		&attempt, auth_peer_key(session_peer(s)), buf_span(&l->sasl.user), SPAN(""));
 	work = login_task_new(l->env, &attempt, sasl_name(l->sasl.mechanism), fn);
 	work->slot = slot;
 	work->task.task.run = login_task_find;

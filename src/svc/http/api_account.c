@@ -169,7 +169,7 @@ int api_password_set_prepare(struct http_request *q, struct store_conn *c)
 		return make_credentials(q);
 	if (!current.p)
 		return http_problem(q, 422, "current", "the current password is missing");
-	r = auth_password(q->env, net_address_key(&q->peer->from), q->params[0], current, &who);
+	r = auth_password(q->env, auth_peer_key(&q->peer->from), q->params[0], current, &who);
 	if (r == AUTH_E_TOO_MANY)
 		return http_problem(q, 429, "current", "too many failed logins; try again later");
 	if (r > 0)

@@ -224,7 +224,7 @@ int http_login(struct http_request *q, struct span user, struct span password)
 
 	if (!cleartext_is_allowed(q))
 		return http_problem(q, 403, NULL, "passwords are taken over TLS only: use https");
-	r = auth_password(q->env, net_address_key(&q->peer->from), user, password, &q->who);
+	r = auth_password(q->env, auth_peer_key(&q->peer->from), user, password, &q->who);
 	env_count(q->env, r ? COUNT_LOGIN_REFUSED : COUNT_LOGIN_OK);
 	if (r < 0)
 		return r;
