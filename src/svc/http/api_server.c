@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "keyd/client.h"
+#include "net/address.h"
 #include "store/audit.h"
 #include "store/queue_rows.h"
 #include "store/settings.h"
@@ -199,6 +200,20 @@ int api_setting_show(struct http_request *q, struct store_conn *c)
 	return 0;
 }
 
+/* What the store cannot judge: it does not know networks. */
+static int check_setting(struct http_request *q, struct span key, struct span text)
+{
+	struct net_prefix_list list = {};
+
+	if (!span_is(key, "proxies"))
+		return 0;
+	if (net_prefix_list_parse(text, &list))
+		return http_problem(q, 422, "proxies", "proxies is a list of addresses and prefixes:"
+			" 192.0.2.1, 2001:db8::/32");
+	net_prefix_list_done(&list);
+	return 0;
+}
+
 int api_setting_set(struct http_request *q, struct store_conn *c)
 {
 	const char *key;
@@ -207,8 +222,11 @@ int api_setting_set(struct http_request *q, struct store_conn *c)
 	json_object_foreach(q->json, key, value) {
 		struct span text = http_scalar(q, value);
 		struct why why = {};
-		int r = settings_write(c, span_str(key), text, &why);
+		int r = check_setting(q, span_str(key), text);
 
+		if (r)
+			return r;
+		r = settings_write(c, span_str(key), text, &why);
 		if (r == CONF_E_UNKNOWN)
 			return http_problem(q, 422, key, "there is no such setting");
 		if (r == CONF_E_VALUE)

@@ -469,6 +469,11 @@ static void test_settings(void **state)
 	refused(f, NULL, "PATCH", "/api/v1/settings", "{\"hops_max\":142,\"nonsense\":1}", 422,
 		"nonsense");
 	refused(f, NULL, "PATCH", "/api/v1/settings", "{\"hops_max\":\"many\"}", 422, "hops_max");
+	refused(f, NULL, "PATCH", "/api/v1/settings", "{\"proxies\":\"192.0.2.1/24\"}", 422,
+		"proxies");
+	assert_int_equal(local(f, "PATCH", "/api/v1/settings",
+				 "{\"proxies\":\"192.0.2.0/24, ::1\"}", NULL), 204);
+	assert_int_equal(local(f, "PATCH", "/api/v1/settings", "{\"proxies\":null}", NULL), 204);
 	assert_int_equal(local(f, "GET", "/api/v1/settings/hops_max", NULL, &answer), 200);
 	assert_string_equal(text_of(answer, "value"), text_of(answer, "default"));
 	json_decref(answer);
