@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash disable=SC2034
 # What the scripts share: sourced, never run. Sets ROOT and goes there.
 
 set -euo pipefail
@@ -8,16 +9,17 @@ cd "$ROOT"
 # Packages by purpose. A bare Debian 12 has none of them.
 PACKAGES_BUILD="gcc libc6-dev meson ninja-build pkg-config libssl-dev libevent-dev libmicrohttpd-dev
     libsqlite3-dev libgmime-3.0-dev libjansson-dev libcurl4-openssl-dev libunbound-dev libidn2-dev
-    libunistring-dev libargon2-dev zlib1g-dev libzstd-dev libseccomp-dev libcmocka-dev"
+    libunistring-dev libargon2-dev zlib1g-dev libzstd-dev libseccomp-dev"
+PACKAGES_UNIT="libcmocka-dev"
 PACKAGES_TEST="python3 python3-pytest python3-yaml python3-cryptography openssl sqlite3 swaks isync
-    neomutt curl gnutls-bin mandoc procps libnet-ssleay-perl libio-socket-ssl-perl
+    neomutt curl gnutls-bin mandoc shellcheck procps libnet-ssleay-perl libio-socket-ssl-perl
     libauthen-sasl-perl ca-certificates"
 PACKAGES_FUZZ="clang llvm libclang-rt-14-dev"
 
 # Installs what is missing of the packages named; says what it does. Without root it says what to ask
 # an administrator for.
 need_packages() {
-    local missing=() package
+    local missing=() package as_root=()
     for package in "$@"; do
         [ "$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null)" = installed ] ||
             missing+=("$package")
@@ -25,25 +27,39 @@ need_packages() {
     [ ${#missing[@]} -gt 0 ] || return 0
     if [ "$(id -u)" != 0 ]; then
         if command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
-            local as_root="sudo"
+            as_root=(sudo)
         else
             echo "missing packages; as root: apt-get install ${missing[*]}" >&2
             exit 1
         fi
     fi
     echo "installing: ${missing[*]}" >&2
-    ${as_root:-} env DEBIAN_FRONTEND=noninteractive apt-get update -qq
-    ${as_root:-} env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get update -qq
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
         --no-install-recommends "${missing[@]}" >&2
 }
 
-# Configures a build folder if it is not, then builds it.
+has_tests() {
+    python3 - "$1/meson-info/intro-buildoptions.json" <<'PYTHON'
+import json, sys
+options = {o["name"]: o["value"] for o in json.load(open(sys.argv[1]))}
+sys.exit(not options["tests"])
+PYTHON
+}
+
+# build_in FOLDER [OPTION]...: configures a build folder if it is not, then builds NINJA_TARGETS (all)
+# in it. TESTS=false says that the programs will do: a new folder is set up without tests, one that
+# has them keeps them.
 build_in() {
-    local folder=$1
+    local folder=$1 targets=()
     shift
+    read -ra targets <<<"${NINJA_TARGETS:-}"
     if [ ! -f "$folder/build.ninja" ]; then
-        meson setup "$folder" "$@" >"$folder.log" 2>&1 || { cat "$folder.log" >&2; exit 1; }
+        meson setup "$folder" "-Dtests=${TESTS:-true}" "$@" >"$folder.log" 2>&1 ||
+            { cat "$folder.log" >&2; exit 1; }
         mv "$folder.log" "$folder/setup.log"
+    elif [ "${TESTS:-true}" = true ] && ! has_tests "$folder"; then
+        meson configure "$folder" -Dtests=true
     fi
-    ninja -C "$folder" ${NINJA_TARGETS:-}
+    ninja -C "$folder" "${targets[@]}"
 }
