@@ -18,6 +18,7 @@
 #include <seccomp.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -84,8 +85,8 @@ static int restrict_files(const struct sandbox *s, bool *ret_landlock)
 	*ret_landlock = abi > 0;
 	if (abi <= 0)
 		return 0;
-	/* The second version can refuse links and renames between folders, the third truncation of
-	 * what may only be read; SQLite does neither outside of its own. */
+	/* The second version can refuse links and renames between folders. What the third adds,
+	 * truncation by name, is among the forbidden calls, for older kernels too. */
 	if (abi >= 2)
 		attributes.handled_access_fs |= LANDLOCK_ACCESS_FS_REFER;
 	ruleset = landlock_create(&attributes, sizeof attributes, 0);
@@ -103,6 +104,9 @@ static int restrict_files(const struct sandbox *s, bool *ret_landlock)
 	(void)close(ruleset);
 	return r;
 }
+
+/* One number on all architectures, and newer than the headers of some systems. */
+enum { SYS_FCHMODAT2 = 452 };
 
 /* Not a list of what is allowed: libraries of this size make new calls with each release, and a
  * server that dies of a call nobody foresaw loses more than it gains. keyd, which calls little, has
@@ -127,12 +131,27 @@ static const int forbidden[] = {
 	SCMP_SYS(add_key), SCMP_SYS(request_key), SCMP_SYS(io_uring_setup),
 	SCMP_SYS(io_uring_enter), SCMP_SYS(io_uring_register), SCMP_SYS(modify_ldt),
 	SCMP_SYS(name_to_handle_at), SCMP_SYS(open_by_handle_at), SCMP_SYS(fanotify_init),
+	/* files by name, where Landlock has no say (truncation: before its third version) */
+	SCMP_SYS(truncate), SCMP_SYS(chmod), SCMP_SYS(fchmodat), SYS_FCHMODAT2, SCMP_SYS(chown),
+	SCMP_SYS(lchown), SCMP_SYS(fchownat),
 	/* identity */
 	SCMP_SYS(setuid), SCMP_SYS(setgid), SCMP_SYS(setreuid), SCMP_SYS(setregid),
 	SCMP_SYS(setresuid), SCMP_SYS(setresgid), SCMP_SYS(setgroups), SCMP_SYS(setfsuid),
 	SCMP_SYS(setfsgid), SCMP_SYS(capset),
 	SCMP_SYS(mknod), SCMP_SYS(mknodat),
 };
+
+/* Typing for whoever started us from a terminal, which is our standard input then. */
+static int restrict_terminal(scmp_filter_ctx filter)
+{
+	static const unsigned requests[] = { TIOCSTI, TIOCLINUX };
+	int r = 0;
+
+	for (size_t i = 0; i < sizeof requests / sizeof requests[0] && !r; i++)
+		r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(ioctl), 1,
+			SCMP_A1_32(SCMP_CMP_EQ, requests[i]));
+	return r;
+}
 
 /* Threads yes, processes no. The flags of clone3 lie in memory where no filter can see them: glibc
  * takes clone when the kernel seems not to have it. */
@@ -151,6 +170,8 @@ static int restrict_calls(void)
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
 	int r = filter ? restrict_clone(filter) : -ENOMEM;
 
+	if (!r)
+		r = restrict_terminal(filter);
 	for (size_t i = 0; i < sizeof forbidden / sizeof forbidden[0] && !r; i++) {
 		r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), forbidden[i], 0);
 		/* Not every architecture has every call. */

@@ -23,9 +23,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -67,6 +69,27 @@ static bool reads_keepers_memory(void)
 	CLEANUP(alloc_freep) char *path = alloc_format("/proc/%d/mem", place.keeper);
 
 	return can_open(path, O_RDONLY);
+}
+
+static bool empties_kek(void)
+{
+	return truncate(place.kek, 0) == 0;
+}
+
+static bool opens_kek_to_others(void)
+{
+	return chmod(place.kek, 0644) == 0 || fchmodat(AT_FDCWD, place.kek, 0644, 0) == 0 ||
+		syscall(452 /* fchmodat2 */, AT_FDCWD, place.kek, 0644, 0) == 0;
+}
+
+/* What is no terminal says so; here it is not even asked. */
+static bool types_for_its_user(void)
+{
+	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	bool asked = fd >= 0 && ioctl(fd, TIOCSTI, "x") && errno == ENOTTY;
+
+	(void)close(fd);
+	return asked;
 }
 
 static bool reads_passwd(void)
@@ -253,6 +276,9 @@ static void an_intruder_cannot(void **state)
 		{ "read the key-encryption key", reads_kek, true },
 		{ "list DIR/keyd", lists_keyd, true },
 		{ "write in DIR/keyd", makes_file_in_keyd, true },
+		{ "empty the key-encryption key", empties_kek, false },
+		{ "open the key-encryption key to others", opens_kek_to_others, false },
+		{ "type for its user", types_for_its_user, false },
 		{ "read another process's memory", reads_keepers_memory, true },
 		{ "read /etc/passwd", reads_passwd, true },
 		{ "trace another process", traces_keeper, false },
