@@ -172,10 +172,19 @@ static int connect_keyd(struct supervisor *s, enum role role)
 	return err_fold(r);
 }
 
+/* Of a database that is no file it is not known: then it is said to be there. */
 static bool database_exists(const struct supervisor *s)
 {
-	return s->options->database ||
-		faccessat(s->folders->store_fd, "signet.db", F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+	const char *url = s->options->database;
+
+	if (!url)
+		return faccessat(s->folders->store_fd, "signet.db", F_OK,
+			AT_SYMLINK_NOFOLLOW) == 0;
+	if (strstr(url, "://"))
+		return true;
+	if (span_starts(span_str(url), SPAN("sqlite:")))
+		url += strlen("sqlite:");
+	return access(url, F_OK) == 0 || errno != ENOENT;
 }
 
 /* spawn made none. */

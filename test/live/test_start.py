@@ -144,6 +144,23 @@ def test_usage():
     assert r.returncode == 0 and "example" in r.stdout
 
 
+def test_a_database_elsewhere_is_made_and_its_lost_key_is_not():
+    server = make_server()
+    elsewhere = server.folder / "elsewhere"
+    elsewhere.mkdir()
+    elsewhere.chmod(0o777)
+    server.args = ["--database", f"sqlite:{elsewhere}/mail.db"]
+    server.start()
+    assert server.admin_password
+    assert server.stop() == 0
+    assert (elsewhere / "mail.db").exists()
+    server.start()
+    assert server.stop() == 0
+    (server.data / "keyd" / "kek").unlink()
+    assert "key-encryption key" in refused(server, *server.args).stderr
+    finish(server)
+
+
 @pytest.mark.skipif(os.getuid() != 0, reason="needs root: it becomes a user that may not fork")
 def test_where_no_process_can_be_made_nobody_elses_is_harmed():
     uid = 61423
