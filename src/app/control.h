@@ -39,4 +39,4 @@ int control_receive(int control, struct control_message *ret_message) MUST_CHECK
 enum { EXIT_REFUSED = 3 };
 
 /* Descriptors of a child, in order behind 0-2. */
-enum { CHILD_CONTROL = 3, CHILD_FOLDER = 4, CHILD_LISTENERS = 5 };
+enum { CHILD_CONTROL = 3, CHILD_FOLDER = 4, CHILD_KEY_FILE = 5, CHILD_LISTENERS = 5 };

@@ -15,7 +15,6 @@
 #include "app/control.h"
 #include "app/server.h"
 #include "app/supervise.h"
-#include "base/alloc.h"
 #include "keyd/import.h"
 #include "keyd/keyd.h"
 
@@ -24,20 +23,12 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
-/* The systemd credential that holds the key-encryption key, where there is one. */
-static const char credential_name[] = "signet.kek";
-
-static bool has_credential(void)
+static void set_source(struct keyd_options *o, enum keyd_source source, const char *name)
 {
-	const char *folder = getenv("CREDENTIALS_DIRECTORY");
-	CLEANUP(alloc_freep) char *path = NULL;
-
-	if (!folder)
-		return false;
-	path = alloc_format("%s/%s", folder, credential_name);
-	return access(path, R_OK) == 0;
+	o->source = source;
+	o->file = CHILD_KEY_FILE;
+	o->name = name;
 }
 
 static int keyd_role_main(enum keyd_role role, int argc, char **argv)
@@ -48,10 +39,10 @@ static int keyd_role_main(enum keyd_role role, int argc, char **argv)
 		if (strcmp(argv[i], "--create") == 0)
 			o.create = true;
 		else if (strcmp(argv[i], "--password-file") == 0 && i + 1 < argc)
-			o.password_file = argv[++i];
+			set_source(&o, KEYD_SOURCE_PASSWORD, argv[++i]);
+		else if (strcmp(argv[i], "--credential") == 0 && i + 1 < argc)
+			set_source(&o, KEYD_SOURCE_CREDENTIAL, argv[++i]);
 	}
-	if (!o.password_file && has_credential())
-		o.credential = credential_name;
 	return keyd_main(&o);
 }
 

@@ -30,6 +30,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+enum supervise_outcome { SUPERVISE_E_REFUSED = 1 };
+
 enum role { ROLE_KEYD_DOMAIN, ROLE_KEYD_USER, ROLE_SERVER, ROLES };
 
 enum {
@@ -57,6 +59,8 @@ struct supervisor {
 	const struct bound *bound;
 	size_t n_bound;
 	int program; /* ourselves, opened before anything could replace the file */
+	int key_file; /* a password or credential for keyd; -1: none */
+	char *key_file_name;
 	sigset_t old_signals;
 	struct child children[ROLES];
 	bool was_ready;
@@ -187,6 +191,27 @@ static bool database_exists(const struct supervisor *s)
 	return access(url, F_OK) == 0 || errno != ENOENT;
 }
 
+/* The password file, or the systemd credential signet.kek where there is one. It may be root's alone,
+ * so keyd is given it open. One that cannot be opened is refused: without it keyd would make another
+ * key-encryption key. */
+static int open_key_file(struct supervisor *s, struct why *why)
+{
+	const char *folder = getenv("CREDENTIALS_DIRECTORY");
+
+	s->key_file = -1;
+	if (s->options->key_password_file)
+		s->key_file_name = alloc_string(s->options->key_password_file);
+	else if (folder)
+		s->key_file_name = alloc_format("%s/signet.kek", folder);
+	else
+		return 0;
+	s->key_file = open(s->key_file_name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (s->key_file >= 0 || (errno == ENOENT && !s->options->key_password_file))
+		return 0;
+	why_set(why, "%s: %s", s->key_file_name, strerrordesc_np(errno));
+	return SUPERVISE_E_REFUSED;
+}
+
 /* spawn made none. */
 static int no_child(struct child *c)
 {
@@ -202,7 +227,7 @@ static int start_keyd(struct supervisor *s, enum role role)
 	struct child *c = &s->children[role];
 	const char *argv[8] = { role_title[role], "--role", role_names[role] };
 	size_t n = 3;
-	int pair[2], fds[2];
+	int pair[2], fds[3];
 	struct why why = {};
 	int r;
 
@@ -212,14 +237,15 @@ static int start_keyd(struct supervisor *s, enum role role)
 	 * database already. */
 	if (!database_exists(s))
 		argv[n++] = "--create";
-	if (s->options->key_password_file) {
-		argv[n++] = "--password-file";
-		argv[n++] = s->options->key_password_file;
+	if (s->key_file >= 0) {
+		argv[n++] = s->options->key_password_file ? "--password-file" : "--credential";
+		argv[n++] = s->key_file_name;
 	}
 	argv[n] = NULL;
 	fds[0] = pair[1];
 	fds[1] = s->folders->keyd_fd;
-	c->pid = spawn(s, s->privilege->keyd, argv, fds, 2);
+	fds[2] = s->key_file;
+	c->pid = spawn(s, s->privilege->keyd, argv, fds, s->key_file >= 0 ? 3 : 2);
 	c->control = pair[0];
 	(void)close(pair[1]);
 	if (!c->pid)
@@ -460,9 +486,15 @@ int supervise(const struct options *o, const struct privilege *privilege,
 {
 	struct supervisor s = { .options = o, .privilege = privilege, .folders = folders,
 		.bound = bound, .n_bound = n_bound };
+	struct why why = {};
 	sigset_t signals;
 	int fd, r;
 
+	if (open_key_file(&s, &why)) {
+		(void)fprintf(stderr, "signetd: %s\n", why.text);
+		free(s.key_file_name);
+		return 1;
+	}
 	for (enum role role = 0; role < ROLES; role++)
 		s.children[role].control = -1;
 	(void)sigemptyset(&signals);
@@ -482,5 +514,8 @@ int supervise(const struct options *o, const struct privilege *privilege,
 		log_fault(NULL, "SUPERVISOR", "watch", r);
 	(void)close(fd);
 	(void)close(s.program);
+	if (s.key_file >= 0)
+		(void)close(s.key_file);
+	free(s.key_file_name);
 	return r ? 1 : s.exit_code;
 }

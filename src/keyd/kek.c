@@ -19,7 +19,6 @@
 #include <openssl/core_names.h>
 #include <openssl/kdf.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -90,7 +89,7 @@ static int read_private(int fd, const char *name, struct secret *ret_content, st
 		return KEK_E_REFUSED;
 	}
 	do {
-		got = read(fd, content.p + n, content.n - n);
+		got = pread(fd, content.p + n, content.n - n, (off_t)n);
 		n += got > 0 ? (size_t)got : 0;
 	} while (got > 0 && n < content.n);
 	if (got < 0)
@@ -103,25 +102,15 @@ static int read_private(int fd, const char *name, struct secret *ret_content, st
 	return 0;
 }
 
-static int read_path(const char *path, struct secret *ret_content, struct why *why)
-{
-	CLEANUP(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-
-	if (fd < 0) {
-		why_set(why, "%s: %s", path, strerrordesc_np(errno));
-		return KEK_E_REFUSED;
-	}
-	return read_private(fd, path, ret_content, why);
-}
-
 /* The salt is a constant: nodes that share nothing but the file must agree, and a password of the
  * length asked for is not in anybody's table. */
-static int from_password_file(const char *path, struct secret *ret_master, struct why *why)
+static int from_password_file(
+	int fd, const char *name, struct secret *ret_master, struct why *why)
 {
 	CLEANUP(secret_done) struct secret content = {};
 	CLEANUP(secret_done) struct secret master = secret_new(KEK_OCTETS);
 	struct span password;
-	int r = read_path(path, &content, why);
+	int r = read_private(fd, name, &content, why);
 
 	if (r)
 		return r;
@@ -129,7 +118,7 @@ static int from_password_file(const char *path, struct secret *ret_master, struc
 	if (password.n && password.p[password.n - 1] == '\n')
 		password.n--;
 	if (password.n < PASSWORD_MIN) {
-		why_set(why, "%s: a password of %zu octets; at least %d are needed", path, password.n,
+		why_set(why, "%s: a password of %zu octets; at least %d are needed", name, password.n,
 			PASSWORD_MIN);
 		return KEK_E_REFUSED;
 	}
@@ -139,25 +128,15 @@ static int from_password_file(const char *path, struct secret *ret_master, struc
 	return 0;
 }
 
-static int from_credential(const char *name, struct secret *ret_master, struct why *why)
+static int from_credential(int fd, const char *name, struct secret *ret_master, struct why *why)
 {
 	CLEANUP(secret_done) struct secret content = {};
-	const char *folder = getenv("CREDENTIALS_DIRECTORY");
-	char path[4096];
-	int r;
+	int r = read_private(fd, name, &content, why);
 
-	if (!folder || strchr(name, '/') || name[0] == '.') {
-		why_set(why, "there is no systemd credential '%s' (LoadCredential= in the unit)", name);
-		return KEK_E_REFUSED;
-	}
-	if (snprintf(path, sizeof path, "%s/%s", folder, name) >= (int)sizeof path)
-		return err_fault(ENAMETOOLONG, "credential");
-	r = read_path(path, &content, why);
 	if (r)
 		return r;
 	if (content.n < KEK_OCTETS) {
-		why_set(why, "the systemd credential '%s' has %zu octets; at least %d are needed", name,
-			content.n, KEK_OCTETS);
+		why_set(why, "%s has %zu octets; at least %d are needed", name, content.n, KEK_OCTETS);
 		return KEK_E_REFUSED;
 	}
 	*ret_master = content;
@@ -220,14 +199,19 @@ static int from_folder(int dir, bool create, struct secret *ret_master, struct w
 int kek_open(struct kek *ret_kek, const struct keyd_options *o, struct why *why)
 {
 	CLEANUP(secret_done) struct secret master = {};
-	int r;
+	int r = KEK_E_REFUSED;
 
-	if (o->password_file)
-		r = from_password_file(o->password_file, &master, why);
-	else if (o->credential)
-		r = from_credential(o->credential, &master, why);
-	else
+	switch (o->source) {
+	case KEYD_SOURCE_FOLDER:
 		r = from_folder(o->dir, o->create, &master, why);
+		break;
+	case KEYD_SOURCE_PASSWORD:
+		r = from_password_file(o->file, o->name, &master, why);
+		break;
+	case KEYD_SOURCE_CREDENTIAL:
+		r = from_credential(o->file, o->name, &master, why);
+		break;
+	}
 	if (r)
 		return r;
 	return kek_derive(ret_kek, secret_span(&master), o->role);

@@ -115,51 +115,59 @@ static void test_file_refused(void **state)
 	assert_int_equal(open_kek(&o, check, &why), KEK_E_REFUSED);
 }
 
+/* As the supervisor hands a file over: opened. */
+static int open_kek_file(const struct place *p, enum keyd_source source, uint8_t *check,
+	struct why *why)
+{
+	struct keyd_options o = { .role = KEYD_DOMAIN, .dir = -1, .source = source,
+		.file = openat(p->dir, "password", O_RDONLY), .name = "the file" };
+	int r;
+
+	assert_true(o.file >= 0);
+	r = open_kek(&o, check, why);
+	(void)close(o.file);
+	return r;
+}
+
 static void test_password_file(void **state)
 {
 	const struct place *p = *state;
-	char path[96];
-	struct keyd_options o = { .role = KEYD_DOMAIN, .dir = -1, .password_file = path };
+	const enum keyd_source source = KEYD_SOURCE_PASSWORD;
 	uint8_t check[KEYD_CHECK], again[KEYD_CHECK];
 	struct why why = {};
 
-	(void)snprintf(path, sizeof path, "%s/password", p->path);
-	assert_int_equal(open_kek(&o, check, &why), KEK_E_REFUSED);
 	put(p, "password", SPAN("a password long enough\n"), 0644);
-	assert_int_equal(open_kek(&o, check, &why), KEK_E_REFUSED);
-	assert_non_null(strstr(why.text, "others cannot read"));
+	assert_int_equal(open_kek_file(p, source, check, &why), KEK_E_REFUSED);
+	assert_string_equal(
+		why.text, "the file must be a plain file that others cannot read (chmod 600)");
 	put(p, "password", SPAN("too short\n"), 0600);
-	assert_int_equal(open_kek(&o, check, &why), KEK_E_REFUSED);
+	assert_int_equal(open_kek_file(p, source, check, &why), KEK_E_REFUSED);
 	assert_non_null(strstr(why.text, "at least 16"));
 
 	put(p, "password", SPAN("a password long enough\n"), 0640);
-	assert_int_equal(open_kek(&o, check, &why), 0);
+	assert_int_equal(open_kek_file(p, source, check, &why), 0);
 	put(p, "password", SPAN("a password long enough"), 0600);
-	assert_int_equal(open_kek(&o, again, &why), 0);
+	assert_int_equal(open_kek_file(p, source, again, &why), 0);
 	assert_memory_equal(check, again, sizeof check);
 	put(p, "password", SPAN("a password long enough\n\n"), 0600);
-	assert_int_equal(open_kek(&o, again, &why), 0);
+	assert_int_equal(open_kek_file(p, source, again, &why), 0);
 	assert_memory_not_equal(check, again, sizeof check);
 }
 
 static void test_credential(void **state)
 {
 	const struct place *p = *state;
-	struct keyd_options o = { .role = KEYD_DOMAIN, .dir = -1, .credential = "password" };
+	const enum keyd_source source = KEYD_SOURCE_CREDENTIAL;
 	uint8_t check[KEYD_CHECK];
 	struct why why = {};
 
-	assert_int_equal(unsetenv("CREDENTIALS_DIRECTORY"), 0);
-	assert_int_equal(open_kek(&o, check, &why), KEK_E_REFUSED);
-	assert_non_null(strstr(why.text, "LoadCredential"));
-	assert_int_equal(setenv("CREDENTIALS_DIRECTORY", p->path, 1), 0);
 	put(p, "password", SPAN("0123456789abcdef"), 0400);
-	assert_int_equal(open_kek(&o, check, &why), KEK_E_REFUSED);
+	assert_int_equal(open_kek_file(p, source, check, &why), KEK_E_REFUSED);
 	assert_non_null(strstr(why.text, "at least 32"));
+	put(p, "password", SPAN("0123456789abcdef0123456789abcdef"), 0444);
+	assert_int_equal(open_kek_file(p, source, check, &why), KEK_E_REFUSED);
 	put(p, "password", SPAN("0123456789abcdef0123456789abcdef"), 0400);
-	assert_int_equal(open_kek(&o, check, &why), 0);
-	o.credential = "../password";
-	assert_int_equal(open_kek(&o, check, &why), KEK_E_REFUSED);
+	assert_int_equal(open_kek_file(p, source, check, &why), 0);
 }
 
 /* The keys for each use and role are all different. */

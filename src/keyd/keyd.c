@@ -202,6 +202,8 @@ static int start(struct keyd **ret_keyd, const struct keyd_options *o, struct wh
 	TRY(warm_up());
 	if (o->dir >= 0)
 		(void)close(o->dir);
+	if (o->source != KEYD_SOURCE_FOLDER)
+		(void)close(o->file);
 	TRY(confine_calls());
 	LOG(NULL, LOG_INFO, "KEYD", "keyd.start",
 		log_str("role", o->role == KEYD_DOMAIN ? "domain" : "user"),

@@ -11,17 +11,25 @@
 #include "base/span.h"
 #include "keyd/protocol.h"
 
-/* Where the key-encryption key comes from; the first that is given counts:
- *   password_file   its octets (less one newline) through scrypt. Any node with the same file has
- *                   the same KEK. Refused if others may read it, or under 16 octets.
- *   credential      the name of a systemd credential (32 octets or more, in $CREDENTIALS_DIRECTORY)
- *   dir             the file "kek" in that folder, made if it is not there and `create` is set. */
+/* Where the key-encryption key comes from. Files come opened: they may be root's alone. Refused if
+ * others may read them. */
+enum keyd_source {
+	/* "kek" in `dir`; made if it is not there and `create` is set. */
+	KEYD_SOURCE_FOLDER,
+	/* The octets of `file` less one newline, at least 16, through scrypt: any node with the same
+	 * file has the same KEK. */
+	KEYD_SOURCE_PASSWORD,
+	/* The octets of `file`, at least 32. */
+	KEYD_SOURCE_CREDENTIAL,
+};
+
 struct keyd_options {
 	enum keyd_role role;
-	const char *password_file;
-	const char *credential;
-	int dir;     /* DIR/keyd, open; -1: none */
-	bool create; /* set it only while there is no database yet */
+	enum keyd_source source;
+	int file;         /* by source */
+	const char *name; /* of `file`, for who reads why it is refused */
+	int dir;          /* DIR/keyd, open; -1: none */
+	bool create;      /* set it only while there is no database yet */
 
 	int control;         /* SOCK_SEQPACKET to the supervisor; its end of file ends keyd */
 	const int *channels; /* SOCK_SEQPACKET; may be none, more come over `control` */

@@ -96,6 +96,31 @@ def test_another_key_encryption_key_is_refused():
     finish(server)
 
 
+@pytest.mark.parametrize("source", ["password", "credential"])
+def test_the_key_encryption_key_may_be_in_a_file_of_its_own(tmp_path, source):
+    secret = tmp_path / "signet.kek"
+    args, env = {"password": (["--key-password-file", secret], {}),
+                 "credential": ([], {"CREDENTIALS_DIRECTORY": str(tmp_path)})}[source]
+    secret.write_text("correct horse battery staple and more\n")
+    secret.chmod(0o600)
+    server = make_server(args=args, env=env).start()
+    assert not (server.data / "keyd" / "kek").exists()
+    for child in "keyd-domain", "keyd-user":
+        os.kill(server.children()[child], signal.SIGKILL)
+    time.sleep(1)
+    assert "passed: yes" in server.cli("key", "test", "example.org").stdout
+    assert server.stop() == 0
+    server.start()
+    assert server.stop() == 0
+    secret.write_text("another horse, another battery, no staple\n")
+    assert "key-encryption key" in refused(server, *args).stderr
+    secret.chmod(0o644)
+    assert "chmod 600" in refused(server, *args).stderr
+    secret.unlink()
+    assert "kek" in refused(server, *args).stderr
+    finish(server)
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root changes users")
 def test_an_unreachable_folder_is_refused_with_the_remedy(tmp_path):
     server = make_server()
