@@ -320,17 +320,30 @@ static void account_key(const struct auth_attempt *t, struct buf *out)
 		buf_add_octet(out, octet_lower(user.p[i]));
 }
 
-/* A token of the peer, if its failures are counted. */
+/* The peer; on this machine, where one address may be everybody's, what it tries to be. */
+static void peer_key(const struct auth_attempt *t, struct buf *out)
+{
+	buf_add(out, buf_span(&t->peer));
+	if (buf_size(out) == 0) {
+		buf_add_string(out, "here ");
+		account_key(t, out);
+	}
+}
+
 static bool peer_take(struct env *e, const struct auth_attempt *t, int64_t now_ms)
 {
-	return buf_size(&t->peer) == 0 ||
-	       limiter_take(e->login_failures, buf_span(&t->peer), now_ms);
+	CLEANUP(buf_done) struct buf key = {};
+
+	peer_key(t, &key);
+	return limiter_take(e->login_failures, buf_span(&key), now_ms);
 }
 
 static void peer_give(struct env *e, const struct auth_attempt *t)
 {
-	if (buf_size(&t->peer))
-		limiter_give(e->login_failures, buf_span(&t->peer));
+	CLEANUP(buf_done) struct buf key = {};
+
+	peer_key(t, &key);
+	limiter_give(e->login_failures, buf_span(&key));
 }
 
 /* A try costs a token of the peer and of the account. */

@@ -37,8 +37,9 @@ enum auth_outcome {
 	AUTH_E_PASSWORD,    /* a new password that cannot be one; why */
 };
 
-/* What a client's failures are counted by, beside the account. None on this machine: behind a web
- * mail program or a proxy there, one address is everybody's, and one guesser would lock all out. */
+/* What a client's failures are counted by, beside the account. Empty on this machine: behind a web
+ * mail program or a proxy there, one address is everybody's, and one guesser would lock all out. So
+ * those are counted for each account by itself. */
 struct span auth_peer_key(const struct net_address *peer);
 
 /* Checks a password; peer is auth_peer_key of the client's address. Blocks for tens of
