@@ -194,6 +194,9 @@ static void apply_settings(void *context)
 	log_set_level((enum log_level)settings->log_level);
 	limiter_set(s->env.login_failures, (double)settings->login_failures_max / FAILURES_S,
 		(double)settings->login_failures_max, 0);
+	limiter_set(s->env.login_accounts,
+		(double)settings->login_failures_max * ENV_ACCOUNT_FAILURES / FAILURES_S,
+		(double)settings->login_failures_max * ENV_ACCOUNT_FAILURES, 0);
 	limiter_set(s->env.smtp_peer, (double)settings->smtp_peer_rate / 60,
 		(double)settings->smtp_peer_rate, 0);
 	limiter_set(s->env.smtp_account, (double)settings->smtp_account_rate / 60,
@@ -210,6 +213,7 @@ static int start_env(struct server *s, unsigned n_cpu)
 	e->blocking = pool_executor(s->blocking);
 	e->auth = auth_new();
 	e->login_failures = limiter_new(1, 1, 0, LIMITER_KEYS);
+	e->login_accounts = limiter_new(1, 1, 0, LIMITER_KEYS);
 	e->smtp_peer = limiter_new(1, 1, 0, LIMITER_KEYS);
 	e->smtp_account = limiter_new(1, 1, 0, LIMITER_KEYS);
 	e->tls_rebuild = domain_tls_rebuild;
@@ -391,17 +395,23 @@ static int run_loops(struct server *s)
 	return 0;
 }
 
+/* Outcomes (> 0) need a person, and why says for what; faults may be over at the next start. */
 static int start(struct server *s, struct why *why)
 {
 	long n_processors = sysconf(_SC_NPROCESSORS_ONLN);
 	unsigned n_cpu = n_processors < 1 ? 1 : (unsigned)n_processors;
+	int r;
 
 	s->n_loops = n_cpu > LOOPS_MAX ? LOOPS_MAX : n_cpu;
 	TRY(confine(s));
 	TRY(start_keys(s));
-	TRY(start_store(s, n_cpu, why));
+	r = start_store(s, n_cpu, why);
+	if (r)
+		return r;
 	TRY(start_env(s, n_cpu));
-	TRY(first_start(&s->env, s->domain, why));
+	r = first_start(&s->env, s->domain, why);
+	if (r)
+		return r;
 	TRY(store_read(s->env.store, read_hostname, &s->hostname));
 	s->env.hostname = s->hostname;
 	TRY(start_tls(s));
@@ -500,11 +510,11 @@ int server_main(int argc, char **argv)
 	if (!r)
 		r = start(s, &why);
 	if (r) {
+		if (r < 0)
+			log_fault(NULL, "SERVER", "start", r);
 		if (why.text[0])
 			(void)fprintf(stderr, "signetd: %s\n", why.text);
-		else
-			log_fault(NULL, "SERVER", "start", r);
-		return EXIT_REFUSED;
+		return r > 0 ? EXIT_REFUSED : EXIT_FAILURE;
 	}
 	LOG(NULL, LOG_INFO, "SERVER", "ready", log_str("domain", s->hostname),
 		log_str("version", SIGNET_VERSION));

@@ -41,6 +41,7 @@ enum {
 	FAST_ENDS = 5,          /* so many ends ... */
 	FAST_ENDS_MS = 10000,   /* ... in this time, and the next start waits ... */
 	SLOW_START_MS = 1000,   /* ... so long */
+	IMPORTERS_MAX = 4,      /* at a time, whatever a server that was taken over asks for */
 	CHILD_FDS_MAX = CHILD_LISTENERS + BOUND_MAX,
 };
 
@@ -63,6 +64,7 @@ struct supervisor {
 	char *key_file_name;
 	sigset_t old_signals;
 	struct child children[ROLES];
+	unsigned n_importers;
 	bool was_ready;
 	bool ending;
 	int64_t kill_at_ms;
@@ -339,10 +341,13 @@ static int start_importer(struct supervisor *s)
 	int pair[2];
 	int r;
 
+	if (s->n_importers >= IMPORTERS_MAX)
+		return err_fault(EBUSY, "importers");
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
 		return err_fault(errno, "socketpair");
 	r = spawn(s, s->privilege->keyd, argv, &pair[1], 1) ? 0 : err_fault(errno, "fork");
 	(void)close(pair[1]);
+	s->n_importers += !r;
 	if (!r)
 		r = control_send(s->children[ROLE_SERVER].control, CONTROL_IMPORTER, pair, 1);
 	(void)close(pair[0]);
@@ -373,22 +378,29 @@ static int server_says(struct supervisor *s)
 	return 0;
 }
 
+static void role_ended(struct supervisor *s, enum role role, int status)
+{
+	child_ended(s, role, status);
+	if (role != ROLE_SERVER || s->ending)
+		return;
+	if (!s->was_ready || (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_REFUSED))
+		end_all(s, 1);
+}
+
 static void reap(struct supervisor *s)
 {
 	int status;
 	pid_t pid;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		for (enum role role = 0; role < ROLES; role++) {
-			if (s->children[role].pid != pid)
-				continue;
-			child_ended(s, role, status);
-			if (role != ROLE_SERVER || s->ending)
-				continue;
-			if (!s->was_ready ||
-				(WIFEXITED(status) && WEXITSTATUS(status) == EXIT_REFUSED))
-				end_all(s, 1);
-		}
+		enum role role = 0;
+
+		while (role < ROLES && s->children[role].pid != pid)
+			role++;
+		if (role < ROLES)
+			role_ended(s, role, status);
+		else
+			s->n_importers--;
 	}
 }
 

@@ -192,6 +192,7 @@ int store_account_add(struct store_conn *c, int64_t domain, struct span local,
 	TRY(account_insert(c, domain, local, role, credentials, &id));
 	if (id > ACCOUNT_ID_MAX)
 		return STORE_E_LIMIT;
+	conn_routes_changed(c);
 	TRY(mailbox_make_standard(c, id));
 	*ret_id = id;
 	return 0;
@@ -226,6 +227,7 @@ int store_account_remove(struct store_conn *c, int64_t id)
 	TRY(is_last_admin(c, &account, &last));
 	if (last)
 		return STORE_E_REFUSED;
+	conn_routes_changed(c);
 	TRY(mailbox_abandon_all(c, id));
 	TRY(db_exec(c->db, NULL, "insert into account_removed (account) values ($1)",
 		DB_ARGS(DB_INT(id))));
@@ -299,6 +301,7 @@ static int account_write(struct store_conn *c, const struct store_account *accou
 		why_set(why, "it is the only administrator: make another one first");
 		return STORE_E_REFUSED;
 	}
+	conn_routes_changed(c);
 	TRY(db_exec(c->db, NULL,
 		"update account set name = $2, role = $3, disabled = $4, state = state + $5"
 		" where id = $1",
@@ -324,6 +327,7 @@ static int account_set_value(struct store_conn *c, const struct store_account *a
 	}
 	if (!is_quota)
 		return account_write(c, account, values, why);
+	conn_routes_changed(c);
 	TRY(db_exec(c->db, NULL, "update account set quota = $2 where id = $1",
 		DB_ARGS(DB_INT(account->id), DB_INT(quota))));
 	return 0;

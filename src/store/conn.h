@@ -8,6 +8,8 @@
 #include "db/db.h"
 #include "store/store.h"
 
+#include <stdatomic.h>
+
 struct ZSTD_DCtx_s;
 struct settings;
 struct watches;
@@ -21,6 +23,7 @@ struct store {
 	struct view_cache *views;
 	struct watches *watches;
 	struct settings_box *settings;
+	atomic_ullong routes_version;
 };
 
 struct store_conn {
@@ -33,6 +36,7 @@ struct store_conn {
 	/* Of the writer, for the running transaction. */
 	struct buf changed;    /* int64_t: mailboxes to tell about after the commit */
 	int64_t loose_content; /* made by the running task, not referred to yet; 0: none */
+	bool routes_changed;
 };
 
 int conn_open(struct store_conn **ret_conn, struct store *s, enum db_mode mode, struct why *why)
@@ -42,6 +46,9 @@ CLEANUP_POINTER(struct store_conn, conn_close)
 
 /* The running task changed this mailbox: its watchers hear of it after the commit. */
 void conn_changed(struct store_conn *c, int64_t mailbox);
+
+/* The running task changed where addresses lead, or what accounts may hold. */
+void conn_routes_changed(struct store_conn *c);
 
 /* A task begins, and how it ended: with 0 what it left open is settled, otherwise forgotten. */
 struct conn_mark {

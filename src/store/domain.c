@@ -89,6 +89,7 @@ int store_domain_add(struct store_conn *c, struct span name, int64_t *ret_id)
 	r = check_new_name(c, name);
 	if (r)
 		return r;
+	conn_routes_changed(c);
 	TRY(db_query_row(&q, &row, c->db,
 		"insert into domain (name, pki, main, account_quota, n_accounts, created)"
 		" values ($1, $2, 0, 0, 0, $3) returning id",
@@ -124,6 +125,7 @@ int store_domain_remove(struct store_conn *c, int64_t id)
 		return STORE_E_REFUSED;
 	if (d.n_accounts)
 		return STORE_E_IN_USE;
+	conn_routes_changed(c);
 	TRY(db_exec(c->db, NULL, "delete from domain where id = $1", DB_ARGS(DB_INT(id))));
 	return 0;
 }
@@ -138,6 +140,7 @@ int store_domain_rename(struct store_conn *c, int64_t id, struct span name)
 	r = check_new_name(c, name);
 	if (r)
 		return r;
+	conn_routes_changed(c);
 	TRY(db_exec(c->db, &n, "update domain set name = $2 where id = $1",
 		DB_ARGS(DB_INT(id), DB_SPAN(name_lower(&a, name)))));
 	return n ? 0 : STORE_E_NOT_FOUND;
@@ -179,6 +182,7 @@ int store_domain_set(struct store_conn *c, int64_t id, struct span key, struct s
 		why_set(why, "a domain has the keys pki and account_quota");
 	if (r)
 		return r > 0 ? STORE_E_REFUSED : r;
+	conn_routes_changed(c);
 	TRY(db_exec(c->db, NULL, "update domain set pki = $2, account_quota = $3 where id = $1",
 		DB_ARGS(DB_INT(id), DB_INT(values.pki), DB_INT(values.account_quota))));
 	return 0;
@@ -189,6 +193,7 @@ int store_domain_set_main(struct store_conn *c, int64_t id)
 	int64_t n;
 
 	assert(c->writer);
+	conn_routes_changed(c);
 	TRY(db_exec(c->db, NULL, "update domain set main = 0 where main = 1 and id <> $1",
 		DB_ARGS(DB_INT(id))));
 	TRY(db_exec(c->db, &n, "update domain set main = 1 where id = $1", DB_ARGS(DB_INT(id))));
@@ -247,6 +252,7 @@ int store_domain_alias_add(struct store_conn *c, int64_t domain, struct span ali
 		r = check_new_name(c, alias);
 	if (r)
 		return r;
+	conn_routes_changed(c);
 	TRY(db_exec(c->db, NULL, "insert into domain_alias (name, domain) values ($1, $2)",
 		DB_ARGS(DB_SPAN(name_lower(&a, alias)), DB_INT(domain))));
 	return 0;
@@ -258,6 +264,7 @@ int store_domain_alias_remove(struct store_conn *c, struct span alias)
 	int64_t n;
 
 	assert(c->writer);
+	conn_routes_changed(c);
 	TRY(db_exec(c->db, &n, "delete from domain_alias where name = $1",
 		DB_ARGS(DB_SPAN(name_lower(&a, alias)))));
 	return n ? 0 : STORE_E_NOT_FOUND;
@@ -333,6 +340,7 @@ int store_alias_add(struct store_conn *c, int64_t domain, struct span local,
 	TRY(local_is_taken(c, domain, local, &taken));
 	if (taken)
 		return STORE_E_EXISTS;
+	conn_routes_changed(c);
 	TRY(db_exec(c->db, NULL,
 		"insert into address_alias (domain, local, targets) values ($1, $2, $3)",
 		DB_ARGS(DB_INT(domain), DB_SPAN(local), DB_SPAN(buf_span(&list)))));
@@ -345,6 +353,7 @@ int store_alias_remove(struct store_conn *c, int64_t domain, struct span local)
 	int64_t n;
 
 	assert(c->writer);
+	conn_routes_changed(c);
 	TRY(db_exec(c->db, &n, "delete from address_alias where domain = $1 and local = $2",
 		DB_ARGS(DB_INT(domain), DB_SPAN(name_local(&a, local)))));
 	return n ? 0 : STORE_E_NOT_FOUND;

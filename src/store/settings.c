@@ -52,8 +52,8 @@ const struct conf_row settings_rows[] = {
 	ROW(login_cache_s, CONF_NUMBER, "5m", 0, DAY_S, "seconds",
 		"How long a verified password is remembered; 0: not at all."),
 	ROW(login_failures_max, CONF_NUMBER, "20", 1, 100000, "",
-		"Failed logins from one address, and of one account, in ten minutes; this machine's "
-		"address has no limit."),
+		"Failed logins from one address in ten minutes, of one account ten times as many; from "
+		"this machine, of each account by itself."),
 	ROW(http_session_s, CONF_NUMBER, "12h", 60, 30 * DAY_S, "seconds",
 		"How long a login to the web interface lasts without use."),
 
@@ -66,7 +66,7 @@ const struct conf_row settings_rows[] = {
 	ROW(smtp_peer_rate, CONF_NUMBER, "600", 1, 10000000, "",
 		"Messages a minute from one address without login; this machine has no limit."),
 	ROW(smtp_account_rate, CONF_NUMBER, "300", 1, 10000000, "",
-		"Messages a minute from one account."),
+		"Messages a minute from one account; this machine has no limit."),
 	/* RFC 5321 section 4.5.3.2.7: at least 5 minutes. */
 	ROW(smtp_timeout_s, CONF_NUMBER, "5m", 10, DAY_S, "seconds",
 		"How long an SMTP session waits for a command."),
@@ -197,6 +197,7 @@ int settings_write(struct store_conn *c, struct span key, struct span value, str
 		if (r)
 			return r;
 	}
+	conn_routes_changed(c);
 	if (!value.p) {
 		TRY(db_exec(c->db, NULL, "delete from setting where scope = $1 and key = $2",
 			DB_ARGS(DB_SPAN(SPAN("server")), DB_SPAN(key))));

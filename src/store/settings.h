@@ -28,7 +28,7 @@ struct settings {
 	/* Logging in */
 	unsigned cleartext_login;        /* enum cleartext_login */
 	uint64_t login_cache_s;          /* how long a verified password is remembered */
-	uint64_t login_failures_max;     /* for one peer, and for one account, in 10 minutes */
+	uint64_t login_failures_max;     /* for one peer in 10 minutes; an account: 10 times as many */
 	uint64_t http_session_s;
 
 	/* Connections */

@@ -53,6 +53,12 @@ void conn_changed(struct store_conn *c, int64_t mailbox)
 	buf_add(&c->changed, span_of(&mailbox, sizeof mailbox));
 }
 
+void conn_routes_changed(struct store_conn *c)
+{
+	assert(c->writer);
+	c->routes_changed = true;
+}
+
 struct conn_mark conn_task_begin(struct store_conn *c)
 {
 	c->loose_content = 0;
@@ -77,11 +83,20 @@ void conn_committed(struct store_conn *c)
 	view_cache_changed(c->store->views, mailboxes, n);
 	watches_notify(c->store->watches, mailboxes, n);
 	buf_clear(&c->changed);
+	if (c->routes_changed)
+		(void)atomic_fetch_add(&c->store->routes_version, 1);
+	c->routes_changed = false;
 }
 
 void conn_rolled_back(struct store_conn *c)
 {
 	buf_clear(&c->changed);
+	c->routes_changed = false;
+}
+
+uint64_t store_routes_version(struct store *s)
+{
+	return atomic_load(&s->routes_version);
 }
 
 static int reader_new(void **ret_worker, void *context)

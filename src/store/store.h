@@ -60,6 +60,10 @@ int store_value_get(struct store_conn *c, const char *name, uint8_t **ret_value,
 	MUST_CHECK;
 int store_value_set(struct store_conn *c, const char *name, struct span value) MUST_CHECK;
 
+/* Another number whenever it may be that an address leads elsewhere than before, or that an account
+ * may hold less: whoever remembers such things keeps it beside them. From any thread. */
+uint64_t store_routes_version(struct store *s);
+
 /* Figures for the metrics. */
 struct store_figures {
 	uint64_t commits;

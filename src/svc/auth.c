@@ -355,7 +355,7 @@ static bool attempt_count(struct env *e, struct auth_attempt *t)
 	account_key(t, &key);
 	if (!peer_take(e, t, now_ms))
 		return false;
-	if (!limiter_take(e->login_failures, buf_span(&key), now_ms)) {
+	if (!limiter_take(e->login_accounts, buf_span(&key), now_ms)) {
 		/* Somebody else's guesses at this account are not this peer's failures. */
 		peer_give(e, t);
 		return false;
@@ -373,7 +373,7 @@ static int attempt_end(struct env *e, struct auth_attempt *t, bool proven)
 	if (t->counted) {
 		account_key(t, &key);
 		peer_give(e, t);
-		limiter_give(e->login_failures, buf_span(&key));
+		limiter_give(e->login_accounts, buf_span(&key));
 	}
 	return 0;
 }

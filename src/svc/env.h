@@ -25,6 +25,10 @@ enum counter {
 	COUNTERS,
 };
 
+/* How many more failures an account may have than one peer: a single peer that fails on purpose
+ * runs out of tries before it shuts the account's owner out. */
+enum { ENV_ACCOUNT_FAILURES = 10 };
+
 struct env {
 	const char *hostname;            /* the main domain: greetings, Received */
 	struct store *store;
@@ -34,7 +38,8 @@ struct env {
 	struct keyd_client *keyd_user;   /* users' keys */
 	struct tls_host *tls;            /* contexts, directory, ticket keys (net/tls.h) */
 	struct auth *auth;               /* svc/auth.h */
-	struct limiter *login_failures;  /* by peer and by account */
+	struct limiter *login_failures;  /* by peer */
+	struct limiter *login_accounts;  /* by account or name, with ENV_ACCOUNT_FAILURES times as many */
 	struct limiter *smtp_peer;       /* messages by peer */
 	struct limiter *smtp_account;    /* messages by account */
 	atomic_ullong counters[COUNTERS];

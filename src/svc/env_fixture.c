@@ -90,6 +90,7 @@ void env_fixture_open(struct env_fixture *f)
 	must(store_write(f->env.store, add_people, f), "people");
 	/* As the settings' defaults are: 20 failures in ten minutes. */
 	f->env.login_failures = limiter_new(20.0 / 600, 20, 0, 1000);
+	f->env.login_accounts = limiter_new(200.0 / 600, 200, 0, 1000);
 	f->env.smtp_peer = limiter_new(1000, 1000, 0, 1000);
 	f->env.smtp_account = limiter_new(1000, 1000, 0, 1000);
 }
@@ -97,6 +98,7 @@ void env_fixture_open(struct env_fixture *f)
 void env_fixture_close(struct env_fixture *f)
 {
 	f->env.login_failures = limiter_free(f->env.login_failures);
+	f->env.login_accounts = limiter_free(f->env.login_accounts);
 	f->env.smtp_peer = limiter_free(f->env.smtp_peer);
 	f->env.smtp_account = limiter_free(f->env.smtp_account);
 	f->store = fixture_free(f->store);

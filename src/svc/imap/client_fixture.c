@@ -109,6 +109,7 @@ static void process_start(void)
 	env.cpu = env.blocking = pool_executor(cpu);
 	env.hostname = "example.org";
 	env.login_failures = limiter_new(1000, 1000, 0, 1000);
+	env.login_accounts = limiter_new(1000, 1000, 0, 1000);
 }
 
 struct fixture *imap_clients_begin(void)

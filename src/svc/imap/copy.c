@@ -41,6 +41,7 @@ static int copy_work(struct imap_command *c, struct store_conn *conn)
 
 	if (r)
 		return r;
+	buf_clear(&args->pairs); /* a transaction may be run again */
 	if (args->move)
 		return store_move(conn, c->mailbox, args->uids, args->n_uids, args->target.id,
 			&args->pairs, &modseq);

@@ -118,6 +118,7 @@ static int store_work(struct imap_command *c, struct store_conn *conn)
 
 	if (r)
 		return r;
+	buf_clear(&args->modified); /* a transaction may be run again */
 	return store_flags(conn, c->mailbox, args->uids, args->n_uids, args->change, args->bits,
 		args->unchanged_since, &args->modified, &args->modseq);
 }

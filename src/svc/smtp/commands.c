@@ -140,6 +140,8 @@ struct lookup {
 	struct recipient recipient;     /* RCPT */
 	int64_t account;                /* MAIL: whose address it has to be */
 	enum recipient_verdict verdict; /* RCPT */
+	bool lasting;                   /* RCPT */
+	uint64_t mark;                  /* RCPT */
 	bool own;                       /* MAIL */
 };
 
@@ -190,7 +192,7 @@ static int lookup_recipient(struct task *t, void *worker)
 {
 	struct lookup *l = lookup_of(t);
 
-	return recipient_check(worker, &l->rules, &l->address, &l->verdict);
+	return recipient_check(worker, &l->rules, &l->address, &l->verdict, &l->lasting);
 }
 
 /* A look-up that failed is the transaction's trouble, not the session's. */
@@ -228,17 +230,19 @@ static int sender_done(struct session *session, struct session_task *t)
 	return smtp_reply(s, REPLY_NOT_YOURS);
 }
 
-/* Messages by peer where nobody has logged in, else by account. */
+/* Messages by peer where nobody has logged in, else by account. Programs on this machine are its
+ * administrator's. */
 static bool rate_allows(struct smtp *s)
 {
 	const struct net_address *peer = session_peer(&s->session);
 	int64_t now_ms = clock_monotonic_ms();
 
+	if (net_address_is_loopback(peer))
+		return true;
 	if (s->logged_in)
 		return limiter_take(s->env->smtp_account,
 			span_of(&s->who.account, sizeof s->who.account), now_ms);
-	return net_address_is_loopback(peer) ||
-	       limiter_take(s->env->smtp_peer, net_address_key(peer), now_ms);
+	return limiter_take(s->env->smtp_peer, net_address_key(peer), now_ms);
 }
 
 static int smtp_mail(struct smtp *s, struct span args)
@@ -284,6 +288,8 @@ static int recipient_done(struct session *session, struct session_task *t)
 	if (t->task.result)
 		return lookup_failed(s, l);
 	if (l->verdict == RECIPIENT_OK) {
+		if (l->lasting)
+			known_add(s->known, l->mark);
 		transaction_add(s->transaction, &l->recipient);
 		return smtp_reply(s, REPLY_RECIPIENT_OK);
 	}
@@ -297,8 +303,9 @@ static int recipient_done(struct session *session, struct session_task *t)
 static int smtp_rcpt(struct smtp *s, struct span args)
 {
 	struct smtp_rcpt rcpt;
-	struct mail_address address;
+	struct recipient recipient;
 	struct lookup *l;
+	uint64_t mark;
 	enum smtp_reply wrong = smtp_parse_rcpt(args, &rcpt);
 
 	if (wrong)
@@ -307,13 +314,21 @@ static int smtp_rcpt(struct smtp *s, struct span args)
 		return smtp_reply(s, REPLY_NEEDS_UTF8);
 	if (s->transaction->n >= s->settings->recipients_max)
 		return smtp_reply(s, REPLY_TOO_MANY_RECIPIENTS);
-	address = path_address(s, &rcpt.recipient);
-	l = lookup_new(s, &address);
-	l->recipient = (struct recipient){
-		.address = l->address,
-		.original = arena_span(&l->arena, rcpt.original),
+	recipient = (struct recipient){
+		.address = path_address(s, &rcpt.recipient),
+		.original = rcpt.original,
 		.notify = rcpt.notify,
 	};
+	mark = known_mark(&recipient.address, store_routes_version(s->env->store));
+	if (known_has(s->known, mark)) {
+		transaction_add(s->transaction, &recipient);
+		return smtp_reply(s, REPLY_RECIPIENT_OK);
+	}
+	l = lookup_new(s, &recipient.address);
+	l->mark = mark;
+	l->recipient = recipient;
+	l->recipient.address = l->address;
+	l->recipient.original = arena_span(&l->arena, rcpt.original);
 	l->task.task.run = lookup_recipient;
 	l->task.done = recipient_done;
 	session_wait(&s->session, store_readers(s->env->store), &l->task);
