@@ -313,6 +313,10 @@ static int notify(struct run *run)
 		run->conn, &notice.arena, to->local, to->domain, run->rules.separators, &route));
 	if (route.kind != ROUTE_REMOTE)
 		return notify_local(&notice, &route);
+	/* While nothing is sent to other domains, strangers could fill the queue by asking to be told
+	 * of successes. Failures are kept: they are few, since recipients are known at RCPT. */
+	if (!run->d->outgoing && run->d->n_failed == 0)
+		return 0;
 	mail_address_add(&address, to);
 	return into_queue(&notice, &recipient, buf_span(&address));
 }
