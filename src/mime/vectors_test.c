@@ -80,11 +80,6 @@ static void all_vectors(void **state)
 	const char *root = getenv("SIGNET_VECTORS");
 
 	(void)state;
-	if (!root || access(root, R_OK)) {
-		print_message(
-			"# SKIPPED: no test vectors at SIGNET_VECTORS=%s\n", root ? root : "");
-		skip();
-	}
 	for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
 		char *path = alloc_format("%s/%s", root, folders[i]);
 
@@ -99,6 +94,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(all_vectors) };
 
+	/* cmocka would write "not ok" of a test that is skipped. */
+	if (!getenv("SIGNET_VECTORS") || access(getenv("SIGNET_VECTORS"), R_OK)) {
+		puts("1..0 # SKIP no test vectors at SIGNET_VECTORS");
+		return 0;
+	}
 	word_init();
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,7 +5,8 @@
  * Messages there and back: what APPEND was given FETCH returns octet for octet, whole, in parts and
  * in ranges, and the parts are where the octets say. With messages larger than a row of the store,
  * and with every message among the test vectors, well-formed or not. SIGNET_VECTORS names their
- * folder, which is no part of the project: without it that test says so and is skipped.
+ * folder, which is no part of the project: without it that test says so and is skipped. It is run when
+ * the program is given the argument "vectors", the others without.
  */
 
 #include "base/alloc.h"
@@ -339,11 +340,6 @@ static void all_vectors(void **state)
 	const char *root = getenv("SIGNET_VECTORS");
 
 	(void)state;
-	if (!root || access(root, R_OK)) {
-		print_message(
-			"# SKIPPED: no test vectors at SIGNET_VECTORS=%s\n", root ? root : "");
-		skip();
-	}
 	for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
 		char *path = alloc_format("%s/%s", root, folders[i]);
 
@@ -459,17 +455,24 @@ static void searches(void **state)
 	assert_true(span_is(s, "* ESEARCH (TAG \"t\") COUNT 1\r\n"));
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(large),
 		cmocka_unit_test(large_header),
-		cmocka_unit_test(all_vectors),
 		cmocka_unit_test(all_at_once),
 		cmocka_unit_test(searches),
 	};
+	const struct CMUnitTest vectors[] = { cmocka_unit_test(all_vectors) };
+	bool wants_vectors = argc > 1 && strcmp(argv[1], "vectors") == 0;
 
+	/* cmocka would write "not ok" of a test that is skipped. */
+	if (wants_vectors && (!getenv("SIGNET_VECTORS") || access(getenv("SIGNET_VECTORS"), R_OK))) {
+		puts("1..0 # SKIP no test vectors at SIGNET_VECTORS");
+		return 0;
+	}
 	word_init();
 	cmocka_set_message_output(CM_OUTPUT_TAP);
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return wants_vectors ? cmocka_run_group_tests(vectors, setup, teardown) :
+			       cmocka_run_group_tests(tests, setup, teardown);
 }
