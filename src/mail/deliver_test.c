@@ -463,18 +463,20 @@ static int check(struct store_conn *c, void *arg)
 		bool relay, outgoing;
 		uint64_t size;
 		enum recipient_verdict verdict;
+		bool lasting;
 	} rows[] = {
-		{ "bob@example.org", false, false, 0, RECIPIENT_OK },
-		{ "team@example.org", false, false, 0, RECIPIENT_OK },
-		{ "mixed@example.org", false, false, 0, RECIPIENT_OK },
-		{ "postmaster@example.org", false, false, 0, RECIPIENT_OK },
-		{ "nobody@example.org", false, false, 0, RECIPIENT_UNKNOWN },
-		{ "gone@example.org", false, false, 0, RECIPIENT_DISABLED },
-		{ "full@example.org", false, false, 0, RECIPIENT_OK }, /* empty as yet */
-		{ "full@example.org", false, false, 2, RECIPIENT_FULL },
-		{ "x@example.net", false, true, 0, RECIPIENT_RELAY },
-		{ "x@example.net", true, false, 0, RECIPIENT_NO_OUTGOING },
-		{ "x@example.net", true, true, 0, RECIPIENT_OK },
+		{ "bob@example.org", false, false, 0, RECIPIENT_OK, true },
+		{ "team@example.org", false, false, 0, RECIPIENT_OK, true },
+		{ "mixed@example.org", false, false, 0, RECIPIENT_OK, true },
+		{ "postmaster@example.org", false, false, 0, RECIPIENT_OK, true },
+		{ "nobody@example.org", false, false, 0, RECIPIENT_UNKNOWN, false },
+		{ "gone@example.org", false, false, 0, RECIPIENT_DISABLED, false },
+		/* empty as yet */
+		{ "full@example.org", false, false, 0, RECIPIENT_OK, false },
+		{ "full@example.org", false, false, 2, RECIPIENT_FULL, false },
+		{ "x@example.net", false, true, 0, RECIPIENT_RELAY, false },
+		{ "x@example.net", true, false, 0, RECIPIENT_NO_OUTGOING, false },
+		{ "x@example.net", true, true, 0, RECIPIENT_OK, false },
 	};
 
 	(void)arg;
@@ -485,10 +487,11 @@ static int check(struct store_conn *c, void *arg)
 			.size = rows[i].size };
 		struct mail_address address = split(rows[i].to);
 		enum recipient_verdict verdict;
+		bool lasting = false;
 
-		assert_int_equal(recipient_check(c, &rules, &address, &verdict), 0);
-		if (verdict != rows[i].verdict)
-			fail_msg("row %zu %s: %d", i, rows[i].to, verdict);
+		assert_int_equal(recipient_check(c, &rules, &address, &verdict, &lasting), 0);
+		if (verdict != rows[i].verdict || lasting != rows[i].lasting)
+			fail_msg("row %zu %s: %d %d", i, rows[i].to, verdict, lasting);
 	}
 	return 0;
 }

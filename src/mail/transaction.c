@@ -108,37 +108,41 @@ bool recipient_is_postmaster(const struct mail_address *address)
 
 static int check_target(struct store_conn *c, const struct recipient_rules *rules,
 	const struct mail_address *address, const struct route_target *target,
-	enum recipient_verdict *ret_verdict)
+	enum recipient_verdict *ret_verdict, bool *ret_lasting)
 {
 	CLEANUP(arena_done) struct arena arena = {};
 	struct store_account account;
 
 	*ret_verdict = recipient_target_verdict(rules, target);
+	*ret_lasting = target->account && *ret_verdict == RECIPIENT_OK;
 	if (*ret_verdict != RECIPIENT_OK || !target->account || recipient_is_postmaster(address))
 		return 0;
 	TRY(store_account_get(c, &arena, target->account, &account));
 	if (account.quota && (account.used_octets >= account.quota ||
 				     rules->size > account.quota - account.used_octets))
 		*ret_verdict = RECIPIENT_FULL;
+	*ret_lasting = !account.quota;
 	return 0;
 }
 
 int recipient_check(struct store_conn *c, const struct recipient_rules *rules,
-	const struct mail_address *address, enum recipient_verdict *ret_verdict)
+	const struct mail_address *address, enum recipient_verdict *ret_verdict, bool *ret_lasting)
 {
 	CLEANUP(arena_done) struct arena arena = {};
 	struct route route;
 	enum recipient_verdict first, verdict;
+	bool lasting = false;
 
 	TRY(store_route(c, &arena, address->local, address->domain, rules->separators, &route));
 	first = recipient_route_verdict(rules, &route);
 	if (first == RECIPIENT_OK && route.n_targets)
-		TRY(check_target(c, rules, address, &route.targets[0], &first));
+		TRY(check_target(c, rules, address, &route.targets[0], &first, &lasting));
 	for (size_t i = 1; first != RECIPIENT_OK && i < route.n_targets; i++) {
-		TRY(check_target(c, rules, address, &route.targets[i], &verdict));
+		TRY(check_target(c, rules, address, &route.targets[i], &verdict, &lasting));
 		if (verdict == RECIPIENT_OK)
 			first = RECIPIENT_OK;
 	}
 	*ret_verdict = first;
+	*ret_lasting = lasting;
 	return 0;
 }

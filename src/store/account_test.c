@@ -514,6 +514,66 @@ static void test_alias_rules(void **state)
 	expect_text(f, list_aliases, 0, "new@example.org=x@far.example ");
 }
 
+static int setting_set(struct store_conn *c, struct call *k)
+{
+	return settings_write(c, span_str(k->a), span_str(k->b), &k->why);
+}
+
+static bool new_version(struct fixture *f, int (*what)(struct store_conn *, struct call *),
+	int64_t id, const char *a, const char *b)
+{
+	uint64_t before = store_routes_version(f->store);
+
+	assert_int_equal(try(f, what, id, a, b), 0);
+	return store_routes_version(f->store) != before;
+}
+
+/* What is remembered of routes is forgotten whenever one of them may have changed. */
+static void test_routes_version(void **state)
+{
+	struct fixture *f = *state;
+	int64_t other, bob;
+
+	assert_true(new_version(f, domain_add, 0, "other.example", NULL));
+	other = fixture_number(f, "select max(id) from domain");
+	assert_true(new_version(f, account_add, other, "bob", NULL));
+	bob = fixture_number(f, "select max(id) from account");
+	assert_true(new_version(f, account_set, bob, "disabled", "yes"));
+	assert_true(new_version(f, account_set, bob, "quota", "1M"));
+	assert_true(new_version(f, account_remove, bob, NULL, NULL));
+	assert_true(new_version(f, domain_alias_add, other, "alias.example", NULL));
+	assert_true(new_version(f, domain_alias_remove, 0, "alias.example", NULL));
+	make_alias(f, other, "team", "x@far.example", NULL);
+	assert_true(new_version(f, alias_remove, other, "team", NULL));
+	assert_true(new_version(f, domain_set, other, "account_quota", "1M"));
+	assert_true(new_version(f, domain_rename, other, "third.example", NULL));
+	assert_true(new_version(f, domain_set_main, other, NULL, NULL));
+	assert_true(new_version(f, domain_set_main, f->domain, NULL, NULL));
+	assert_true(new_version(f, domain_remove, other, NULL, NULL));
+	assert_true(new_version(f, setting_set, 0, "subaddress_separators", "-"));
+	assert_false(new_version(f, set_credentials, f->account, NULL, NULL));
+	assert_false(new_version(f, domain_find, 0, "example.org", NULL));
+}
+
+/* Not before the commit, and not for what is rolled back. */
+static int refused(struct store_conn *c, struct call *k)
+{
+	k->number = store_routes_version(store_of(c));
+	if (store_domain_add(c, SPAN("other.example"), &k->id))
+		return -1;
+	assert_true(store_routes_version(store_of(c)) == k->number);
+	return STORE_E_REFUSED;
+}
+
+static void test_routes_version_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct call k = { .f = refused };
+
+	assert_int_equal(run(f, &k), STORE_E_REFUSED);
+	expect_route(f, "x", "other.example", "remote");
+}
+
 struct many {
 	int64_t domain;
 	const char *local;
@@ -588,6 +648,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_lease, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_routes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_postmaster, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_routes_version, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_routes_version_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_alias_rules, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_route_limits, setup, teardown),
 	};

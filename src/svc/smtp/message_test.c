@@ -8,6 +8,7 @@
 #include "base/enc.h"
 #include "base/log.h"
 #include "store/content.h"
+#include "store/store.h"
 #include "svc/env_fixture.h"
 #include "svc/session_memory.h"
 #include "svc/smtp/smtp.h"
@@ -267,6 +268,49 @@ static void test_rate(void **state)
 	memory_session_free(m);
 }
 
+/* The last reply to a recipient. */
+static void expect_recipient(struct smtp_service *service, const char *to, const char *expected)
+{
+	struct memory_session *m = memory_session_new(&smtp_protocol, service, &peer, false);
+	CLEANUP(buf_done) struct buf input = {};
+
+	buf_add_format(&input, "EHLO c\r\nMAIL FROM:<>\r\nRCPT TO:<%s>\r\n", to);
+	memory_session_send(m, buf_span(&input), 100);
+	if (!has(memory_session_output(m), expected))
+		fail_msg("%s: %.*s", to, (int)buf_size(memory_session_output(m)),
+			(const char *)buf_span(memory_session_output(m)).p);
+	memory_session_free(m);
+}
+
+static bool is_known(const struct env_fixture *f, const struct smtp_service *service)
+{
+	struct mail_address bob = { SPAN("bob"), SPAN("example.org") };
+
+	return known_has(&service->known,
+		known_mark(&bob, store_routes_version(f->env.store)));
+}
+
+/* A recipient that was good is good without a look-up, until somebody changes the account; one
+ * with a quota is looked at each time. */
+static void test_known(void **state)
+{
+	struct env_fixture *f = *state;
+	struct smtp_service service = { .env = &f->env };
+
+	assert_false(is_known(f, &service));
+	expect_recipient(&service, "bob@example.org", "250 2.1.5 ");
+	assert_true(is_known(f, &service));
+	expect_recipient(&service, "Bob@Example.ORG", "250 2.1.5 ");
+	env_fixture_account_set(f, "bob", "disabled", "yes");
+	expect_recipient(&service, "bob@example.org", "550 5.2.1 ");
+	assert_false(is_known(f, &service));
+	env_fixture_account_set(f, "bob", "disabled", "no");
+	env_fixture_account_set(f, "bob", "quota", "1M");
+	expect_recipient(&service, "bob@example.org", "250 2.1.5 ");
+	assert_false(is_known(f, &service));
+	expect_recipient(&service, "bobby@example.org", "550 5.1.1 ");
+}
+
 int main(void)
 {
 #define WITH_STORE(test) cmocka_unit_test_setup_teardown(test, open_store, close_store)
@@ -277,6 +321,7 @@ int main(void)
 		WITH_STORE(test_large),
 		WITH_STORE(test_gone),
 		WITH_STORE(test_rate),
+		WITH_STORE(test_known),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -61,9 +61,10 @@ void smtp_reset(struct smtp *s)
 static int smtp_start(struct session *session)
 {
 	struct smtp *s = smtp_of(session);
-	const struct smtp_service *service = session_service(session);
+	struct smtp_service *service = session_service(session);
 
 	s->env = service->env;
+	s->known = &service->known;
 	s->kind = service->kind;
 	s->settings = settings_get(s->env->store);
 	session_set_timeout(session, (uint32_t)(s->settings->smtp_timeout_s * 1000));

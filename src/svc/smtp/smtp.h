@@ -8,6 +8,7 @@
  * smtp_protocol and, as context, a struct smtp_service.
  */
 
+#include "mail/known.h"
 #include "mail/scrub.h"
 #include "mail/transaction.h"
 #include "svc/auth.h"
@@ -24,6 +25,7 @@ enum smtp_kind { SMTP_MX, SMTP_SUBMISSION };
 struct smtp_service {
 	struct env *env;
 	enum smtp_kind kind;
+	struct known known; /* recipients */
 };
 
 extern const struct session_protocol smtp_protocol;
@@ -39,6 +41,7 @@ enum { SMTP_OUTGOING = 0 };
 struct smtp {
 	struct session session; /* first */
 	struct env *env;
+	struct known *known;
 	enum smtp_kind kind;
 	struct settings *settings; /* as of the session's start */
 	unsigned n_errors;
