@@ -26,6 +26,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -34,6 +35,7 @@ enum {
 	HEAD_MS = 15 * 1000, /* also for the first octet of the first request */
 	BODY_MS = 60 * 1000,
 	IDLE_MS = 75 * 1000,
+	END_RETRY_MS = 10,
 	OUTPUT_HIGH = 4 * STREAM_LOW,
 };
 
@@ -50,6 +52,7 @@ struct bridge {
 	struct buf in;
 	struct buf waiting;   /* checked, for the library */
 	struct loop_timer timer;
+	struct loop_timer end_timer;
 	enum phase phase;
 	uint64_t n_requests;
 	bool no_more;         /* nothing of the client's is taken any more */
@@ -65,6 +68,7 @@ static void bridge_free(struct bridge *b)
 	b->port->counters.open--;
 	list_remove(&b->link);
 	timer_stop(&b->timer);
+	timer_stop(&b->end_timer);
 	stream_free(b->stream);
 	watch_free(b->watch);
 	if (b->fd >= 0)
@@ -123,6 +127,28 @@ static void watch_update(struct bridge *b)
 	}
 }
 
+/* The library waits for edges, and for a new one once it has read less than it had room for: an end
+ * that comes together with the last octets it would not see. So the end comes when they are read. */
+static void tell_end(struct bridge *b)
+{
+	int unread = 0;
+
+	if (ioctl(b->fd, TIOCOUTQ, &unread) == 0 && unread > 0) {
+		timer_start(b->home->loop, &b->end_timer, END_RETRY_MS);
+		return;
+	}
+	b->told = true;
+	(void)shutdown(b->fd, SHUT_WR);
+}
+
+static void bridge_end_due(struct loop_timer *t)
+{
+	struct bridge *b = CONTAINER_OF(t, struct bridge, end_timer);
+
+	if (b->watch && !b->told)
+		tell_end(b);
+}
+
 /* Gives the library what waits; at the end of all input tells it so. */
 static void flush(struct bridge *b)
 {
@@ -142,10 +168,8 @@ static void flush(struct bridge *b)
 		buf_take(&b->waiting, (size_t)n);
 	}
 	buf_wipe(&b->waiting);
-	if (b->no_more && !b->told) {
-		b->told = true;
-		(void)shutdown(b->fd, SHUT_WR);
-	}
+	if (b->no_more && !b->told)
+		tell_end(b);
 }
 
 static void refuse(struct bridge *b, unsigned status, const char *reason)
@@ -387,6 +411,7 @@ void http_accepted(void *context, struct loop *loop, int fd, const struct net_ad
 	b->port = p;
 	b->fd = -1;
 	timer_init(&b->timer, bridge_due);
+	timer_init(&b->end_timer, bridge_end_due);
 	list_append(&b->home->bridges, &b->link);
 	(void)pthread_mutex_lock(&h->lock);
 	h->n_open++;

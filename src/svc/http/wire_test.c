@@ -171,6 +171,19 @@ static void test_refusal(void **state)
 	expect_end(fd);
 }
 
+/* In the middle of a body that the library has begun to read, all in one piece. */
+static void test_refusal_in_a_body(void **state)
+{
+	for (int i = 0; i < 50; i++) {
+		int fd = http_client(*state, HTTP_PLAIN, "192.0.2.1");
+
+		http_client_send(fd, SPAN("POST /nowhere HTTP/1.1\r\nHost: a\r\n"
+					  "Transfer-Encoding: chunked\r\n\r\n0x5\r\nhello\r\n"));
+		expect_status(fd, 400);
+		expect_end(fd);
+	}
+}
+
 static void test_expect(void **state)
 {
 	int fd = http_client(*state, HTTP_PLAIN, "192.0.2.1");
@@ -326,6 +339,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_pipelined, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_smuggling, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_refusal, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_refusal_in_a_body, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_expect, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_slow, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_slow_reader, set_up, tear_down),
