@@ -41,19 +41,13 @@ static int log_ask(struct cli *cli, const struct log_reader *l, json_t **ret_ans
 	return cli_ask(cli, "GET", (const char *)buf_span(&path).p, NULL, ret_answer);
 }
 
-/* Prints the lines of one answer. *ret_more: it was full, so there may be more at once. */
-static int log_some(struct cli *cli, struct log_reader *l, bool *ret_more)
+/* Prints an answer. *ret_more: it was full, so there may be more at once. */
+static int log_print(struct cli *cli, struct log_reader *l, const json_t *answer, bool *ret_more)
 {
-	const json_t *lines, *line;
-	json_t *answer = NULL;
-	long long last;
+	const json_t *lines = json_object_get(answer, "lines"), *line;
+	long long last = json_integer_value(json_object_get(answer, "last"));
 	size_t i;
-	int r = log_ask(cli, l, &answer);
 
-	if (r)
-		return r;
-	lines = json_object_get(answer, "lines");
-	last = json_integer_value(json_object_get(answer, "last"));
 	if (last < l->last) {
 		/* The server process is a new one, and counts from the beginning. */
 		l->last = 0;
@@ -69,6 +63,17 @@ static int log_some(struct cli *cli, struct log_reader *l, bool *ret_more)
 	}
 	l->last = last;
 	return fflush(stdout) ? err_fault(errno, "stdout") : 0;
+}
+
+static int log_some(struct cli *cli, struct log_reader *l, bool *ret_more)
+{
+	json_t *answer = NULL;
+	int r = log_ask(cli, l, &answer);
+
+	if (!r)
+		r = log_print(cli, l, answer, ret_more);
+	json_decref(answer);
+	return r;
 }
 
 int run_log(struct cli *cli)
