@@ -11,8 +11,9 @@ from conftest import PASSWORD
 class Smtp:
     """A session on port 25; every method returns the reply's code, or raises OSError."""
 
-    def __init__(self, server, timeout=20):
+    def __init__(self, server, timeout=20, proxy=b""):
         self.s = socket.create_connection(("127.0.0.1", server.port("smtp")), timeout)
+        self.s.sendall(proxy)
         self.f = self.s.makefile("rb")
         self.expect(220)
         self.command(b"EHLO test.example", 250)

@@ -14,7 +14,6 @@ import pytest
 from conftest import ROOT, finish, make_server
 from rawimap import Imap
 
-pytestmark = pytest.mark.sanitized
 FOLDER = ROOT / "test" / "dialog"
 WAIT_MAX_MS = 1000  # what a wrong password costs; no file is worth more time
 
