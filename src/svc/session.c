@@ -25,9 +25,9 @@
 #include <stdlib.h>
 
 enum {
-	TURNS = 32,             /* things done in one step */
-	OUTPUT_HIGH = 64 * 1024, /* octets of output above which nothing new is begun */
-	REWARD = 512,           /* octets a peer must send to be given more time within a block */
+	TURNS = 32,               /* things done in one step */
+	OUTPUT_HIGH = 128 * 1024, /* octets of output above which nothing new is begun */
+	REWARD = 512,             /* octets a peer must send to be given more time within a block */
 };
 
 enum mode { MODE_LINE, MODE_COUNTED, MODE_RAW };

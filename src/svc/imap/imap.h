@@ -105,7 +105,7 @@ int imap_wait_cpu(struct imap *s, struct imap_command *c, imap_work_fn *work, im
 
 /* Calls next when the peer has taken most of what was sent: long answers are made in pieces of
  * about IMAP_CHUNK octets, so a slow reader costs no memory. */
-enum { IMAP_CHUNK = 4 * SESSION_CHUNK };
+enum { IMAP_CHUNK = 8 * SESSION_CHUNK };
 int imap_wait_drained(struct imap *s, struct imap_command *c, imap_next_fn *next) MUST_CHECK;
 
 /* Moves a piece of text to the output; true when nothing is left of it. */
