@@ -192,6 +192,8 @@ def test_where_no_process_can_be_made_nobody_elses_is_harmed():
     server = make_server()
     server.data.mkdir()
     os.chown(server.data, uid, uid)
+    # The build folder may lie where another user cannot go.
+    program = shutil.copy(BUILD / "signetd", server.folder)
 
     def become_poor():
         os.setgroups([])
@@ -202,7 +204,7 @@ def test_where_no_process_can_be_made_nobody_elses_is_harmed():
     bystander = subprocess.Popen(["sleep", "60"], user=uid, group=uid, extra_groups=[])
     with open(server.folder / "server.log", "ab") as log:
         server.process = subprocess.Popen(
-            [BUILD / "signetd", "--data", server.data, "--domain", "example.org", "--listen",
+            [program, "--data", server.data, "--domain", "example.org", "--listen",
              "127.0.0.1", "--port-offset", str(server.offset)], env=server.env,
             preexec_fn=become_poor, stdout=subprocess.DEVNULL, stderr=log)
     try:
