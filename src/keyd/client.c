@@ -19,7 +19,6 @@
 #include "base/list.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -36,6 +35,7 @@ enum {
 struct channel {
 	struct list link; /* in the client's list of idle ones */
 	int fd;
+	int wait_ms; /* of recv; 0: for ever */
 	uint64_t generation;
 	struct secret memory;
 };
@@ -249,38 +249,48 @@ static int call_send(struct call *call, const struct keyd_header *header,
 	return 0;
 }
 
-static int call_wait(struct call *call, int64_t deadline_ms)
+/* How long recv waits. Nearly all requests have the same deadline: it stays with the socket. */
+static int set_wait(struct channel *ch, int wait_ms)
 {
-	struct pollfd p = { call->channel->fd, POLLIN, 0 };
-	int64_t left;
-	int n;
+	const struct timeval tv = { wait_ms / 1000, wait_ms % 1000 * 1000 };
 
-	do {
-		left = deadline_ms - clock_monotonic_ms();
-		n = left > 0 ? poll(&p, 1, (int)left) : 0;
-	} while (n < 0 && errno == EINTR);
-	if (n < 0)
-		return err_fault(errno, "poll");
-	if (n == 0) {
-		call->alive = true;
-		return err_fault(ETIMEDOUT, "answer of keyd");
-	}
+	if (ch->wait_ms == wait_ms)
+		return 0;
+	if (setsockopt(ch->fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof tv))
+		return err_fault(errno, "SO_RCVTIMEO");
+	ch->wait_ms = wait_ms;
 	return 0;
 }
 
-static int call_receive(struct call *call, const struct keyd_header *request, int64_t deadline_ms)
+/* The next message, or the deadline, at which the channel stays good. */
+static int call_next(struct call *call, ssize_t *ret_n)
+{
+	const struct secret *memory = &call->channel->memory;
+	ssize_t n;
+
+	do {
+		n = recv(call->channel->fd, memory->p, memory->n, 0);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0 && errno == EAGAIN) {
+		call->alive = true;
+		return err_fault(ETIMEDOUT, "answer of keyd");
+	}
+	if (n <= 0)
+		return err_fault(n ? errno : ECONNRESET, "recv from keyd");
+	if ((size_t)n > call->used)
+		call->used = (size_t)n;
+	*ret_n = n;
+	return 0;
+}
+
+static int call_receive(struct call *call, const struct keyd_header *request)
 {
 	const struct secret *memory = &call->channel->memory;
 	struct keyd_header header = {};
 	ssize_t n;
 
 	do {
-		TRY(call_wait(call, deadline_ms));
-		n = recv(call->channel->fd, memory->p, memory->n, MSG_DONTWAIT);
-		if (n <= 0)
-			return err_fault(n ? errno : ECONNRESET, "recv from keyd");
-		if ((size_t)n > call->used)
-			call->used = (size_t)n;
+		TRY(call_next(call, &n));
 		TRY(keyd_message_read_reply(span_of(memory->p, (size_t)n), &header, call->fields));
 	} while (header.serial != request->serial);
 	if (header.request != request->request)
@@ -293,7 +303,6 @@ static int call_run(struct call *call, struct keyd_client *c, enum keyd_request 
 	const struct span *fields, int timeout_ms)
 {
 	const struct keyd_shape *shape = keyd_shape(request);
-	int64_t deadline_ms = clock_monotonic_ms() + timeout_ms;
 	struct keyd_header header = { .request = (uint16_t)request };
 
 	/* A field that is out of bounds would end keyd, and it is the caller who is wrong. */
@@ -304,9 +313,10 @@ static int call_run(struct call *call, struct keyd_client *c, enum keyd_request 
 			return err_fault(EMSGSIZE, shape->name);
 	header.serial = atomic_fetch_add(&c->serial, 1);
 	call->client = c;
-	TRY(borrow(c, deadline_ms, &call->channel));
+	TRY(borrow(c, clock_monotonic_ms() + timeout_ms, &call->channel));
+	TRY(set_wait(call->channel, timeout_ms));
 	TRY(call_send(call, &header, fields));
-	return call_receive(call, &header, deadline_ms);
+	return call_receive(call, &header);
 }
 
 int keyd_hello(struct keyd_client *c, uint8_t ret_check[static KEYD_CHECK])
