@@ -339,6 +339,16 @@ static int listen_on(struct server *s, int fd, enum service service)
 	return 0;
 }
 
+/* Once, however many addresses it is heard on. */
+static void note_port(struct server *s, const char *service, uint16_t port)
+{
+	for (size_t i = 0; i < s->n_figures; i++) {
+		if (strcmp(s->figures[i].service, service) == 0 && s->figures[i].port == port)
+			return;
+	}
+	s->figures[s->n_figures++] = (struct http_port_figure){ .service = service, .port = port };
+}
+
 /* Before the services are made: they are told the ports. */
 static int read_listeners(struct server *s)
 {
@@ -357,8 +367,7 @@ static int read_listeners(struct server *s)
 			return err_fault(errno, "getsockname");
 		address = net_address_from((struct sockaddr *)&local, size);
 		if (service != SERVICE_LOCAL)
-			s->figures[s->n_figures++] = (struct http_port_figure){
-				.service = services[service].name, .port = address.port };
+			note_port(s, services[service].name, address.port);
 	}
 	return 0;
 }

@@ -8,7 +8,7 @@ import subprocess
 import time
 
 import pytest
-from conftest import BUILD, PASSWORD, finish, make_server
+from conftest import BUILD, PASSWORD, PORTS, finish, make_server
 
 
 def rows(text):
@@ -242,3 +242,10 @@ def test_passwords_from_file_and_stdin(server, tmp_path):
     server.cli("account", "add", "file@example.org", "--password-file", file)
     server.cli("account", "password", "file@example.org", "--password-file", "-", stdin="other words")
     server.cli("account", "remove", "file@example.org")
+
+
+def test_a_port_on_two_addresses_is_shown_once():
+    server = make_server(args=["--listen", "[::1]"]).start()
+    ports = json.loads(server.cli("--json", "status").stdout)["ports"]
+    assert [p["service"] for p in ports] == list(PORTS)
+    finish(server)
