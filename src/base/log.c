@@ -77,11 +77,16 @@ static void add_value(struct buf *line, struct span value)
 
 static void add_field(struct buf *line, const struct log_field *f)
 {
-	buf_add_format(line, " %s=", f->key);
-	if (f->is_number)
-		buf_add_format(line, "%lld", (long long)f->number);
-	else
+	buf_add_octet(line, ' ');
+	buf_add_string(line, f->key);
+	buf_add_octet(line, '=');
+	if (!f->is_number) {
 		add_value(line, f->text);
+		return;
+	}
+	if (f->number < 0)
+		buf_add_octet(line, '-');
+	buf_add_u64(line, f->number < 0 ? -(uint64_t)f->number : (uint64_t)f->number);
 }
 
 static void add_context(struct buf *line, const struct log_context *context)
@@ -118,9 +123,13 @@ void log_write(const struct log_context *context, enum log_level level, const ch
 	if ((int)level < atomic_load_explicit(&lowest_level, memory_order_relaxed))
 		return;
 	clock_add_rfc3339(&line, clock_now_us());
-	buf_add_format(&line, " level=%s tag=%s", level_names[level], tag);
+	buf_add_string(&line, " level=");
+	buf_add_string(&line, level_names[level]);
+	buf_add_string(&line, " tag=");
+	buf_add_string(&line, tag);
 	add_context(&line, context);
-	buf_add_format(&line, " %s", event);
+	buf_add_octet(&line, ' ');
+	buf_add_string(&line, event);
 	for (; fields->key; fields++)
 		add_field(&line, fields);
 	buf_cut(&line, LINE_MAX_OCTETS);
