@@ -6,7 +6,17 @@
 #include "svc/http/api.h"
 
 #include "mime/address.h"
+#include "net/address.h"
 #include "store/store.h"
+
+/* What may stand behind the @ of an address, but is no name: "[192.0.2.1]", and "192.0.2.1", which
+ * has the form of a name (RFC 1123 section 2.1). */
+static bool is_ip_address(struct span name)
+{
+	struct net_address address;
+
+	return span_starts(name, SPAN("[")) || net_address_parse(name, &address) == 0;
+}
 
 int api_domain_name(struct http_request *q, struct span text, const char *field,
 	struct span *ret_name)
@@ -16,7 +26,7 @@ int api_domain_name(struct http_request *q, struct span text, const char *field,
 
 	if (r < 0)
 		return r;
-	if (r)
+	if (r || is_ip_address(buf_span(&name)))
 		return http_problem(q, 422, field, "this is not a domain name");
 	*ret_name = arena_span(&q->arena, buf_span(&name));
 	return 0;
