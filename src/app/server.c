@@ -25,6 +25,7 @@
 #include "net/loop.h"
 #include "net/tls.h"
 #include "store/domain.h"
+#include "store/key_rows.h"
 #include "store/settings.h"
 #include "store/store.h"
 #include "svc/conn.h"
@@ -238,19 +239,20 @@ struct speaker {
 	const struct session_protocol *protocol;
 	enum smtp_kind smtp;
 	const char *alpn[2]; /* RFC 7301's registry */
+	enum cert_service cert;
 };
 
 static const struct speaker *speaker_of(enum service service)
 {
 	static const struct speaker speakers[SERVICES] = {
-		[SERVICE_SMTP] = { &smtp_protocol, SMTP_MX, { NULL } },
-		[SERVICE_SUBMISSION] = { &smtp_protocol, SMTP_SUBMISSION, { NULL } },
-		[SERVICE_SUBMISSIONS] = { &smtp_protocol, SMTP_SUBMISSION, { NULL } },
-		[SERVICE_IMAP] = { &imap_protocol, 0, { "imap" } },
-		[SERVICE_IMAPS] = { &imap_protocol, 0, { "imap" } },
-		[SERVICE_POP3] = { &pop3_protocol, 0, { "pop3" } },
-		[SERVICE_POP3S] = { &pop3_protocol, 0, { "pop3" } },
-		[SERVICE_HTTPS] = { NULL, 0, { "http/1.1" } },
+		[SERVICE_SMTP] = { &smtp_protocol, SMTP_MX, { NULL }, CERT_SMTP },
+		[SERVICE_SUBMISSION] = { &smtp_protocol, SMTP_SUBMISSION, { NULL }, CERT_SMTP },
+		[SERVICE_SUBMISSIONS] = { &smtp_protocol, SMTP_SUBMISSION, { NULL }, CERT_SMTP },
+		[SERVICE_IMAP] = { &imap_protocol, 0, { "imap" }, CERT_IMAP },
+		[SERVICE_IMAPS] = { &imap_protocol, 0, { "imap" }, CERT_IMAP },
+		[SERVICE_POP3] = { &pop3_protocol, 0, { "pop3" }, CERT_POP3 },
+		[SERVICE_POP3S] = { &pop3_protocol, 0, { "pop3" }, CERT_POP3 },
+		[SERVICE_HTTPS] = { NULL, 0, { "http/1.1" }, CERT_HTTP },
 	};
 
 	return &speakers[service];
@@ -295,6 +297,7 @@ static int start_services(struct server *s)
 			continue;
 		s->tls[service] = tls_service_new(s->env.tls,
 			speaker->alpn[0] ? speaker->alpn : NULL);
+		tls_service_set(s->tls[service], speaker->cert);
 		if (!speaker->protocol)
 			continue;
 		s->conns[service] = conn_service_new(&(struct conn_options){

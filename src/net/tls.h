@@ -25,11 +25,12 @@ struct tls_identity {
 	STACK_OF(X509) *chain; /* the issuers to be sent, may be NULL */
 	EVP_PKEY *key;
 	bool is_slow;    /* signatures are not made on a loop: RSA; the maker may set it for others */
+	unsigned services; /* for which it is shown (tls_service_set), as the maker sets it; 0: all */
 	uint16_t scheme; /* TLS numbers of signature scheme and curve; 0: RSA; no curve */
 	uint16_t curve;
 };
 
-enum { TLS_IDENTITIES = 3 }; /* RSA, ECDSA, Ed25519 */
+enum { TLS_IDENTITIES = 12 }; /* RSA, ECDSA, Ed25519, for each of four services */
 
 /* What a domain says. Filled in by its maker after tls_profile_new, immutable once added to a
  * directory. NULL and 0 mean the host's default (RFC 9325). */
@@ -111,6 +112,10 @@ void tls_host_swap(struct tls_host *h, struct tls_directory *d);
 struct tls_service;
 struct tls_service *tls_service_new(struct tls_host *h, const char *const *alpn);
 struct tls_service *tls_service_free(struct tls_service *s);
+
+/* Shows only certificates whose services have one of these bits, if a domain has any; 0: all. Before
+ * the first connection. */
+void tls_service_set(struct tls_service *s, unsigned services);
 
 /* A connection whose handshake is over. Borrowed from the stream. */
 struct tls_info {

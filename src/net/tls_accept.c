@@ -26,6 +26,7 @@ struct tls_service {
 	struct tls_host *host;
 	uint8_t *alpn; /* length-prefixed names, as on the wire */
 	unsigned n_alpn;
+	unsigned services;
 };
 
 struct tls_service *tls_service_new(struct tls_host *h, const char *const *alpn)
@@ -51,6 +52,11 @@ struct tls_service *tls_service_free(struct tls_service *s)
 		free(s);
 	}
 	return NULL;
+}
+
+void tls_service_set(struct tls_service *s, unsigned services)
+{
+	s->services = services;
 }
 
 static struct span hello_extension(SSL *ssl, unsigned type)
@@ -123,17 +129,39 @@ static bool apply_identity(SSL *ssl, const struct tls_identity *i)
 	return SSL_use_cert_and_key(ssl, i->certificate, i->key, i->chain, 1) == 1;
 }
 
+static bool identity_serves(const struct tls_identity *i, unsigned services)
+{
+	return services == 0 || i->services == 0 || (i->services & services);
+}
+
+/* A domain that has no certificate for this service shows what it has: the name is right. */
+static unsigned services_shown(const struct tls_accept *a, const struct tls_profile *p)
+{
+	for (size_t i = 0; i < p->n_identities; i++) {
+		if (identity_serves(&p->identities[i], a->service->services))
+			return a->service->services;
+	}
+	return 0;
+}
+
 static bool apply_identities(struct tls_accept *a, const struct tls_profile *p)
 {
+	unsigned services = services_shown(a, p);
 	bool any_slow = false;
 
-	for (size_t i = 0; i < p->n_identities; i++) {
-		if (!p->identities[i].is_slow && client_can_verify(a->ssl, p, &p->identities[i]))
-			return apply_identity(a->ssl, &p->identities[i]);
-		any_slow |= p->identities[i].is_slow;
+	for (size_t k = 0; k < p->n_identities; k++) {
+		const struct tls_identity *i = &p->identities[k];
+
+		if (!identity_serves(i, services))
+			continue;
+		if (!i->is_slow && client_can_verify(a->ssl, p, i))
+			return apply_identity(a->ssl, i);
+		any_slow |= i->is_slow;
 	}
-	for (size_t i = 0; i < p->n_identities; i++) {
-		if (!apply_identity(a->ssl, &p->identities[i]))
+	for (size_t k = 0; k < p->n_identities; k++) {
+		const struct tls_identity *i = &p->identities[k];
+
+		if (identity_serves(i, services) && !apply_identity(a->ssl, i))
 			return false;
 	}
 	a->is_slow = any_slow;

@@ -507,6 +507,37 @@ static void test_where_signatures_are_made(void **state)
 	b->options.cpu = NULL;
 }
 
+static void expect_key(struct bench *b, unsigned services, const char *type)
+{
+	struct fixture_server server = {};
+	struct fixture_client c = {};
+
+	tls_service_set(b->service, services);
+	assert_int_equal(fixture_connect(&c, fixture_start(&server, &b->options)), 1);
+	assert_true(fixture_reads(&c, "hello\n"));
+	assert_true(EVP_PKEY_is_a(X509_get0_pubkey(SSL_get0_peer_certificate(c.ssl)), type));
+	fixture_client_done(&c);
+	assert_true(fixture_wait(&server));
+	fixture_done(&server);
+}
+
+static void test_services(void **state)
+{
+	struct tls_profile *p = fixture_profile("default.example", "rsa ec");
+	struct bench *b = *state;
+
+	p->identities[0].services = 1 | 4;
+	p->identities[1].services = 2;
+	swap(b, p, NULL, NULL);
+	expect_key(b, 0, "EC");
+	expect_key(b, 1, "RSA");
+	expect_key(b, 2, "EC");
+	expect_key(b, 4, "RSA");
+	/* Nothing for this service: the domain's name is still better than none. */
+	expect_key(b, 8, "EC");
+	tls_service_set(b->service, 0);
+}
+
 static void check_binding(struct bench *b, int version)
 {
 	static const char label[] = "EXPORTER-Channel-Binding";
@@ -574,6 +605,7 @@ int main(void)
 		TLS_TEST(test_renewal),
 		TLS_TEST(test_alpn),
 		TLS_TEST(test_where_signatures_are_made),
+		TLS_TEST(test_services),
 		TLS_TEST(test_binding),
 		cmocka_unit_test(test_identity_refused),
 	};

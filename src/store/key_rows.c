@@ -14,6 +14,7 @@
 
 #include <assert.h>
 
+/* In the order of enum cert_service. */
 static const char *const service_names[] = { "smtp", "imap", "pop3", "http" };
 
 enum { SERVICES = sizeof service_names / sizeof service_names[0] };
@@ -142,17 +143,16 @@ int store_cert_remove(struct store_conn *c, int64_t id)
 	return n ? 0 : STORE_E_NOT_FOUND;
 }
 
-/* The services as bits; STORE_E_REFUSED for one that is not known. */
-static int services_read(struct span text, unsigned *ret_bits)
+int store_cert_services(struct span services, unsigned *ret_bits)
 {
 	unsigned bits = 0;
 
-	if (span_is(text, "all")) {
+	if (span_is(services, "all")) {
 		*ret_bits = (1u << SERVICES) - 1;
 		return 0;
 	}
-	while (text.n) {
-		struct span name = span_cut(&text, ',');
+	while (services.n) {
+		struct span name = span_cut(&services, ',');
 		unsigned i = 0;
 
 		while (i < SERVICES && !span_is(name, service_names[i]))
@@ -214,7 +214,7 @@ static int rivals_read(struct store_conn *c, int64_t id, struct buf *rivals)
 		if (!span_equal(span_cut(&type, ':'), span_cut(&own, ':')))
 			continue;
 		rival.id = db_int(q, 0);
-		TRY(services_read(db_blob(q, 1), &rival.bits));
+		TRY(store_cert_services(db_blob(q, 1), &rival.bits));
 		buf_add(rivals, span_of(&rival, sizeof rival));
 	}
 }
@@ -242,7 +242,7 @@ int store_cert_activate(struct store_conn *c, int64_t id, struct span services)
 	assert(c->writer);
 	r = cert_exists(c, id);
 	if (!r)
-		r = services_read(services, &bits);
+		r = store_cert_services(services, &bits);
 	if (r)
 		return r;
 	TRY(rivals_read(c, id, &list));

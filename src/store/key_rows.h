@@ -48,6 +48,12 @@ struct store_cert {
 	int64_t created_us;
 };
 
+/* Services that may have a certificate of their own, as bits. */
+enum cert_service { CERT_SMTP = 1, CERT_IMAP = 2, CERT_POP3 = 4, CERT_HTTP = 8 };
+
+/* The bits of services as above; STORE_E_REFUSED: one is not known. */
+int store_cert_services(struct span services, unsigned *ret_bits) MUST_CHECK;
+
 /* Writes. STORE_E_EXISTS (alias). Activating takes the services away from the domain's other
  * certificates of the same key type. */
 int store_cert_add(struct store_conn *c, const struct store_cert *cert, int64_t *ret_id) MUST_CHECK;

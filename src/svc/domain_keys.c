@@ -159,10 +159,12 @@ static int add_cert(const struct store_cert *row, void *context)
 	STACK_OF(X509) *chain;
 	struct store_key key;
 	struct why why = { "its key cannot be used" };
+	unsigned services;
 	int r;
 
 	if (row->services.n == 0 || row->key == 0)
 		return 0;
+	TRY(store_cert_services(row->services, &services));
 	TRY(store_key_get(b->conn, &arena, row->key, &key));
 	r = domain_key_open(b->env, &key, &pkey);
 	if (!r)
@@ -180,6 +182,7 @@ static int add_cert(const struct store_cert *row, void *context)
 		log_left_out(b, row->alias, why.text);
 		return 0;
 	}
+	b->profile->identities[b->profile->n_identities - 1].services = services;
 	if (b->domain->main)
 		b->n_main++;
 	add_names(b, cert);

@@ -92,6 +92,21 @@ def test_a_new_certificate_is_live_and_nothing_breaks(two_domains):
     old_session.logout()
 
 
+def test_a_service_may_have_a_certificate_of_its_own(two_domains):
+    server = two_domains
+    server.cli("key", "generate", "example.net", "--type", "rsa:2048", "--alias", "own")
+    server.cli("cert", "self-sign", "example.net", "--key", "own", "--alias", "own")
+    whole = certificate(server, "example.net")
+    assert {served(server, s, "example.net") for s in DIRECT} == {whole}
+    server.cli("cert", "self-sign", "example.net", "--key", "own", "--alias", "rest")
+    rest = certificate(server, "example.net")
+    server.cli("cert", "activate", "example.net", "own", "--service", "imap,pop3")
+    shown = {s: served(server, s, "example.net") for s in DIRECT}
+    assert shown == {"submissions": rest, "https": rest, "imaps": whole, "pop3s": whole}
+    server.cli("cert", "activate", "example.net", "own", "--service", "all")
+    assert {served(server, s, "example.net") for s in DIRECT} == {whole}
+
+
 def test_resumption_works_across_connections_and_ends_with_the_domain(two_domains):
     context = two_domains.context()
     context.maximum_version = ssl.TLSVersion.TLSv1_2  # Python shows its session there at once

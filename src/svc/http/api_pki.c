@@ -376,32 +376,14 @@ int api_cert_show(struct http_request *q, struct store_conn *c)
 	return find_cert(q, c, &search);
 }
 
-/* Only "all" and the names of services, separated by commas; nothing takes it out of use. */
-static bool services_are_known(struct span text)
-{
-	static const char *const names[] = { "smtp", "imap", "pop3", "http" };
-
-	if (span_is(text, "all"))
-		return true;
-	while (text.n) {
-		struct span name = span_cut(&text, ',');
-		bool known = false;
-
-		for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-			known |= span_is(name, names[i]);
-		if (!known)
-			return false;
-	}
-	return true;
-}
-
 int api_cert_activate(struct http_request *q, struct store_conn *c)
 {
 	struct span services = http_text(q, "services");
 	struct cert_search search = {};
+	unsigned bits;
 	int r;
 
-	if (!services_are_known(services))
+	if (store_cert_services(services, &bits))
 		return http_problem(q, 422, "services",
 			"services is all, or some of smtp,imap,pop3,http");
 	r = find_cert(q, c, &search);

@@ -128,13 +128,9 @@ struct active_cert {
 
 static bool serves_http(struct span services)
 {
-	if (span_is(services, "all"))
-		return true;
-	while (services.n) {
-		if (span_is(span_cut(&services, ','), "http"))
-			return true;
-	}
-	return false;
+	unsigned bits;
+
+	return store_cert_services(services, &bits) == 0 && (bits & CERT_HTTP);
 }
 
 static int match_active(const struct store_cert *cert, void *context)
