@@ -24,8 +24,8 @@ struct tls_identity {
 	X509 *certificate;
 	STACK_OF(X509) *chain; /* the issuers to be sent, may be NULL */
 	EVP_PKEY *key;
-	bool is_slow;    /* signatures are not made on a loop: RSA; the maker may set it for others */
-	unsigned services; /* for which it is shown (tls_service_set), as the maker sets it; 0: all */
+	bool is_slow; /* signatures are not made on a loop: RSA; the maker may set it for others */
+	unsigned services; /* it is shown for (tls_service_set); set by the maker, 0: all */
 	uint16_t scheme; /* TLS numbers of signature scheme and curve; 0: RSA; no curve */
 	uint16_t curve;
 };
@@ -113,8 +113,8 @@ struct tls_service;
 struct tls_service *tls_service_new(struct tls_host *h, const char *const *alpn);
 struct tls_service *tls_service_free(struct tls_service *s);
 
-/* Shows only certificates whose services have one of these bits, if a domain has any; 0: all. Before
- * the first connection. */
+/* Shows only certificates whose services have one of these bits, if a domain has any; 0: all.
+ * Before the first connection. */
 void tls_service_set(struct tls_service *s, unsigned services);
 
 /* A connection whose handshake is over. Borrowed from the stream. */
