@@ -151,7 +151,8 @@ def finish(server):
         if server.process and server.process.poll() is None:
             assert server.stop() == 0
         log = server.log_text()
-        assert "ERROR: AddressSanitizer" not in log and "runtime error:" not in log, log[-6000:]
+        for mark in ("ERROR: AddressSanitizer", "runtime error:", "WARNING: ThreadSanitizer"):
+            assert mark not in log, log[max(0, log.index(mark) - 1000):][:6000]
     finally:
         server.kill()
         shutil.rmtree(server.folder, ignore_errors=True)
