@@ -15,6 +15,16 @@
 static const char *const migrations[] = {
 #include "store/001_start.sql.inc"
 	,
+#include "store/002_pki.sql.inc"
+	,
+#include "store/003_client.sql.inc"
+	,
+#include "store/004_tls.sql.inc"
+	,
+#include "store/005_acme.sql.inc"
+	,
+#include "store/006_revocation.sql.inc"
+	,
 };
 
 enum { NEWEST = sizeof migrations / sizeof migrations[0] };
