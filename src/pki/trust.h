@@ -7,6 +7,9 @@
  * over the built-in one. A set never changes once it is used or has another above it; it is shared by
  * count. A certificate that is denied in any set of the pile is not trusted, whoever else trusts it;
  * of those that trust it, all count: their purposes add up.
+ *
+ * Who is denied is the holder, subject and key together: an authority that nobody wants is not let in
+ * again by another certificate for the same key, such as one that another authority gave it.
  */
 
 #include "pki/cert.h"
@@ -37,7 +40,8 @@ struct trust *trust_ref(struct trust *t);
 struct trust *trust_unref(struct trust *t);
 CLEANUP_POINTER(struct trust, trust_unref)
 
-/* Adds to the set itself while it is being made; takes a reference of the certificate. */
+/* Adds to the set itself while it is being made; takes a reference of the certificate. What is added
+ * again gains purposes, what is denied stays so. */
 void trust_add(struct trust *t, struct cert *cert, unsigned purposes);
 void trust_deny(struct trust *t, struct cert *cert);
 
@@ -50,9 +54,10 @@ void trust_add_bundle(struct trust *t, struct span pem, unsigned purposes, size_
 unsigned trust_purposes(const struct trust *t, const struct cert *cert, enum trust_scope *ret_scope);
 bool trust_is_denied(const struct trust *t, const struct cert *cert);
 
-/* Trusted certificates with that subject (DER of the Name), nearest set first, those that are denied
- * left out; false behind the last. Borrowed. */
-bool trust_by_subject(const struct trust *t, struct span subject, size_t i, struct cert **ret_cert);
+/* Trusted certificates with that subject (RFC 5280 section 7.1: case and spaces do not count), nearest
+ * set first, each once, those that are denied left out; false behind the last. Borrowed. */
+bool trust_by_subject(const struct trust *t, const X509_NAME *subject, size_t i,
+	struct cert **ret_cert);
 
 /* Every entry of the pile, nearest set first, denied ones and those hidden by them too. Stops at the
  * first each() that does not return 0, and returns that. */
