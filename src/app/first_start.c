@@ -88,6 +88,7 @@ static int write_all(struct store_conn *c, void *arg)
 {
 	struct first *f = arg;
 	struct span name = buf_span(&f->domain);
+	const struct subject subject = { .common_name = name, .names = &name, .n_names = 1 };
 	struct store_key key;
 	struct store_cert cert;
 	int64_t domain, account;
@@ -100,8 +101,8 @@ static int write_all(struct store_conn *c, void *arg)
 	TRY(domain_key_make(f->env, &f->arena, domain, KEY_TLS, SPAN("first"), SPAN("ec:p256"), &key,
 		NULL));
 	TRY(store_key_add(c, &key, &key.id));
-	TRY(domain_cert_self_sign(f->env, &f->arena, &key, SPAN("first"), &name, 1, SELFSIGN_DAYS,
-		&cert, NULL));
+	TRY(domain_cert_self_sign(f->env, &f->arena, &key, SPAN("first"), &subject,
+		SELFSIGN_DAYS, &cert, NULL));
 	TRY(store_cert_add(c, &cert, &cert.id));
 	TRY(store_value_set(c, kek_check_name, span_of(f->check, sizeof f->check)));
 	TRY(store_audit(c, SPAN("signetd"), "first-start", name, SPAN("")));

@@ -35,6 +35,7 @@
 #include "svc/imap/service.h"
 #include "svc/pop3/pop3.h"
 #include "svc/smtp/smtp.h"
+#include "svc/trust.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -213,6 +214,7 @@ static int start_env(struct server *s, unsigned n_cpu)
 	e->cpu = pool_executor(s->cpu);
 	e->blocking = pool_executor(s->blocking);
 	e->auth = auth_new();
+	e->trusts = trusts_new(TRUST_BUNDLE);
 	e->login_failures = limiter_new(1, 1, 0, LIMITER_KEYS);
 	e->login_accounts = limiter_new(1, 1, 0, LIMITER_KEYS);
 	e->smtp_peer = limiter_new(1, 1, 0, LIMITER_KEYS);

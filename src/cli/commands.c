@@ -44,7 +44,8 @@ const struct command commands[] = {
 		{ WORD("NAME", "name") }, "POST", "/domains" },
 	{ "domain", "show", "everything about a domain", "signet domain show example.net",
 		{ WORD("NAME", NULL) }, "GET", "/domains/{0}" },
-	{ "domain", "set", "changes a domain: pki=disabled|test|enabled, account_quota=SIZE, main=yes",
+	{ "domain", "set", "changes a domain: pki=disabled|test|enabled, account_quota=SIZE, shared=yes|no,"
+		" main=yes",
 		"signet domain set example.net account_quota=5G", { WORD("NAME", NULL), PAIRS },
 		"PATCH", "/domains/{0}" },
 	{ "domain", "rename", "gives a domain another name; certificates keep the old one",

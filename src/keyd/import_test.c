@@ -65,9 +65,7 @@ static struct cert *make_cert(EVP_PKEY *key, const char *name)
 	const struct span names[] = { span_str(name) };
 	struct selfsign s = {
 		.signer = key,
-		.common_name = names[0],
-		.names = names,
-		.n_names = 1,
+		.subject = { .common_name = names[0], .names = names, .n_names = 1 },
 		.now_us = 1000000000000000,
 		.days = 10,
 	};

@@ -77,9 +77,7 @@ static void make_cert(struct kind *k)
 	const struct selfsign s = {
 		.signer = k->remote,
 		.spki = buf_span(&k->spki),
-		.common_name = SPAN("mail.example.org"),
-		.names = names,
-		.n_names = 1,
+		.subject = { .common_name = SPAN("mail.example.org"), .names = names, .n_names = 1 },
 		.now_us = (int64_t)time(NULL) * 1000000,
 		.days = 30,
 	};

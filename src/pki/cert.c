@@ -16,6 +16,8 @@
 #include "base/limit.h"
 #include "pki/key.h"
 #include "pki/name.h"
+#include "pki/pem.h"
+#include "pki/subject.h"
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -296,39 +298,17 @@ struct span cert_spki(const struct cert *c)
 
 void cert_add_pem(const struct cert *c, struct buf *out)
 {
-	enum { LINE = 48 }; /* octets that make 64 characters, RFC 7468 section 2 */
-
-	buf_add_string(out, "-----BEGIN CERTIFICATE-----\n");
-	for (struct span rest = cert_der(c); rest.n; rest = span_skip(rest, LINE)) {
-		enc_base64(out, span_head(rest, LINE));
-		buf_add_octet(out, '\n');
-	}
-	buf_add_string(out, "-----END CERTIFICATE-----\n");
-}
-
-static void add_name(struct buf *out, const X509_NAME *name)
-{
-	enum { FLAGS = (XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB) | ASN1_STRFLGS_ESC_CTRL };
-	BIO *bio = BIO_new(BIO_s_mem());
-	char *text = NULL;
-
-	if (bio && X509_NAME_print_ex(bio, name, 0, FLAGS) >= 0) {
-		long n = BIO_get_mem_data(bio, &text);
-
-		buf_add(out, span_of(text, (size_t)n));
-	}
-	BIO_free_all(bio);
-	ERR_clear_error();
+	pem_add(out, PEM_STRING_X509, cert_der(c));
 }
 
 void cert_add_subject(const struct cert *c, struct buf *out)
 {
-	add_name(out, X509_get_subject_name(c->x509));
+	subject_add_text(X509_get_subject_name(c->x509), out);
 }
 
 void cert_add_issuer(const struct cert *c, struct buf *out)
 {
-	add_name(out, X509_get_issuer_name(c->x509));
+	subject_add_text(X509_get_issuer_name(c->x509), out);
 }
 
 void cert_add_serial(const struct cert *c, struct buf *out)

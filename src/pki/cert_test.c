@@ -44,9 +44,8 @@ static struct selfsign request(void)
 	return (struct selfsign){
 		.signer = key,
 		.spki = buf_span(&spki),
-		.common_name = SPAN("mail.example.org"),
-		.names = two_names,
-		.n_names = 2,
+		.subject = { .common_name = SPAN("mail.example.org"), .names = two_names,
+			.n_names = 2 },
 		.now_us = now_us,
 		.days = SELFSIGN_DAYS,
 	};
@@ -145,9 +144,7 @@ static void test_long_name(void **state)
 	X509 *x;
 
 	(void)state;
-	s.common_name = names[0];
-	s.names = names;
-	s.n_names = 1;
+	s.subject = (struct subject){ .common_name = names[0], .names = names, .n_names = 1 };
 	c = make(&s);
 	cert_add_subject(c, &subject);
 	assert_int_equal(buf_size(&subject), 0);
@@ -161,8 +158,6 @@ static void test_serial(void **state)
 {
 	CLEANUP(cert_unrefp) struct cert *one = NULL;
 	CLEANUP(cert_unrefp) struct cert *two = NULL;
-	CLEANUP(cert_unrefp) struct cert *kept = NULL;
-	CLEANUP(buf_done) struct buf text = {};
 	struct selfsign s = request();
 
 	(void)state;
@@ -171,10 +166,60 @@ static void test_serial(void **state)
 	assert_int_not_equal(ASN1_INTEGER_cmp(X509_get0_serialNumber(cert_x509(one)),
 				     X509_get0_serialNumber(cert_x509(two))),
 		0);
-	s.serial = SPAN("\x12\x34");
-	kept = make(&s);
-	cert_add_serial(kept, &text);
-	assert_true(span_is(buf_span(&text), "1234"));
+}
+
+/* A refreshed certificate differs in its time only, and in the serial number where that is wanted. */
+static void test_refresh(void **state)
+{
+	CLEANUP(cert_unrefp) struct cert *old = NULL;
+	CLEANUP(cert_unrefp) struct cert *again = NULL;
+	CLEANUP(cert_unrefp) struct cert *new_serial = NULL;
+	CLEANUP(buf_done) struct buf subject = {};
+	struct selfsign s = request();
+	struct selfsign_refresh refresh = { .signer = key, .spki = buf_span(&spki),
+		.now_us = now_us + (int64_t)100 * 24 * 3600 * 1000000 };
+	struct why why = {};
+
+	(void)state;
+	old = make(&s);
+	refresh.old = old;
+	assert_int_equal(selfsign_renew(&again, &refresh, &why), 0);
+	assert_int_equal(ASN1_INTEGER_cmp(X509_get0_serialNumber(cert_x509(old)),
+				 X509_get0_serialNumber(cert_x509(again))), 0);
+	assert_int_equal(cert_not_before_us(again), refresh.now_us);
+	assert_int_equal(cert_not_after_us(again) - cert_not_before_us(again),
+		cert_not_after_us(old) - cert_not_before_us(old));
+	assert_true(cert_is_self_signed(again));
+	cert_add_subject(again, &subject);
+	assert_true(span_is(buf_span(&subject), "CN=mail.example.org"));
+	assert_true(cert_covers_host(again, SPAN("x.example.net")));
+	refresh.new_serial = true;
+	refresh.days = 7;
+	assert_int_equal(selfsign_renew(&new_serial, &refresh, &why), 0);
+	assert_int_not_equal(ASN1_INTEGER_cmp(X509_get0_serialNumber(cert_x509(old)),
+				     X509_get0_serialNumber(cert_x509(new_serial))), 0);
+	assert_int_equal(cert_not_after_us(new_serial) - cert_not_before_us(new_serial),
+		(int64_t)7 * 24 * 3600 * 1000000);
+}
+
+static void test_refresh_refused(void **state)
+{
+	CLEANUP(cert_unrefp) struct cert *old = NULL;
+	CLEANUP(EVP_PKEY_freep) EVP_PKEY *other = NULL;
+	CLEANUP(buf_done) struct buf public = {};
+	struct selfsign s = request();
+	struct selfsign_refresh refresh = { .signer = key, .spki = buf_span(&spki), .days = 3651 };
+	struct cert *none = NULL;
+	struct why why = {};
+
+	(void)state;
+	refresh.old = old = make(&s);
+	assert_int_equal(selfsign_renew(&none, &refresh, &why), SELFSIGN_E_REFUSED);
+	assert_int_equal(key_generate(&other, KEY_EC_P256), 0);
+	assert_int_equal(key_to_spki(other, &public), 0);
+	refresh = (struct selfsign_refresh){ .signer = other, .spki = buf_span(&public), .old = old };
+	assert_int_equal(selfsign_renew(&none, &refresh, &why), SELFSIGN_E_REFUSED);
+	assert_null(none);
 }
 
 static void test_refused(void **state)
@@ -190,16 +235,13 @@ static void test_refused(void **state)
 	s.days = 100000;
 	assert_int_equal(selfsign_make(&c, &s, &why), SELFSIGN_E_REFUSED);
 	s = request();
-	s.n_names = 0;
+	s.subject.n_names = 0;
 	assert_int_equal(selfsign_make(&c, &s, &why), SELFSIGN_E_REFUSED);
 	s = request();
-	s.names = bad;
-	s.n_names = 1;
+	s.subject.names = bad;
+	s.subject.n_names = 1;
 	assert_int_equal(selfsign_make(&c, &s, &why), SELFSIGN_E_REFUSED);
 	assert_non_null(strstr(why.text, "'not a name'"));
-	s = request();
-	s.serial = SPAN("123456789012345678901");
-	assert_int_equal(selfsign_make(&c, &s, &why), SELFSIGN_E_REFUSED);
 	assert_null(c);
 }
 
@@ -315,6 +357,8 @@ int main(void)
 		cmocka_unit_test(test_extensions),
 		cmocka_unit_test(test_long_name),
 		cmocka_unit_test(test_serial),
+		cmocka_unit_test(test_refresh),
+		cmocka_unit_test(test_refresh_refused),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_pem),
 		cmocka_unit_test(test_der),

@@ -18,7 +18,8 @@ static struct cert *make(EVP_PKEY *key, const char *name, int64_t now_us)
 {
 	CLEANUP(buf_done) struct buf spki = {};
 	const struct span names[] = { span_str(name) };
-	struct selfsign s = { .signer = key, .common_name = names[0], .names = names, .n_names = 1,
+	struct selfsign s = { .signer = key,
+		.subject = { .common_name = names[0], .names = names, .n_names = 1 },
 		.now_us = now_us, .days = 10 };
 	struct cert *cert = NULL;
 	struct why why = {};

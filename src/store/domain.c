@@ -17,7 +17,7 @@
 enum { ALIAS_TARGETS_MAX = 1000 };
 
 #define DOMAIN_COLUMNS                                                                             \
-	"select d.id, d.name, d.pki, d.main, d.account_quota, d.created, d.n_accounts from domain d"
+	"select d.id, d.name, d.pki, d.main, d.account_quota, d.created, d.n_accounts, d.shared from domain d"
 
 static void domain_of(struct db_statement *q, struct arena *a, struct store_domain *d)
 {
@@ -29,6 +29,7 @@ static void domain_of(struct db_statement *q, struct arena *a, struct store_doma
 		.account_quota = (uint64_t)db_int(q, 4),
 		.created_us = db_int(q, 5),
 		.n_accounts = (uint64_t)db_int(q, 6),
+		.shared = db_int(q, 7) != 0,
 	};
 }
 
@@ -99,7 +100,8 @@ int store_domain_add(struct store_conn *c, struct span name, int64_t *ret_id)
 	return 0;
 }
 
-static int domain_get(struct store_conn *c, struct arena *a, int64_t id, struct store_domain *d)
+int store_domain_get(struct store_conn *c, struct arena *a, int64_t id,
+	struct store_domain *ret_domain)
 {
 	CLEANUP(db_resetp) struct db_statement *q = NULL;
 	bool row;
@@ -107,7 +109,7 @@ static int domain_get(struct store_conn *c, struct arena *a, int64_t id, struct 
 	TRY(db_query_row(&q, &row, c->db, DOMAIN_COLUMNS " where d.id = $1", DB_ARGS(DB_INT(id))));
 	if (!row)
 		return STORE_E_NOT_FOUND;
-	domain_of(q, a, d);
+	domain_of(q, a, ret_domain);
 	return 0;
 }
 
@@ -118,7 +120,7 @@ int store_domain_remove(struct store_conn *c, int64_t id)
 	int r;
 
 	assert(c->writer);
-	r = domain_get(c, &a, id, &d);
+	r = store_domain_get(c, &a, id, &d);
 	if (r)
 		return r;
 	if (d.main)
@@ -146,10 +148,11 @@ int store_domain_rename(struct store_conn *c, int64_t id, struct span name)
 	return n ? 0 : STORE_E_NOT_FOUND;
 }
 
-/* The two values that can be set, read by the table-driven reader. */
+/* The values that can be set, read by the table-driven reader. */
 struct domain_values {
 	unsigned pki;
 	uint64_t account_quota;
+	bool shared;
 };
 
 static const char *const pki_words[] = { "disabled", "test", "enabled", NULL };
@@ -161,6 +164,9 @@ static const struct conf_row domain_rows[] = {
 	{ .key = "account_quota", .type = CONF_NUMBER, .fallback = "0", .max = (uint64_t)1 << 50,
 		.unit = "octets", .offset = offsetof(struct domain_values, account_quota),
 		.help = "What its accounts may store; 0: what the server says." },
+	{ .key = "shared", .type = CONF_BOOL, .fallback = "no",
+		.offset = offsetof(struct domain_values, shared),
+		.help = "Whether it lives on all nodes of a cluster, and trusts what the cluster trusts." },
 };
 
 int store_domain_set(struct store_conn *c, int64_t id, struct span key, struct span value,
@@ -172,19 +178,21 @@ int store_domain_set(struct store_conn *c, int64_t id, struct span key, struct s
 	int r;
 
 	assert(c->writer);
-	r = domain_get(c, &a, id, &d);
+	r = store_domain_get(c, &a, id, &d);
 	if (r)
 		return r;
-	values = (struct domain_values){ .pki = d.pki, .account_quota = d.account_quota };
+	values = (struct domain_values){ .pki = d.pki, .account_quota = d.account_quota,
+		.shared = d.shared };
 	r = conf_set(domain_rows, sizeof domain_rows / sizeof domain_rows[0], &values, key, value,
 		why);
 	if (r == CONF_E_UNKNOWN)
-		why_set(why, "a domain has the keys pki and account_quota");
+		why_set(why, "a domain has the keys pki, account_quota and shared");
 	if (r)
 		return r > 0 ? STORE_E_REFUSED : r;
 	conn_routes_changed(c);
-	TRY(db_exec(c->db, NULL, "update domain set pki = $2, account_quota = $3 where id = $1",
-		DB_ARGS(DB_INT(id), DB_INT(values.pki), DB_INT(values.account_quota))));
+	TRY(db_exec(c->db, NULL, "update domain set pki = $2, account_quota = $3, shared = $4 where id = $1",
+		DB_ARGS(DB_INT(id), DB_INT(values.pki), DB_INT(values.account_quota),
+			DB_INT(values.shared))));
 	return 0;
 }
 
@@ -206,7 +214,7 @@ int store_domain_find(struct store_conn *c, struct arena *a, struct span name,
 	int64_t id;
 	int r = domain_id(c, name, &id);
 
-	return r ? r : domain_get(c, a, id, ret_domain);
+	return r ? r : store_domain_get(c, a, id, ret_domain);
 }
 
 int store_domain_main(struct store_conn *c, struct arena *a, struct store_domain *ret_domain)
@@ -214,7 +222,7 @@ int store_domain_main(struct store_conn *c, struct arena *a, struct store_domain
 	int64_t id;
 	int r = domain_main_id(c, &id);
 
-	return r ? r : domain_get(c, a, id, ret_domain);
+	return r ? r : store_domain_get(c, a, id, ret_domain);
 }
 
 int store_domain_each(struct store_conn *c,
@@ -247,7 +255,7 @@ int store_domain_alias_add(struct store_conn *c, int64_t domain, struct span ali
 	int r;
 
 	assert(c->writer);
-	r = domain_get(c, &a, domain, &d);
+	r = store_domain_get(c, &a, domain, &d);
 	if (!r)
 		r = check_new_name(c, alias);
 	if (r)
@@ -330,7 +338,7 @@ int store_alias_add(struct store_conn *c, int64_t domain, struct span local,
 	int r;
 
 	assert(c->writer);
-	r = domain_get(c, &a, domain, &d);
+	r = store_domain_get(c, &a, domain, &d);
 	if (!r)
 		r = name_local_is_valid(local) ? join_targets(targets, n_targets, &list) :
 						 STORE_E_REFUSED;

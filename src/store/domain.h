@@ -16,6 +16,7 @@ struct store_domain {
 	const char *name;
 	enum pki_mode pki;
 	bool main;
+	bool shared;            /* lives on all nodes of a cluster */
 	uint64_t account_quota; /* default for its accounts, octets; 0: the server's */
 	int64_t created_us;
 	uint64_t n_accounts;
@@ -31,7 +32,8 @@ int store_domain_remove(struct store_conn *c, int64_t id) MUST_CHECK;
 /* Writes. STORE_E_EXISTS, STORE_E_REFUSED as above, STORE_E_NOT_FOUND. */
 int store_domain_rename(struct store_conn *c, int64_t id, struct span name) MUST_CHECK;
 
-/* Writes; key is "pki" (disabled, test, enabled) or "account_quota". STORE_E_REFUSED with why. */
+/* Writes; key is "pki" (disabled, test, enabled), "account_quota" or
+ * "shared". STORE_E_REFUSED with why. */
 int store_domain_set(struct store_conn *c, int64_t id, struct span key, struct span value,
 	struct why *why) MUST_CHECK;
 
@@ -43,6 +45,10 @@ int store_domain_find(struct store_conn *c, struct arena *a, struct span name,
 	struct store_domain *ret_domain) MUST_CHECK;
 int store_domain_main(struct store_conn *c, struct arena *a, struct store_domain *ret_domain)
 	MUST_CHECK;
+
+/* Reads. STORE_E_NOT_FOUND. Strings live in the arena. */
+int store_domain_get(struct store_conn *c, struct arena *a, int64_t id,
+	struct store_domain *ret_domain) MUST_CHECK;
 
 /* Reads; calls each() in name order until it returns non-zero, which is returned. */
 int store_domain_each(struct store_conn *c,

@@ -85,13 +85,13 @@ int domain_key_make(struct env *e, struct arena *a, int64_t domain, enum key_use
 }
 
 int domain_cert_self_sign(struct env *e, struct arena *a, const struct store_key *key,
-	struct span alias, const struct span *names, size_t n_names, unsigned days,
+	struct span alias, const struct subject *subject, unsigned days,
 	struct store_cert *ret_row, struct why *why)
 {
 	CLEANUP(EVP_PKEY_freep) EVP_PKEY *signer = NULL;
 	CLEANUP(cert_unrefp) struct cert *cert = NULL;
-	struct selfsign s = { .spki = key->spki, .common_name = names[0], .names = names,
-		.n_names = n_names, .now_us = clock_now_us(), .days = days };
+	struct selfsign s = { .spki = key->spki, .subject = *subject, .now_us = clock_now_us(),
+		.days = days };
 	int r;
 
 	TRY(domain_key_open(e, key, &signer));

@@ -13,6 +13,7 @@
 
 struct env;
 struct buf;
+struct subject;
 
 /* Appends the owner text that a domain's keys are wrapped under. By id: names change. */
 void domain_key_owner(int64_t domain, struct buf *out);
@@ -26,10 +27,10 @@ enum domain_key_outcome { DOMAIN_KEY_E_TYPE = 1, DOMAIN_KEY_E_REFUSED };
 int domain_key_make(struct env *e, struct arena *a, int64_t domain, enum key_use use,
 	struct span alias, struct span type, struct store_key *ret_row, struct why *why) MUST_CHECK;
 
-/* A self-signed certificate for the key and names (the first is the common name), as a row that is
- * active for all services. Strings live in the arena. */
+/* A self-signed certificate for the key and subject, as a row that is active for all services. Strings
+ * live in the arena. */
 int domain_cert_self_sign(struct env *e, struct arena *a, const struct store_key *key,
-	struct span alias, const struct span *names, size_t n_names, unsigned days,
+	struct span alias, const struct subject *subject, unsigned days,
 	struct store_cert *ret_row, struct why *why) MUST_CHECK;
 
 /* Builds the TLS directory from what the store holds now and swaps it in. What cannot be used (a

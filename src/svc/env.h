@@ -38,6 +38,7 @@ struct env {
 	struct keyd_client *keyd_user;   /* users' keys */
 	struct tls_host *tls;            /* contexts, directory, ticket keys (net/tls.h) */
 	struct auth *auth;               /* svc/auth.h */
+	struct trusts *trusts;           /* svc/trust.h */
 	struct limiter *login_failures;  /* by peer */
 	struct limiter *login_accounts;  /* by account or name, with ENV_ACCOUNT_FAILURES times as many */
 	struct limiter *smtp_peer;       /* messages by peer */

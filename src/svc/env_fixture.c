@@ -12,6 +12,7 @@
 #include "store/mailbox.h"
 #include "store/settings.h"
 #include "svc/auth.h"
+#include "svc/trust.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,6 +42,7 @@ struct env_fixture *env_fixture_new(void)
 	f->env.cpu = f->env.blocking = pool_executor(f->cpu);
 	f->env.keyd = f->keyd.client;
 	f->env.auth = auth_new();
+	f->env.trusts = trusts_new(TRUST_BUNDLE);
 	f->env.tls = (struct tls_host *)f;
 	env_fixture_person(f, "alice", "wonderland");
 	return f;
@@ -51,6 +53,7 @@ struct env_fixture *env_fixture_free(struct env_fixture *f)
 	if (f) {
 		pool_free(f->cpu);
 		auth_free(f->env.auth);
+		trusts_free(f->env.trusts);
 		testing_done(&f->keyd);
 		arena_done(&f->credentials);
 		buf_done(&f->people);

@@ -19,6 +19,7 @@ static json_t *domain_json(const struct store_domain *d)
 	api_set_text(object, "name", span_str(d->name));
 	api_set_text(object, "pki", span_str(modes[d->pki]));
 	(void)json_object_set_new(object, "main", json_boolean(d->main));
+	(void)json_object_set_new(object, "shared", json_boolean(d->shared));
 	api_set_number(object, "account_quota", d->account_quota);
 	api_set_number(object, "accounts", d->n_accounts);
 	(void)json_object_set_new(object, "created", http_json_time(d->created_us));
@@ -57,7 +58,10 @@ int api_domain_show(struct http_request *q, struct store_conn *c)
 	return store_domain_alias_each(c, domain.id, append_text, aliases);
 }
 
-/* One key of store_domain_set, if the body has it. */
+/* What store_domain_set can set, as members of the body. */
+static const char *const members[] = { "pki", "account_quota", "shared" };
+
+/* One of them, if the body has it. */
 static int set_member(struct http_request *q, struct store_conn *c, const struct store_domain *domain,
 	const char *member)
 {
@@ -75,6 +79,18 @@ static int set_member(struct http_request *q, struct store_conn *c, const struct
 	return http_audit(q, c, "domain.set", span_str(domain->name), span_str(member));
 }
 
+static int set_members(struct http_request *q, struct store_conn *c,
+	const struct store_domain *domain)
+{
+	for (size_t i = 0; i < sizeof members / sizeof members[0]; i++) {
+		int r = set_member(q, c, domain, members[i]);
+
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
 int api_domain_add(struct http_request *q, struct store_conn *c)
 {
 	struct store_domain domain = {};
@@ -88,9 +104,7 @@ int api_domain_add(struct http_request *q, struct store_conn *c)
 		return http_store_problem(q, r, "domain", "name", NULL);
 	domain.name = arena_string(&q->arena, name);
 	TRY(http_audit(q, c, "domain.add", name, SPAN("")));
-	r = set_member(q, c, &domain, "pki");
-	if (!r)
-		r = set_member(q, c, &domain, "account_quota");
+	r = set_members(q, c, &domain);
 	if (!r)
 		r = store_domain_find(c, &q->arena, name, &domain);
 	if (r)
@@ -138,9 +152,7 @@ int api_domain_set(struct http_request *q, struct store_conn *c)
 	int r = api_domain(q, c, &domain);
 
 	if (!r)
-		r = set_member(q, c, &domain, "pki");
-	if (!r)
-		r = set_member(q, c, &domain, "account_quota");
+		r = set_members(q, c, &domain);
 	if (!r)
 		r = set_main(q, c, &domain);
 	if (!r)

@@ -138,7 +138,7 @@ static int add_name(struct span alias, void *context)
 {
 	struct look_up *l = context;
 
-	if (l->n_names < SELFSIGN_NAMES_MAX)
+	if (l->n_names < SUBJECT_NAMES_MAX)
 		l->names[l->n_names++] = arena_span(&l->q->arena, alias);
 	return 0;
 }
@@ -155,7 +155,7 @@ static int look_up(struct store_conn *c, void *arg)
 		if (r)
 			return r;
 	}
-	l->names = arena_alloc(&l->q->arena, SELFSIGN_NAMES_MAX * sizeof l->names[0]);
+	l->names = arena_alloc(&l->q->arena, SUBJECT_NAMES_MAX * sizeof l->names[0]);
 	l->n_names = 0;
 	TRY(add_name(span_str(l->domain.name), l));
 	return store_domain_alias_each(c, l->domain.id, add_name, l);
@@ -403,6 +403,7 @@ int api_cert_make_prepare(struct http_request *q, struct store_conn *c)
 	struct store_cert *cert = ARENA_ALLOC(&q->arena, struct store_cert);
 	const json_t *days = json_object_get(q->json, "days");
 	struct span alias = http_text(q, "alias");
+	struct subject subject;
 	struct why why = {};
 	int r = check_alias(q, alias);
 
@@ -413,7 +414,9 @@ int api_cert_make_prepare(struct http_request *q, struct store_conn *c)
 		return r;
 	if (l.key.use != KEY_TLS)
 		return http_problem(q, 422, "key", "this key is not for TLS");
-	r = domain_cert_self_sign(q->env, &q->arena, &l.key, alias, l.names, l.n_names,
+	subject = (struct subject){ .common_name = l.names[0], .names = l.names,
+		.n_names = l.n_names };
+	r = domain_cert_self_sign(q->env, &q->arena, &l.key, alias, &subject,
 		days ? (unsigned)json_integer_value(days) : SELFSIGN_DAYS, cert, &why);
 	if (r > 0)
 		return http_problem(q, 422, "days", "%s", why.text);

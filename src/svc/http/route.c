@@ -24,6 +24,7 @@ static const struct body_field domain_add_body[] = {
 	{ "name", BODY_TEXT, true, LIMIT_NAME },
 	{ "pki", BODY_TEXT, false, 16 },
 	{ "account_quota", BODY_SCALAR, false, 32 },
+	{ "shared", BODY_SCALAR, false, 8 },
 	{},
 };
 
@@ -31,6 +32,7 @@ static const struct body_field domain_set_body[] = {
 	{ "name", BODY_TEXT, false, LIMIT_NAME },
 	{ "pki", BODY_TEXT, false, 16 },
 	{ "account_quota", BODY_SCALAR, false, 32 },
+	{ "shared", BODY_SCALAR, false, 8 },
 	{ "main", BODY_SCALAR, false, 8 },
 	{},
 };
