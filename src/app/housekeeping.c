@@ -15,6 +15,7 @@
 #include "store/content.h"
 #include "store/store.h"
 #include "svc/env.h"
+#include "svc/expiry.h"
 
 #include <malloc.h>
 #include <pthread.h>
@@ -69,14 +70,21 @@ static int return_memory(struct housekeeping *h)
 	return 0;
 }
 
+static int warn_of_expiry(struct housekeeping *h)
+{
+	return expiry_check(h->env, clock_now_us());
+}
+
 static const struct chore {
 	const char *name;
+	int64_t first_ms; /* after the start; then each: */
 	int64_t every_ms;
 	int (*run)(struct housekeeping *h);
 } chores[] = {
-	{ "tickets", 3600 * 1000, rotate_tickets },
-	{ "sweep", 3600 * 1000, sweep_contents },
-	{ "memory", 60 * 1000, return_memory },
+	{ "tickets", 3600 * 1000, 3600 * 1000, rotate_tickets },
+	{ "sweep", 3600 * 1000, 3600 * 1000, sweep_contents },
+	{ "memory", 60 * 1000, 60 * 1000, return_memory },
+	{ "expiry", 1000, 3600 * 1000, warn_of_expiry },
 };
 
 enum { CHORES = sizeof chores / sizeof chores[0] };
@@ -123,7 +131,7 @@ static void *housekeeping_thread(void *arg)
 
 	(void)pthread_setname_np(pthread_self(), "housekeeping");
 	for (size_t i = 0; i < CHORES; i++)
-		next_ms[i] = clock_monotonic_ms() + chores[i].every_ms;
+		next_ms[i] = clock_monotonic_ms() + chores[i].first_ms;
 	while (!wait_due(h, next_ms))
 		run_due(h, next_ms);
 	return NULL;

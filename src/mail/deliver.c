@@ -286,6 +286,20 @@ static int notify_local(struct run *notice, const struct route *route)
 	return 0;
 }
 
+/* A text of ours as a draft that lives as long as the intake. */
+static int notice_draft(struct run *notice, struct intake *intake, struct span text)
+{
+	int r = intake_add(intake, text);
+
+	if (r == 0)
+		r = intake_end(intake, &notice->draft);
+	while (r == INTAKE_E_FLUSH) {
+		TRY(intake_flush(intake, notice->conn));
+		r = intake_end(intake, &notice->draft);
+	}
+	return err_fold(r);
+}
+
 /* The notification as a message of its own, in the same transaction. */
 static int notify(struct run *run)
 {
@@ -298,17 +312,9 @@ static int notify(struct run *run)
 	struct delivery delivery = { .now_us = run->d->now_us, .transaction = &transaction };
 	CLEANUP(run_done) struct run notice = { .conn = run->conn, .d = &delivery };
 	struct route route;
-	int r;
 
 	compose(run, &text);
-	r = intake_add(intake, buf_span(&text));
-	if (r == 0)
-		r = intake_end(intake, &notice.draft);
-	while (r == INTAKE_E_FLUSH) {
-		TRY(intake_flush(intake, run->conn));
-		r = intake_end(intake, &notice.draft);
-	}
-	TRY(r);
+	TRY(notice_draft(&notice, intake, buf_span(&text)));
 	TRY(store_route(
 		run->conn, &notice.arena, to->local, to->domain, run->rules.separators, &route));
 	if (route.kind != ROUTE_REMOTE)
@@ -319,6 +325,22 @@ static int notify(struct run *run)
 		return 0;
 	mail_address_add(&address, to);
 	return into_queue(&notice, &recipient, buf_span(&address));
+}
+
+int deliver_notice(struct store_conn *c, const struct notice *n, size_t *ret_n)
+{
+	CLEANUP(intake_freep) struct intake *intake = intake_new(UINT64_MAX);
+	struct transaction transaction = {};
+	struct delivery delivery = { .now_us = n->now_us, .transaction = &transaction };
+	CLEANUP(run_done) struct run notice = { .conn = c, .d = &delivery };
+	struct route route;
+
+	TRY(store_route(c, &notice.arena, n->to.local, n->to.domain, n->separators, &route));
+	TRY(notice_draft(&notice, intake, n->message));
+	if (route.kind != ROUTE_REMOTE)
+		TRY(notify_local(&notice, &route));
+	*ret_n = delivery.n_mailboxes;
+	return 0;
 }
 
 static int refuse(struct delivery *d, enum recipient_verdict verdict)

@@ -40,3 +40,15 @@ struct delivery {
 
 /* Runs in the writer's task; may be run again. */
 int deliver(struct store_conn *c, struct delivery *d) MUST_CHECK;
+
+/* A message of ours to an address of ours. */
+struct notice {
+	struct span message;
+	struct mail_address to;
+	const char *separators;
+	int64_t now_us;
+};
+
+/* Runs in the writer's task: into the mailboxes of all who read the address's mail, quota or not.
+ * *ret_n: how many; 0: nobody does, or it is no address of ours. */
+int deliver_notice(struct store_conn *c, const struct notice *n, size_t *ret_n) MUST_CHECK;

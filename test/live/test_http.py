@@ -513,7 +513,7 @@ def metrics(web):
         if line.startswith("#"):
             assert re.fullmatch(r"# (HELP \w+ .+|TYPE \w+ (counter|gauge))", line), line
             continue
-        m = re.fullmatch(r'(signet_\w+(?:\{service="\w+"\})?) (\d+)', line)
+        m = re.fullmatch(r'(signet_\w+(?:\{\w+="[\w.-]+"(?:,\w+="[\w.-]+")*\})?) (\d+)', line)
         assert m, line
         assert m[1] not in found
         found[m[1]] = int(m[2])

@@ -15,6 +15,7 @@
 #include "pki/cert.h"
 #include "store/key_rows.h"
 #include "store/store.h"
+#include "svc/expiry.h"
 #include "svc/http/api.h"
 #include "svc/http/figures.h"
 #include "svc/http/web_session.h"
@@ -249,6 +250,42 @@ static void add_connections(struct http_request *q)
 	}
 }
 
+/* Prometheus's escapes in the value of a label. */
+static void add_label(struct buf *out, struct span text)
+{
+	for (size_t i = 0; i < text.n; i++) {
+		if (text.p[i] == '"' || text.p[i] == '\\')
+			buf_add_octet(out, '\\');
+		if (text.p[i] == '\n')
+			buf_add_string(out, "\\n");
+		else
+			buf_add_octet(out, text.p[i]);
+	}
+}
+
+static int add_expiry(const struct expiry_item *item, void *context)
+{
+	struct buf *out = context;
+
+	if (item->kind == EXPIRY_CHAIN || item->kind == EXPIRY_TRUSTED)
+		return 0;
+	buf_add_string(out, "signet_certificate_expiry_seconds{domain=\"");
+	add_label(out, span_str(item->domain->name));
+	buf_add_string(out, "\",certificate=\"");
+	add_label(out, item->alias);
+	buf_add_format(out, "\"} %lld\n", (long long)cert_not_after_us(item->cert) / 1000000);
+	return 0;
+}
+
+static int add_certificates(struct store_conn *c, struct buf *out)
+{
+	buf_add_string(out, "# HELP signet_certificate_expiry_seconds When the certificate ends,"
+			    " seconds since 1970\n"
+			    "# TYPE signet_certificate_expiry_seconds gauge\n");
+	TRY(expiry_each(c, add_expiry, out));
+	return 0;
+}
+
 int page_metrics(struct http_request *q, struct store_conn *c)
 {
 	struct env *e = q->env;
@@ -274,6 +311,7 @@ int page_metrics(struct http_request *q, struct store_conn *c)
 		web_sessions_count(q->sessions));
 	add_metric(out, "keyd_up", true, "Whether the process with the domains' keys answers",
 		e->keyd && keyd_client_is_up(e->keyd));
+	TRY(add_certificates(c, out));
 	add_metric(out, "uptime_seconds", true, "Seconds since the start",
 		(unsigned long long)(clock_now_us() - e->started_us) / 1000000);
 	q->type = "text/plain; version=0.0.4; charset=utf-8";
