@@ -145,6 +145,59 @@ bool net_address_is_loopback(const struct net_address *a)
 		(a->family == NET_IP6 && memcmp(a->ip, loopback6, 16) == 0);
 }
 
+struct range {
+	uint8_t first[6];
+	uint8_t n_bits;
+};
+
+/* What of IPv4 is not global unicast. */
+static const struct range closed4[] = {
+	{ { 0 }, 8 }, { { 10 }, 8 }, { { 100, 64 }, 10 }, { { 127 }, 8 }, { { 169, 254 }, 16 },
+	{ { 172, 16 }, 12 }, { { 192, 0, 0 }, 24 }, { { 192, 0, 2 }, 24 }, { { 192, 88, 99 }, 24 },
+	{ { 192, 168 }, 16 }, { { 198, 18 }, 15 }, { { 198, 51, 100 }, 24 },
+	{ { 203, 0, 113 }, 24 }, { { 224 }, 4 }, { { 240 }, 4 },
+};
+
+/* Of 2000::/3, outside of which nothing is global unicast: special purposes with Teredo,
+ * documentation, 6to4, which carries IPv4 addresses. */
+static const struct range closed6[] = {
+	{ { 0x20, 0x01, 0x00 }, 23 }, { { 0x20, 0x01, 0x0d, 0xb8 }, 32 }, { { 0x20, 0x02 }, 16 },
+	{ { 0x3f, 0xff }, 20 },
+};
+
+static bool has_bits(const uint8_t *ip, const uint8_t *first, size_t n_bits)
+{
+	size_t whole = n_bits / 8, rest = n_bits % 8;
+
+	return memcmp(ip, first, whole) == 0 &&
+		(rest == 0 || ((ip[whole] ^ first[whole]) >> (8 - rest)) == 0);
+}
+
+static bool in_ranges(const uint8_t *ip, const struct range *ranges, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (has_bits(ip, ranges[i].first, ranges[i].n_bits))
+			return true;
+	}
+	return false;
+}
+
+bool net_address_is_public(const struct net_address *a)
+{
+	static const uint8_t nat64[12] = { 0x00, 0x64, 0xff, 0x9b }, global6[1] = { 0x20 };
+	const uint8_t *ip4 = a->ip;
+
+	/* RFC 6052 section 2.1: what stands behind the well-known prefix is an IPv4 address. */
+	if (a->family == NET_IP6 && memcmp(a->ip, nat64, sizeof nat64) == 0)
+		ip4 = a->ip + sizeof nat64;
+	else if (a->family == NET_IP6)
+		return has_bits(a->ip, global6, 3) &&
+			!in_ranges(a->ip, closed6, sizeof closed6 / sizeof closed6[0]);
+	else if (a->family != NET_IP4)
+		return false;
+	return !in_ranges(ip4, closed4, sizeof closed4 / sizeof closed4[0]);
+}
+
 struct span net_address_key(const struct net_address *a)
 {
 	return span_of(a->ip, a->family == NET_IP6 ? 8 : ip_octets(a));
@@ -184,10 +237,7 @@ int net_prefix_parse(struct span text, struct net_prefix *ret_prefix)
 
 bool net_prefix_has(const struct net_prefix *p, const struct net_address *a)
 {
-	size_t whole = p->n_bits / 8, rest = p->n_bits % 8;
-
-	return p->address.family == a->family && memcmp(p->address.ip, a->ip, whole) == 0 &&
-		(rest == 0 || ((p->address.ip[whole] ^ a->ip[whole]) >> (8 - rest)) == 0);
+	return p->address.family == a->family && has_bits(a->ip, p->address.ip, p->n_bits);
 }
 
 int net_prefix_list_parse(struct span text, struct net_prefix_list *ret_list)

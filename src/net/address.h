@@ -47,6 +47,11 @@ void net_address_add_literal(struct buf *out, const struct net_address *a);
 bool net_address_equal(const struct net_address *a, const struct net_address *b);
 bool net_address_is_loopback(const struct net_address *a);
 
+/* An address that anybody in the Internet may mean: not of this machine, not private, link-local,
+ * multicast, reserved or for documentation (RFC 6890 and the registries it made), and not an IPv6
+ * form of such an IPv4 address. */
+bool net_address_is_public(const struct net_address *a);
+
 /* What limits count by: the IPv4 address, or the /64 of the IPv6 address, since a /64 is one
  * customer. Points into the address. */
 struct span net_address_key(const struct net_address *a);

@@ -86,6 +86,37 @@ static void test_prefixes(void **state)
 	}
 }
 
+static const struct {
+	const char *address;
+	bool is_public;
+} reaches[] = {
+	{ "8.8.8.8", true }, { "172.15.255.255", true }, { "172.32.0.0", true },
+	{ "100.63.255.255", true }, { "2600::1", true }, { "64:ff9b::8.8.8.8", true },
+	{ "0.0.0.0", false }, { "10.1.2.3", false }, { "100.64.0.1", false },
+	{ "127.9.9.9", false },
+	{ "169.254.169.254", false }, { "172.16.0.1", false }, { "172.31.255.255", false },
+	{ "192.0.2.1", false }, { "192.168.0.1", false }, { "198.19.0.1", false },
+	{ "224.0.0.1", false }, { "255.255.255.255", false }, { "::", false }, { "::1", false },
+	{ "::ffff:127.0.0.1", false }, { "::10.0.0.1", false }, { "64:ff9b::10.0.0.1", false },
+	{ "64:ff9b:1::8.8.8.8", false }, { "fe80::1", false }, { "fc00::1", false },
+	{ "fd12::1", false }, { "ff02::1", false }, { "2001::1", false }, { "2001:db8::1", false },
+	{ "2002:7f00:1::", false }, { "3fff::1", false },
+};
+
+static void test_public(void **state)
+{
+	struct net_address local = { .family = NET_LOCAL }, none = {}, a;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof reaches / sizeof reaches[0]; i++) {
+		assert_int_equal(net_address_parse(span_str(reaches[i].address), &a), 0);
+		if (net_address_is_public(&a) != reaches[i].is_public)
+			fail_msg("%s", reaches[i].address);
+	}
+	assert_false(net_address_is_public(&local));
+	assert_false(net_address_is_public(&none));
+}
+
 static void test_sockaddr(void **state)
 {
 	struct sockaddr_storage storage;
@@ -119,6 +150,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_text),
 		cmocka_unit_test(test_prefixes),
+		cmocka_unit_test(test_public),
 		cmocka_unit_test(test_sockaddr),
 	};
 

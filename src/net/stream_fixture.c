@@ -37,6 +37,9 @@ static void server_end(struct fixture_server *s)
 		s->profile = alloc_string(info->profile->name);
 		s->info.sni = s->info.alpn = NULL;
 		s->info.profile = NULL;
+		s->client_result = info->client ? info->client->result : -1;
+		s->n_client_others = info->client ? sk_X509_num(info->client->others) : 0;
+		s->info.client = NULL;
 	}
 	s->peer = *stream_peer(s->stream);
 	s->stream = stream_free(s->stream);
@@ -310,6 +313,8 @@ int fixture_connect(struct fixture_client *c, int fd)
 	if (c->certificate)
 		require(SSL_CTX_use_certificate(c->ctx, c->certificate) == 1 &&
 			SSL_CTX_use_PrivateKey(c->ctx, c->key) == 1);
+	if (c->certificate && c->others)
+		require(SSL_CTX_set1_chain(c->ctx, c->others) == 1);
 	c->ssl = SSL_new(c->ctx);
 	require(c->ssl && SSL_set_fd(c->ssl, fd) == 1);
 	(void)SSL_set_app_data(c->ssl, c);

@@ -33,6 +33,8 @@ struct fixture_server {
 	struct tls_info info;
 	struct net_address peer;
 	char *profile;
+	long client_result; /* of the certificate that the client presented; -1: none */
+	int n_client_others;
 };
 
 /* Takes options' loop, tls, cpu and so on; sets fd, events and context. Returns the client's
@@ -61,6 +63,7 @@ struct fixture_client {
 	SSL_SESSION *session; /* taken; and put here when a ticket comes */
 	X509 *certificate;    /* for the server, with its key */
 	EVP_PKEY *key;
+	STACK_OF(X509) *others; /* sent with it; may be NULL */
 };
 
 /* The handshake: 1 done, else what SSL_get_error says, negative. */

@@ -18,6 +18,7 @@
 #include "base/map.h"
 #include "base/secret.h"
 #include "net/tls_accept.h"
+#include "net/tls_client.h"
 #include "net/tls_host.h"
 
 #include <openssl/core_names.h>
@@ -98,7 +99,8 @@ struct tls_profile *tls_profile_unref(struct tls_profile *p)
 		sk_X509_pop_free(p->identities[i].chain, X509_free);
 		EVP_PKEY_free(p->identities[i].key);
 	}
-	X509_STORE_free(p->client_store);
+	if (p->client_context_free)
+		p->client_context_free(p->client_context);
 	sk_X509_NAME_pop_free(p->client_names, X509_NAME_free);
 	free(p->ciphers);
 	free(p->suites);
@@ -182,23 +184,12 @@ static void digest_text(struct digest *d, const char *text)
 	digest_add(d, span_of(text ? text : "", text ? strlen(text) + 1 : 1));
 }
 
-static void digest_certificate(struct digest *d, const X509 *certificate)
-{
-	uint8_t fingerprint[EVP_MAX_MD_SIZE];
-	unsigned n = 0;
-
-	if (X509_digest(certificate, EVP_sha256(), fingerprint, &n))
-		digest_add(d, span_of(fingerprint, n));
-}
-
 /* Whoever resumes is not asked for a certificate again, and keeps the cipher. So a ticket must not
  * be good for another domain, nor after the rules have changed under which it was made. */
 static void profile_seal(struct tls_profile *p)
 {
 	const uint64_t numbers[] = { (uint64_t)p->client_mode, p->client_abort, p->options,
 		(uint64_t)p->min_version, (uint64_t)p->max_version };
-	const STACK_OF(X509_OBJECT) *objects =
-		p->client_store ? X509_STORE_get0_objects(p->client_store) : NULL;
 	struct digest *d;
 
 	/* In an older directory already: handshakes read it now. */
@@ -211,12 +202,7 @@ static void profile_seal(struct tls_profile *p)
 	digest_text(d, p->suites);
 	digest_text(d, p->groups);
 	digest_add(d, span_of(numbers, sizeof numbers));
-	for (int i = 0; objects && i < sk_X509_OBJECT_num(objects); i++) {
-		const X509 *x = X509_OBJECT_get0_X509(sk_X509_OBJECT_value(objects, i));
-
-		if (x)
-			digest_certificate(d, x);
-	}
+	digest_add(d, span_of(p->client_rule, sizeof p->client_rule));
 	digest_end(d, p->session_context);
 	(void)digest_free(d);
 }
@@ -446,6 +432,8 @@ static SSL_TICKET_RETURN ticket_on_old(SSL *ssl, SSL_SESSION *session, const uns
 	(void)context;
 	if (status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW)
 		return SSL_TICKET_RETURN_IGNORE_RENEW;
+	if (!tls_client_resume(SSL_get_app_data(ssl), session))
+		return SSL_TICKET_RETURN_IGNORE_RENEW;
 	age_s = (long)time(NULL) - SSL_SESSION_get_time(session);
 	return SSL_version(ssl) == TLS1_2_VERSION &&
 			age_s < SSL_SESSION_get_timeout(session) / RENEWED_PART
@@ -465,7 +453,7 @@ static int ticket_on_new(SSL *ssl, void *context)
 		lifetime_s = a->profile->lifetime_s;
 	(void)SSL_SESSION_set_time(session, time(NULL));
 	(void)SSL_SESSION_set_timeout(session, lifetime_s);
-	return 1;
+	return tls_client_keep(a, session) ? 1 : 0;
 }
 
 static int host_set_up(struct tls_host *h)

@@ -19,6 +19,31 @@
 
 #include <openssl/ssl.h>
 
+/* The certificate that a client has presented, and what the profile's verifier says of it. Shared by
+ * count; not changed once the handshake is over. */
+struct tls_client {
+	X509 *certificate;
+	STACK_OF(X509) *others; /* that came with it, in the client's order; never NULL */
+	long result;            /* X509_V_OK, or the X509_V_ERR_ that an alert follows from */
+	char *name;             /* heap: whom the verifier takes it for; NULL: nobody */
+	char *reason;           /* heap: why it is not valid, or nobody's; else NULL */
+	_Atomic unsigned refs;
+};
+
+/* Takes references of its own; the certificate itself is left out of the others. The result is
+ * X509_V_ERR_UNSPECIFIED until a verifier has said something else. */
+struct tls_client *tls_client_new(X509 *certificate, const STACK_OF(X509) *others);
+struct tls_client *tls_client_ref(struct tls_client *c);
+struct tls_client *tls_client_unref(struct tls_client *c);
+
+/* Sets result, name and reason. Called before the client has proven that it has the key: what it
+ * looks up must not change anything. On the thread that does the handshake step: where the stream
+ * has an executor, not on the loop. */
+typedef void tls_client_verify_fn(void *context, struct tls_client *c);
+
+/* Octets of all certificates of a client; more ends the handshake. */
+enum { TLS_CLIENT_OCTETS = 32 * 1024 };
+
 /* One certificate with its chain and key. */
 struct tls_identity {
 	X509 *certificate;
@@ -49,9 +74,12 @@ struct tls_profile {
 
 	/* Client certificates. A request is made if client_mode has SSL_VERIFY_PEER. */
 	int client_mode;
-	X509_STORE *client_store;
-	STACK_OF(X509_NAME) *client_names;
+	STACK_OF(X509_NAME) *client_names; /* of issuers, sent with the request */
 	bool client_abort;     /* a bad certificate ends the handshake, also where none is required */
+	tls_client_verify_fn *client_verify; /* NULL: none is valid */
+	void *client_context;
+	void (*client_context_free)(void *context);
+	uint8_t client_rule[SHA256_OCTETS]; /* of what else client_verify goes by */
 
 	/* Private. A ticket is good only where name and rules are the same. */
 	uint8_t session_context[SHA256_OCTETS];
@@ -125,8 +153,7 @@ struct tls_info {
 	const char *alpn;         /* what was agreed; NULL: nothing */
 	struct tls_profile *profile;
 	bool resumed;
-	X509 *client_certificate; /* NULL: none was presented */
-	long client_result;       /* X509_V_OK or why it is not valid */
+	struct tls_client *client; /* NULL: no certificate was presented */
 };
 
 /* RFC 9266: the "tls-exporter" channel binding. TLS_E_NO_BINDING where it would not be unique:

@@ -14,6 +14,7 @@
 
 #include "base/alloc.h"
 #include "base/limit.h"
+#include "net/tls_client.h"
 #include "net/tls_host.h"
 
 #include <errno.h>
@@ -168,34 +169,6 @@ static bool apply_identities(struct tls_accept *a, const struct tls_profile *p)
 	return true;
 }
 
-/* Where a bad certificate does not end the handshake it counts as none: the result is kept. */
-static int client_on_verify(int ok, X509_STORE_CTX *ctx)
-{
-	const SSL *ssl = X509_STORE_CTX_get_ex_data(ctx, SSL_get_ex_data_X509_STORE_CTX_idx());
-	const struct tls_accept *a = SSL_get_app_data(ssl);
-
-	return ok || !(a->profile->client_abort ||
-		(a->profile->client_mode & SSL_VERIFY_FAIL_IF_NO_PEER_CERT));
-}
-
-static bool apply_client_rule(SSL *ssl, const struct tls_profile *p)
-{
-	STACK_OF(X509_NAME) *names;
-
-	if (!(p->client_mode & SSL_VERIFY_PEER))
-		return true;
-	SSL_set_verify(ssl, p->client_mode, client_on_verify);
-	if (p->client_store && SSL_set1_verify_cert_store(ssl, p->client_store) != 1)
-		return false;
-	if (p->client_names) {
-		names = SSL_dup_CA_list(p->client_names);
-		if (!names)
-			return false;
-		SSL_set0_CA_list(ssl, names);
-	}
-	return true;
-}
-
 static bool apply_profile(struct tls_accept *a, const struct tls_profile *p)
 {
 	SSL *ssl = a->ssl;
@@ -207,7 +180,14 @@ static bool apply_profile(struct tls_accept *a, const struct tls_profile *p)
 		(!p->ciphers || SSL_set_cipher_list(ssl, p->ciphers) == 1) &&
 		(!p->suites || SSL_set_ciphersuites(ssl, p->suites) == 1) &&
 		(!p->groups || SSL_set1_groups_list(ssl, p->groups) == 1) &&
-		apply_client_rule(ssl, p) && apply_identities(a, p);
+		tls_client_ask(ssl, p) && apply_identities(a, p);
+}
+
+/* With a ticket, in which a client's certificate may be that has to be looked at again. */
+static bool hello_resumes(SSL *ssl)
+{
+	return hello_extension(ssl, TLSEXT_TYPE_session_ticket).n ||
+		hello_extension(ssl, TLSEXT_TYPE_psk).n;
 }
 
 static char *lower_string(struct span name)
@@ -240,6 +220,7 @@ static int accept_on_hello(SSL *ssl, int *alert, void *context)
 			*alert = SSL_AD_INTERNAL_ERROR;
 			return SSL_CLIENT_HELLO_ERROR;
 		}
+		a->is_slow |= tls_client_is_asked(a) && hello_resumes(ssl);
 	}
 	return a->is_slow && a->may_leave && !a->is_away ? SSL_CLIENT_HELLO_RETRY :
 							   SSL_CLIENT_HELLO_SUCCESS;
@@ -266,6 +247,7 @@ void tls_accept_set_up(SSL_CTX *ctx)
 {
 	SSL_CTX_set_client_hello_cb(ctx, accept_on_hello, NULL);
 	SSL_CTX_set_alpn_select_cb(ctx, accept_on_alpn, NULL);
+	tls_client_set_up(ctx);
 }
 
 struct tls_accept *tls_accept_new(struct tls_service *service, int fd,
@@ -292,6 +274,8 @@ struct tls_accept *tls_accept_free(struct tls_accept *a)
 		return NULL;
 	SSL_free(a->ssl);
 	(void)tls_profile_unref(a->profile);
+	(void)tls_client_unref(a->client);
+	(void)tls_client_unref(a->resumed_client);
 	free((void *)(uintptr_t)a->info.alpn);
 	free(a->sni);
 	free(a);
@@ -311,8 +295,7 @@ static void accept_finish(struct tls_accept *a)
 		.alpn = n_alpn ? span_to_string(span_of(alpn, n_alpn)) : NULL,
 		.profile = a->profile,
 		.resumed = SSL_session_reused(a->ssl),
-		.client_certificate = SSL_get0_peer_certificate(a->ssl),
-		.client_result = SSL_get_verify_result(a->ssl),
+		.client = SSL_session_reused(a->ssl) ? a->resumed_client : a->client,
 	};
 }
 
@@ -320,6 +303,10 @@ int tls_accept_step(struct tls_accept *a, struct why *why)
 {
 	int r, saved_errno;
 
+	/* What is read next may hold a certificate: to validate it, and to verify a signature with a
+	 * key of the client's choice, takes longer than a loop has. */
+	if (tls_client_is_asked(a) && a->may_leave && !a->is_away)
+		return TLS_ACCEPT_LEAVE;
 	ERR_clear_error();
 	errno = 0;
 	r = SSL_do_handshake(a->ssl);
@@ -340,7 +327,10 @@ int tls_accept_step(struct tls_accept *a, struct why *why)
 	case SSL_ERROR_ZERO_RETURN:
 		return tls_fault(why, "peer closed");
 	default:
-		return tls_fault(why, "handshake failed");
+		r = tls_fault(why, "handshake failed");
+		if (a->is_client_refused)
+			why_set(why, "client certificate: %s", a->client->reason);
+		return r;
 	}
 }
 

@@ -14,6 +14,9 @@ struct tls_accept {
 	struct tls_info info;        /* after the handshake */
 	struct tls_profile *profile; /* from the ClientHello on, with a reference */
 	char *sni;
+	struct tls_client *client;   /* presented in this handshake */
+	struct tls_client *resumed_client; /* from the ticket that was looked at last */
+	bool is_client_refused;
 	bool may_leave;  /* there is an executor for slow signatures */
 	bool is_slow;    /* the key that will sign is one */
 	bool is_away;    /* the step runs there now */

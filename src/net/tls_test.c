@@ -239,79 +239,209 @@ static void test_fields(void **state)
 	visit_end(b);
 }
 
-/* Visits with a certificate of its own making. Returns what the server saw. */
+/* What the tests' verifier goes by: one certificate is good, with as many others as came at first. */
+struct verifier {
+	X509 *good;
+	int n_others;
+	long result; /* for the good one */
+	const bool *is_away;
+	unsigned n_on_loop;
+};
+
+static void verify(void *context, struct tls_client *c)
+{
+	struct verifier *v = context;
+
+	v->n_on_loop += v->is_away && !*v->is_away;
+	if (X509_cmp(c->certificate, v->good) != 0) {
+		c->result = X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY;
+		c->reason = alloc_string("a stranger");
+		return;
+	}
+	c->result = sk_X509_num(c->others) == v->n_others ? v->result :
+		X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY;
+	c->name = alloc_string("visitor@example.org");
+}
+
+static struct tls_profile *client_rule(int mode, bool abort_on_bad, struct verifier *v)
+{
+	struct tls_profile *p = fixture_profile("default.example", "ec");
+
+	p->client_mode = mode;
+	p->client_abort = abort_on_bad;
+	p->client_verify = verify;
+	p->client_context = v;
+	p->client_names = sk_X509_NAME_new_null();
+	sk_X509_NAME_push(p->client_names, X509_NAME_dup(X509_get_subject_name(v->good)));
+	return p;
+}
+
+enum {
+	ASKED = SSL_VERIFY_PEER,
+	REQUIRED = SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT,
+	NO_CERTIFICATE = -1,
+	REFUSED = -2,
+};
+
+/* Visits with the certificate of a profile. Returns what the server made of it. */
 static long visit_as(struct bench *b, struct tls_profile *rule, struct tls_profile *visitor)
 {
 	long result;
 
 	b->client.certificate = visitor ? visitor->identities[0].certificate : NULL;
 	b->client.key = visitor ? visitor->identities[0].key : NULL;
-	b->client.version = TLS1_2_VERSION;
 	SSL_SESSION_free(TAKE(b->client.session));
 	swap(b, rule, NULL, NULL);
-	result = visit(b) == 1 ? b->server.info.client_result : -1;
-	if (result >= 0)
-		assert_int_equal(b->server.info.client_certificate != NULL, visitor != NULL);
+	result = visit(b) == 1 ? b->server.client_result : REFUSED;
 	visit_end(b);
 	return result;
 }
 
-static struct tls_profile *client_rule(int mode, bool abort_on_bad, struct tls_profile *trusted)
-{
-	struct tls_profile *p = fixture_profile("default.example", "ec");
-
-	p->client_mode = mode;
-	p->client_abort = abort_on_bad;
-	p->client_store = X509_STORE_new();
-	p->client_names = sk_X509_NAME_new_null();
-	X509_STORE_add_cert(p->client_store, trusted->identities[0].certificate);
-	sk_X509_NAME_push(p->client_names,
-		X509_NAME_dup(X509_get_subject_name(trusted->identities[0].certificate)));
-	return p;
-}
-
 static void test_client_certificates(void **state)
 {
-	enum { REQUIRED = SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT };
 	struct tls_profile *good = fixture_profile("good", "ec");
 	struct tls_profile *bad = fixture_profile("bad", "ec");
+	struct verifier v = { .good = good->identities[0].certificate };
 	struct bench *b = *state;
+	const struct {
+		int mode;
+		bool abort_on_bad;
+		struct tls_profile *visitor;
+		long result;
+	} rows[] = {
+		{ ASKED, false, good, X509_V_OK },
+		{ ASKED, false, bad, X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY },
+		{ ASKED, false, NULL, NO_CERTIFICATE },
+		{ ASKED, true, good, X509_V_OK },
+		{ ASKED, true, bad, REFUSED },
+		{ ASKED, true, NULL, NO_CERTIFICATE },
+		{ REQUIRED, false, good, X509_V_OK },
+		{ REQUIRED, false, bad, REFUSED },
+		{ REQUIRED, false, NULL, REFUSED },
+		{ REQUIRED, true, good, X509_V_OK },
+		{ REQUIRED, true, bad, REFUSED },
+		{ REQUIRED, true, NULL, REFUSED },
+		/* Nobody has asked. */
+		{ SSL_VERIFY_NONE, true, bad, NO_CERTIFICATE },
+	};
 
-	assert_int_equal(visit_as(b, client_rule(REQUIRED, false, good), good), X509_V_OK);
-	assert_int_equal(visit_as(b, client_rule(REQUIRED, false, good), bad), -1);
-	assert_int_equal(visit_as(b, client_rule(REQUIRED, false, good), NULL), -1);
-	assert_int_equal(visit_as(b, client_rule(SSL_VERIFY_PEER, true, good), good), X509_V_OK);
-	assert_int_equal(visit_as(b, client_rule(SSL_VERIFY_PEER, true, good), bad), -1);
-	assert_int_equal(visit_as(b, client_rule(SSL_VERIFY_PEER, true, good), NULL), X509_V_OK);
-	assert_int_equal(visit_as(b, client_rule(SSL_VERIFY_PEER, false, good), bad),
-		X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT);
+	/* A client of TLS 1.3 is through before it is refused: see test_client_alerts. */
+	b->client.version = TLS1_2_VERSION;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		long result = visit_as(b, client_rule(rows[i].mode, rows[i].abort_on_bad, &v),
+			rows[i].visitor);
+
+		if (result != rows[i].result)
+			fail_msg("row %zu: %ld", i, result);
+	}
 	tls_profile_unref(good);
 	tls_profile_unref(bad);
 }
 
-/* In TLS 1.3 the client is through before the server has seen its certificate, and goes on: the
- * alert must reach it nevertheless. */
-static void test_alert_arrives(void **state)
+/* The alert says what is wrong with the certificate (RFC 5246 section 7.2.2, RFC 8446 section 6.2),
+ * and in TLS 1.3 it reaches a client that has gone on already. */
+static void test_client_alerts(void **state)
 {
 	struct tls_profile *good = fixture_profile("good", "ec");
-	struct fixture_server server = {};
-	struct fixture_client c = {};
+	struct tls_profile *bad = fixture_profile("bad", "ec");
 	struct bench *b = *state;
-	char octet;
+	const struct {
+		int version;
+		struct tls_profile *visitor;
+		long result;
+		int alert;
+		const char *reason;
+	} rows[] = {
+		{ TLS1_3_VERSION, NULL, 0, TLS13_AD_CERTIFICATE_REQUIRED,
+			"peer did not return a certificate" },
+		{ TLS1_2_VERSION, NULL, 0, SSL3_AD_HANDSHAKE_FAILURE,
+			"peer did not return a certificate" },
+		{ TLS1_3_VERSION, bad, 0, TLS1_AD_UNKNOWN_CA, "client certificate: a stranger" },
+		{ TLS1_2_VERSION, bad, 0, TLS1_AD_UNKNOWN_CA, "client certificate: a stranger" },
+		{ TLS1_3_VERSION, good, X509_V_ERR_CERT_HAS_EXPIRED, SSL3_AD_CERTIFICATE_EXPIRED,
+			"client certificate: certificate has expired" },
+		{ TLS1_2_VERSION, good, X509_V_ERR_CERT_HAS_EXPIRED, SSL3_AD_CERTIFICATE_EXPIRED,
+			"client certificate: certificate has expired" },
+		{ TLS1_3_VERSION, good, X509_V_ERR_CERT_REVOKED, SSL3_AD_CERTIFICATE_REVOKED,
+			"client certificate: certificate revoked" },
+		{ TLS1_3_VERSION, good, X509_V_ERR_INVALID_PURPOSE, SSL3_AD_UNSUPPORTED_CERTIFICATE,
+			NULL },
+		{ TLS1_2_VERSION, good, X509_V_ERR_CERT_REJECTED, SSL3_AD_BAD_CERTIFICATE, NULL },
+	};
 
-	swap(b, client_rule(SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, false, good), NULL,
-		NULL);
-	assert_int_equal(fixture_connect(&c, fixture_start(&server, &b->options)), 1);
-	for (int i = 0; i < 100; i++)
-		(void)fixture_writes(&c, "a command that comes too early\n");
-	assert_int_equal(fixture_read(&c, &octet, 1), 0);
-	assert_int_equal(ERR_GET_REASON(ERR_peek_error()),
-		SSL_AD_REASON_OFFSET + TLS13_AD_CERTIFICATE_REQUIRED);
-	fixture_client_done(&c);
-	assert_true(fixture_wait(&server));
-	assert_string_equal(server.reason, "peer did not return a certificate");
-	fixture_done(&server);
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct verifier v = { .good = good->identities[0].certificate,
+			.result = rows[i].result };
+		struct fixture_server server = {};
+		struct fixture_client c = { .version = rows[i].version };
+		char octet;
+
+		if (rows[i].visitor) {
+			c.certificate = rows[i].visitor->identities[0].certificate;
+			c.key = rows[i].visitor->identities[0].key;
+		}
+		swap(b, client_rule(REQUIRED, false, &v), NULL, NULL);
+		if (fixture_connect(&c, fixture_start(&server, &b->options)) == 1) {
+			assert_int_equal(rows[i].version, TLS1_3_VERSION);
+			for (int k = 0; k < 100; k++)
+				(void)fixture_writes(&c, "a command that comes too early\n");
+			assert_int_equal(fixture_read(&c, &octet, 1), 0);
+		}
+		if (ERR_GET_REASON(ERR_peek_error()) != SSL_AD_REASON_OFFSET + rows[i].alert)
+			fail_msg("row %zu: %s", i, ERR_reason_error_string(ERR_peek_error()));
+		fixture_client_done(&c);
+		assert_true(fixture_wait(&server));
+		if (rows[i].reason)
+			assert_string_equal(server.reason, rows[i].reason);
+		fixture_done(&server);
+	}
 	tls_profile_unref(good);
+	tls_profile_unref(bad);
+}
+
+static void expect_visit(struct bench *b, bool resumed, long result)
+{
+	assert_int_equal(visit(b), 1);
+	assert_int_equal(b->server.info.resumed, resumed);
+	assert_int_equal(b->server.client_result, result);
+	visit_end(b);
+}
+
+/* A ticket keeps the certificate and what came with it, and is good as long as the certificate is. */
+static void test_client_tickets(void **state)
+{
+	struct tls_profile *good = fixture_profile("good", "ec");
+	struct tls_profile *bad = fixture_profile("bad", "ec");
+	struct verifier v = { .good = good->identities[0].certificate, .n_others = 1 };
+	STACK_OF(X509) *others = sk_X509_new_null();
+	struct bench *b = *state;
+
+	sk_X509_push(others, bad->identities[0].certificate);
+	for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
+		b->client.version = version;
+		b->client.others = others;
+		v.result = X509_V_OK;
+		assert_int_equal(visit_as(b, client_rule(ASKED, false, &v), good), X509_V_OK);
+		for (int i = 0; i < 2; i++)
+			expect_visit(b, true, X509_V_OK);
+		v.result = X509_V_ERR_CERT_HAS_EXPIRED;
+		expect_visit(b, false, X509_V_ERR_CERT_HAS_EXPIRED);
+		/* One that was not valid before does not have to be. */
+		expect_visit(b, true, X509_V_ERR_CERT_HAS_EXPIRED);
+		/* Another rule, the same domain. */
+		swap(b, client_rule(ASKED, true, &v), NULL, NULL);
+		v.result = X509_V_OK;
+		expect_visit(b, false, X509_V_OK);
+		expect_visit(b, true, X509_V_OK);
+		/* A client that has none now is still who it was when the session began. */
+		b->client.certificate = NULL;
+		expect_visit(b, true, X509_V_OK);
+		v.result = X509_V_ERR_CERT_REVOKED;
+		expect_visit(b, false, NO_CERTIFICATE);
+	}
+	sk_X509_free(others);
+	tls_profile_unref(good);
+	tls_profile_unref(bad);
 }
 
 static void test_tickets(void **state)
@@ -365,7 +495,7 @@ static void test_tickets(void **state)
 	b->client.sni = NULL;
 	assert_int_equal(visit(b), 1);
 	visit_end(b);
-	stricter->client_mode = SSL_VERIFY_PEER;
+	stricter->client_rule[0] = 1;
 	swap(b, stricter, NULL, NULL);
 	assert_int_equal(visit(b), 1);
 	assert_false(b->server.info.resumed);
@@ -458,12 +588,17 @@ static void test_alpn(void **state)
 struct counting {
 	struct executor executor;
 	unsigned n;
+	bool is_running;
 };
 
 static void counting_submit(struct executor *e, struct task *t)
 {
-	CONTAINER_OF(e, struct counting, executor)->n++;
+	struct counting *c = CONTAINER_OF(e, struct counting, executor);
+
+	c->n++;
+	c->is_running = true;
 	t->result = t->run(t, NULL);
+	c->is_running = false;
 	t->home->post(t->home, t);
 }
 
@@ -519,6 +654,27 @@ static void expect_key(struct bench *b, unsigned services, const char *type)
 	fixture_client_done(&c);
 	assert_true(fixture_wait(&server));
 	fixture_done(&server);
+}
+
+/* Neither in a whole handshake nor when a ticket comes back. */
+static void test_where_clients_are_verified(void **state)
+{
+	struct counting cpu = { .executor.submit = counting_submit };
+	struct tls_profile *good = fixture_profile("good", "ec");
+	struct verifier v = { .good = good->identities[0].certificate,
+		.is_away = &cpu.is_running };
+	struct bench *b = *state;
+
+	b->options.cpu = &cpu.executor;
+	for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
+		b->client.version = version;
+		assert_int_equal(visit_as(b, client_rule(REQUIRED, false, &v), good), X509_V_OK);
+		expect_visit(b, true, X509_V_OK);
+	}
+	assert_int_equal(v.n_on_loop, 0);
+	assert_in_range(cpu.n, 4, 20);
+	b->options.cpu = NULL;
+	tls_profile_unref(good);
 }
 
 static void test_services(void **state)
@@ -598,7 +754,9 @@ int main(void)
 		TLS_TEST(test_no_profile),
 		TLS_TEST(test_fields),
 		TLS_TEST(test_client_certificates),
-		TLS_TEST(test_alert_arrives),
+		TLS_TEST(test_client_alerts),
+		TLS_TEST(test_client_tickets),
+		TLS_TEST(test_where_clients_are_verified),
 		TLS_TEST(test_tickets),
 		TLS_TEST(test_ticket_epochs),
 		TLS_TEST(test_lifetime),
