@@ -19,6 +19,7 @@
 #include "base/secret.h"
 #include "net/tls_accept.h"
 #include "net/tls_client.h"
+#include "net/tls_challenge.h"
 #include "net/tls_host.h"
 
 #include <openssl/core_names.h>
@@ -52,6 +53,7 @@ struct tls_host {
 	EVP_CIPHER *ticket_cipher;
 	tls_ticket_key_fn *ticket_key;
 	void *context;
+	struct tls_challenges *challenges;
 
 	pthread_mutex_t lock; /* over what follows */
 	struct tls_directory *directory;
@@ -318,6 +320,11 @@ SSL_CTX *tls_host_context(struct tls_host *h)
 	return h->ctx;
 }
 
+struct tls_challenges *tls_host_challenges(struct tls_host *h)
+{
+	return h->challenges;
+}
+
 static bool has_epoch(const struct tls_host *h, int64_t epoch)
 {
 	for (size_t i = 0; i < TICKET_EPOCHS; i++) {
@@ -492,6 +499,7 @@ int tls_host_new(struct tls_host **ret_host, tls_ticket_key_fn *ticket_key, void
 	int r;
 
 	(void)pthread_mutex_init(&h->lock, NULL);
+	h->challenges = tls_challenges_new();
 	h->ticket_key = ticket_key;
 	h->context = context;
 	h->ctx = SSL_CTX_new(TLS_server_method());
@@ -512,6 +520,7 @@ struct tls_host *tls_host_free(struct tls_host *h)
 		return NULL;
 	SSL_CTX_free(h->ctx);
 	EVP_CIPHER_free(h->ticket_cipher);
+	(void)tls_challenges_free(h->challenges);
 	(void)tls_directory_unref(h->directory);
 	for (size_t i = 0; i < TICKET_EPOCHS; i++)
 		secret_done(&h->keys[i].key);

@@ -15,6 +15,7 @@
 #include "base/alloc.h"
 #include "base/limit.h"
 #include "net/tls_client.h"
+#include "net/tls_challenge.h"
 #include "net/tls_host.h"
 
 #include <errno.h>
@@ -199,6 +200,35 @@ static char *lower_string(struct span name)
 	return s;
 }
 
+/* RFC 8737 section 3: exactly that one protocol is offered. */
+static bool hello_is_challenge(SSL *ssl)
+{
+	static const char list[] = "\0\x0b\x0a" TLS_CHALLENGE_PROTOCOL;
+
+	return span_equal(hello_extension(ssl, TLSEXT_TYPE_application_layer_protocol_negotiation),
+		span_of(list, sizeof list - 1));
+}
+
+/* A challenge for a name that none waits for is refused: the domain's own certificate would not be
+ * what was asked for. */
+static bool apply_challenge(struct tls_accept *a)
+{
+	struct span name = hello_server_name(a->ssl);
+	X509 *certificate;
+	EVP_PKEY *key;
+	bool ok;
+
+	if (!tls_challenge_find(a->service->host, name, &certificate, &key))
+		return false;
+	ok = SSL_use_cert_and_key(a->ssl, certificate, key, NULL, 1) == 1;
+	a->is_slow = EVP_PKEY_is_a(key, "RSA");
+	X509_free(certificate);
+	EVP_PKEY_free(key);
+	(void)SSL_set_options(a->ssl, SSL_OP_NO_TICKET);
+	a->is_challenge = ok;
+	return ok;
+}
+
 /* Called again after it has suspended the handshake, and for the second ClientHello where one is
  * asked for (RFC 8446 section 4.1.4): what was decided stays. */
 static int accept_on_hello(SSL *ssl, int *alert, void *context)
@@ -206,7 +236,12 @@ static int accept_on_hello(SSL *ssl, int *alert, void *context)
 	struct tls_accept *a = SSL_get_app_data(ssl);
 
 	(void)context;
-	if (!a->profile) {
+	if (!a->profile && !a->is_challenge && hello_is_challenge(ssl)) {
+		if (!apply_challenge(a)) {
+			*alert = SSL_AD_UNRECOGNIZED_NAME;
+			return SSL_CLIENT_HELLO_ERROR;
+		}
+	} else if (!a->profile && !a->is_challenge) {
 		struct span name = hello_server_name(ssl);
 
 		if (name.n)
@@ -234,6 +269,11 @@ static int accept_on_alpn(SSL *ssl, const unsigned char **ret_name, unsigned cha
 	unsigned char *chosen = NULL;
 
 	(void)context;
+	if (a->is_challenge) {
+		*ret_name = offered + 1;
+		*ret_n = offered[0];
+		return SSL_TLSEXT_ERR_OK;
+	}
 	if (a->service->n_alpn == 0)
 		return SSL_TLSEXT_ERR_NOACK;
 	if (SSL_select_next_proto(&chosen, ret_n, a->service->alpn, a->service->n_alpn, offered,
@@ -311,6 +351,10 @@ int tls_accept_step(struct tls_accept *a, struct why *why)
 	errno = 0;
 	r = SSL_do_handshake(a->ssl);
 	saved_errno = errno;
+	if (r == 1 && a->is_challenge) {
+		(void)SSL_shutdown(a->ssl);
+		return tls_fault(why, "ACME challenge answered");
+	}
 	if (r == 1) {
 		accept_finish(a);
 		return 0;

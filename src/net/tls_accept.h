@@ -20,6 +20,7 @@ struct tls_accept {
 	bool may_leave;  /* there is an executor for slow signatures */
 	bool is_slow;    /* the key that will sign is one */
 	bool is_away;    /* the step runs there now */
+	bool is_challenge; /* it asked for the answer to one, and for nothing else */
 };
 
 /* Over the socket, which stays the caller's. NULL only if libssl fails. */
