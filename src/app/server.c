@@ -299,7 +299,7 @@ static int start_services(struct server *s)
 			continue;
 		s->tls[service] = tls_service_new(s->env.tls,
 			speaker->alpn[0] ? speaker->alpn : NULL);
-		tls_service_set(s->tls[service], speaker->cert);
+		tls_service_set(s->tls[service], speaker->cert, 0);
 		if (!speaker->protocol)
 			continue;
 		s->conns[service] = conn_service_new(&(struct conn_options){

@@ -305,6 +305,11 @@ int fixture_connect(struct fixture_client *c, int fd)
 	SSL_CTX_sess_set_new_cb(c->ctx, client_on_session);
 	if (c->version)
 		require(SSL_CTX_set_max_proto_version(c->ctx, c->version) == 1);
+	if (c->is_old) {
+		SSL_CTX_set_security_level(c->ctx, 0);
+		require(SSL_CTX_set_min_proto_version(c->ctx, TLS1_VERSION) == 1 &&
+			SSL_CTX_set_cipher_list(c->ctx, "ALL") == 1);
+	}
 	if (c->sigalgs)
 		require(SSL_CTX_set1_sigalgs_list(c->ctx, c->sigalgs) == 1);
 	if (c->alpn)

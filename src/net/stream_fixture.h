@@ -57,6 +57,7 @@ struct fixture_client {
 	int fd;
 	/* To be set before fixture_connect. */
 	int version;         /* 0: any */
+	bool is_old;         /* accepts what TLS 1.0 does */
 	const char *sni;
 	const char *sigalgs;
 	const unsigned char *alpn;

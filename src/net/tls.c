@@ -2,11 +2,11 @@
 /* Copyright the Signet authors */
 
 /*
- * TLS contexts, profiles, the directory, and session tickets.
+ * Profiles, the directory, and session tickets.
  *
- * There is one SSL_CTX. Its defaults are those of RFC 9325; what a profile says differently is set
- * on the SSL object from the ClientHello callback, which costs a domain without wishes of its own
- * nothing but its certificate. Tickets are the only kind of resumption: their keys come from
+ * A connection begins with the SSL_CTX of its listener's rules; what a profile says differently is
+ * set on the SSL object from the ClientHello callback, which costs a domain without wishes of its
+ * own nothing but its certificate. Tickets are the only kind of resumption: their keys come from
  * outside, by epoch, so that all loops, ports and nodes agree and nothing is stored. What each
  * connection does with all this is in net/tls_accept.c.
  */
@@ -30,12 +30,6 @@
 #include <stdlib.h>
 #include <time.h>
 
-/* RFC 9325 section 4.2, with ChaCha20 for clients without AES in hardware. */
-static const char default_ciphers[] = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
-				      "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
-				      "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
-static const char default_groups[] = "X25519:P-256:P-384";
-
 /* Epochs whose tickets are good: those a lifetime reaches back to, this one, and the next, in
  * which another node's clock may already be. */
 enum { TICKET_EPOCHS = TLS_TICKET_LIFETIME_S / TLS_TICKET_EPOCH_S + 2 };
@@ -49,7 +43,7 @@ struct ticket_key {
 };
 
 struct tls_host {
-	SSL_CTX *ctx;
+	struct tls_rules *rules; /* where a directory has none */
 	EVP_CIPHER *ticket_cipher;
 	tls_ticket_key_fn *ticket_key;
 	void *context;
@@ -101,12 +95,11 @@ struct tls_profile *tls_profile_unref(struct tls_profile *p)
 		sk_X509_pop_free(p->identities[i].chain, X509_free);
 		EVP_PKEY_free(p->identities[i].key);
 	}
+	for (size_t i = 0; i < TLS_LISTENERS; i++)
+		(void)tls_rules_unref(p->rules[i]);
 	if (p->client_context_free)
 		p->client_context_free(p->client_context);
 	sk_X509_NAME_pop_free(p->client_names, X509_NAME_free);
-	free(p->ciphers);
-	free(p->suites);
-	free(p->groups);
 	free(p->name);
 	free(p);
 	return NULL;
@@ -181,17 +174,11 @@ int tls_profile_add(struct tls_profile *p, X509 *certificate, STACK_OF(X509) *ch
 	return 0;
 }
 
-static void digest_text(struct digest *d, const char *text)
-{
-	digest_add(d, span_of(text ? text : "", text ? strlen(text) + 1 : 1));
-}
-
-/* Whoever resumes is not asked for a certificate again, and keeps the cipher. So a ticket must not
- * be good for another domain, nor after the rules have changed under which it was made. */
+/* Whoever resumes is not asked for a certificate again. So a ticket must not be good for another
+ * domain, nor after the rule for client certificates has changed under which it was made. */
 static void profile_seal(struct tls_profile *p)
 {
-	const uint64_t numbers[] = { (uint64_t)p->client_mode, p->client_abort, p->options,
-		(uint64_t)p->min_version, (uint64_t)p->max_version };
+	const uint64_t numbers[] = { (uint64_t)p->client_mode, p->client_abort };
 	struct digest *d;
 
 	/* In an older directory already: handshakes read it now. */
@@ -199,10 +186,7 @@ static void profile_seal(struct tls_profile *p)
 		return;
 	p->is_sealed = true;
 	d = digest_new();
-	digest_text(d, p->name);
-	digest_text(d, p->ciphers);
-	digest_text(d, p->suites);
-	digest_text(d, p->groups);
+	digest_add(d, span_of(p->name, strlen(p->name) + 1));
 	digest_add(d, span_of(numbers, sizeof numbers));
 	digest_add(d, span_of(p->client_rule, sizeof p->client_rule));
 	digest_end(d, p->session_context);
@@ -213,6 +197,7 @@ struct tls_directory {
 	struct map names;
 	struct map addresses;
 	struct tls_profile *fallback;
+	struct tls_rules *rules[TLS_LISTENERS];
 	_Atomic unsigned refs;
 };
 
@@ -236,6 +221,8 @@ struct tls_directory *tls_directory_unref(struct tls_directory *d)
 	map_done(&d->names, profile_unref_value);
 	map_done(&d->addresses, profile_unref_value);
 	(void)tls_profile_unref(d->fallback);
+	for (size_t i = 0; i < TLS_LISTENERS; i++)
+		(void)tls_rules_unref(d->rules[i]);
 	free(d);
 	return NULL;
 }
@@ -278,6 +265,12 @@ void tls_directory_set_default(struct tls_directory *d, struct tls_profile *p)
 	d->fallback = tls_profile_ref(p);
 }
 
+void tls_directory_set_rules(struct tls_directory *d, unsigned listener, struct tls_rules *rules)
+{
+	(void)tls_rules_unref(d->rules[listener]);
+	d->rules[listener] = tls_rules_ref(rules);
+}
+
 struct tls_profile *tls_directory_find(const struct tls_directory *d, struct span name,
 	const struct net_address *local)
 {
@@ -315,9 +308,15 @@ void tls_host_swap(struct tls_host *h, struct tls_directory *d)
 	(void)tls_directory_unref(old);
 }
 
-SSL_CTX *tls_host_context(struct tls_host *h)
+struct tls_rules *tls_host_rules(struct tls_host *h, unsigned listener)
 {
-	return h->ctx;
+	struct tls_rules *r;
+
+	(void)pthread_mutex_lock(&h->lock);
+	r = h->directory ? h->directory->rules[listener] : NULL;
+	r = tls_rules_ref(r ? r : h->rules);
+	(void)pthread_mutex_unlock(&h->lock);
+	return r;
 }
 
 struct tls_challenges *tls_host_challenges(struct tls_host *h)
@@ -413,7 +412,7 @@ static int ticket_on_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_C
 	uint8_t key[TLS_TICKET_KEY];
 	bool ok;
 
-	if (!ticket_key_find(h, encrypt ? NULL : name, key))
+	if (!h->ticket_key || !ticket_key_find(h, encrypt ? NULL : name, key))
 		return 0;
 	if (encrypt) {
 		memcpy(name, key, 16);
@@ -425,6 +424,28 @@ static int ticket_on_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_C
 	return ok ? 1 : -1;
 }
 
+/* The application data of a ticket: when the session's one full handshake was, then what there is of
+ * a client's certificate. Empty if they are not of our making. */
+static struct span session_data(SSL_SESSION *session)
+{
+	void *data = NULL;
+	size_t n = 0;
+
+	if (SSL_SESSION_get0_ticket_appdata(session, &data, &n) != 1 || n < sizeof(int64_t))
+		return (struct span){};
+	return span_of(data, n);
+}
+
+static int64_t session_began(SSL_SESSION *session)
+{
+	struct span data = session_data(session);
+	int64_t began = 0;
+
+	if (data.n)
+		memcpy(&began, data.p, sizeof began);
+	return began;
+}
+
 /* A ticket was read. Its lifetime counts from the last use, so it is renewed: in TLS 1.3 always, in
  * TLS 1.2 once a part of the lifetime is over. There, libssl as a client drops the ticket it has
  * when another comes, without telling its application of the new one: with a new one each time it
@@ -432,41 +453,53 @@ static int ticket_on_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_C
 static SSL_TICKET_RETURN ticket_on_old(SSL *ssl, SSL_SESSION *session, const unsigned char *name,
 	size_t n_name, SSL_TICKET_STATUS status, void *context)
 {
-	long age_s;
+	const struct tls_accept *a = SSL_get_app_data(ssl);
+	int64_t age_s, now = time(NULL);
 
 	(void)name;
 	(void)n_name;
 	(void)context;
 	if (status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW)
 		return SSL_TICKET_RETURN_IGNORE_RENEW;
-	if (!tls_client_resume(SSL_get_app_data(ssl), session))
+	age_s = now - SSL_SESSION_get_time(session);
+	/* The lifetime may be shorter by now than when the ticket was given. */
+	if (age_s >= a->rules->lifetime_s || now - session_began(session) >= TLS_TICKET_LIFETIME_S ||
+		!tls_client_resume(SSL_get_app_data(ssl), session,
+			span_skip(session_data(session), sizeof(int64_t))))
 		return SSL_TICKET_RETURN_IGNORE_RENEW;
-	age_s = (long)time(NULL) - SSL_SESSION_get_time(session);
-	return SSL_version(ssl) == TLS1_2_VERSION &&
+	return SSL_version(ssl) <= TLS1_2_VERSION &&
 			age_s < SSL_SESSION_get_timeout(session) / RENEWED_PART
 		? SSL_TICKET_RETURN_USE
 		: SSL_TICKET_RETURN_USE_RENEW;
 }
 
-/* Before a ticket is written: its life begins now, also if it renews another. */
+/* Before a ticket is written: its life begins now, also if it renews another, but all of them
+ * together end with the keying material's (RFC 8446 section 4.6.1). */
 static int ticket_on_new(SSL *ssl, void *context)
 {
 	const struct tls_accept *a = SSL_get_app_data(ssl);
 	SSL_SESSION *session = SSL_get_session(ssl);
-	long lifetime_s = TLS_TICKET_LIFETIME_S;
+	int64_t now = time(NULL), began = session_began(session), left;
+	CLEANUP(buf_done) struct buf data = {};
 
 	(void)context;
-	if (a->profile && a->profile->lifetime_s && a->profile->lifetime_s < lifetime_s)
-		lifetime_s = a->profile->lifetime_s;
-	(void)SSL_SESSION_set_time(session, time(NULL));
-	(void)SSL_SESSION_set_timeout(session, lifetime_s);
-	return tls_client_keep(a, session) ? 1 : 0;
+	if (began == 0)
+		began = now;
+	buf_add(&data, span_of(&began, sizeof began));
+	if (!tls_client_keep(a, &data) ||
+		SSL_SESSION_set1_ticket_appdata(session, buf_span(&data).p, buf_size(&data)) != 1)
+		return 0;
+	left = began + TLS_TICKET_LIFETIME_S - now;
+	if (left > a->rules->lifetime_s)
+		left = a->rules->lifetime_s;
+	(void)SSL_SESSION_set_time(session, now);
+	(void)SSL_SESSION_set_timeout(session, left);
+	return 1;
 }
 
-static int host_set_up(struct tls_host *h)
+int tls_host_set_up(struct tls_host *h, SSL_CTX *ctx, bool gives_tickets)
 {
-	SSL_CTX *ctx = h->ctx;
-
+	(void)SSL_CTX_set_app_data(ctx, h);
 	(void)SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
 		/* The stream tells a cut connection from an ended one itself. */
 		SSL_OP_IGNORE_UNEXPECTED_EOF |
@@ -477,20 +510,28 @@ static int host_set_up(struct tls_host *h)
 	SSL_CTX_set_read_ahead(ctx, 1);
 	(void)SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
 	(void)SSL_CTX_set_timeout(ctx, TLS_TICKET_LIFETIME_S);
-	if (SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1 ||
-		SSL_CTX_set_cipher_list(ctx, default_ciphers) != 1 ||
-		SSL_CTX_set1_groups_list(ctx, default_groups) != 1 ||
-		SSL_CTX_set_num_tickets(ctx, h->ticket_key ? 1 : 0) != 1)
-		return tls_fault(NULL, "SSL_CTX");
 	tls_accept_set_up(ctx);
-	if (!h->ticket_key) {
+	gives_tickets &= h->ticket_key != NULL;
+	if (!gives_tickets)
 		(void)SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
-		return 0;
-	}
-	if (SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, ticket_on_key) != 1 ||
+	/* A domain may give tickets where its listener does not. */
+	if (SSL_CTX_set_num_tickets(ctx, gives_tickets ? 1 : 0) != 1 ||
+		SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, ticket_on_key) != 1 ||
 		SSL_CTX_set_session_ticket_cb(ctx, ticket_on_new, ticket_on_old, NULL) != 1)
 		return tls_fault(NULL, "SSL_CTX");
 	return 0;
+}
+
+static int default_rules(struct tls_host *h)
+{
+	struct tls_policy policy;
+	struct why why;
+	int r;
+
+	tls_policy_init(&policy);
+	r = tls_rules_new(&h->rules, h, &policy, &why);
+	tls_policy_done(&policy);
+	return r ? err_fold(r) : 0;
 }
 
 int tls_host_new(struct tls_host **ret_host, tls_ticket_key_fn *ticket_key, void *context)
@@ -502,14 +543,12 @@ int tls_host_new(struct tls_host **ret_host, tls_ticket_key_fn *ticket_key, void
 	h->challenges = tls_challenges_new();
 	h->ticket_key = ticket_key;
 	h->context = context;
-	h->ctx = SSL_CTX_new(TLS_server_method());
 	h->ticket_cipher = EVP_CIPHER_fetch(NULL, "AES-256-CBC", NULL);
-	r = h->ctx && h->ticket_cipher ? host_set_up(h) : tls_fault(NULL, "SSL_CTX_new");
+	r = h->ticket_cipher ? default_rules(h) : tls_fault(NULL, "EVP_CIPHER_fetch");
 	if (r) {
 		tls_host_free(h);
 		return r;
 	}
-	(void)SSL_CTX_set_app_data(h->ctx, h);
 	*ret_host = h;
 	return 0;
 }
@@ -518,7 +557,7 @@ struct tls_host *tls_host_free(struct tls_host *h)
 {
 	if (!h)
 		return NULL;
-	SSL_CTX_free(h->ctx);
+	(void)tls_rules_unref(h->rules);
 	EVP_CIPHER_free(h->ticket_cipher);
 	(void)tls_challenges_free(h->challenges);
 	(void)tls_directory_unref(h->directory);

@@ -4,10 +4,10 @@
 
 /*
  * What TLS says about itself, per domain. A profile holds what one domain says: certificates, keys,
- * versions, client certificates. A directory says which profile answers for a name or an address;
- * it never changes once it is in use, and is swapped whole while connections go on. A host is the
- * one SSL_CTX of the process with its ticket keys; a service of it (smtp, imap, ...) adds the
- * protocol's ALPN names.
+ * client certificates, rules of its own. A directory says which profile answers for a name or an
+ * address, and each listener's rules; it never changes once it is in use, and is swapped whole while
+ * connections go on. A host has the ticket keys and the directory; a service of it (smtp, imap, ...)
+ * adds the protocol's ALPN names.
  *
  * The profile is applied to the SSL object while the ClientHello is looked at, because switching
  * the SSL_CTX there would change certificates only.
@@ -57,25 +57,26 @@ struct tls_identity {
 
 enum { TLS_IDENTITIES = 12 }; /* RSA, ECDSA, Ed25519, for each of four services */
 
+struct tls_rules; /* net/tls_rules.h: versions, suites, tickets */
+
+/* As many listeners as may have rules of their own. */
+enum { TLS_LISTENERS = 16 };
+
 /* What a domain says. Filled in by its maker after tls_profile_new, immutable once added to a
- * directory. NULL and 0 mean the host's default (RFC 9325). */
+ * directory. Without identities it refuses: whoever asks for it gets no TLS. */
 struct tls_profile {
 	char *name; /* the domain */
 	struct tls_identity identities[TLS_IDENTITIES];
 	size_t n_identities;
 
-	int min_version;       /* TLS1_2_VERSION or TLS1_3_VERSION */
-	int max_version;
-	char *ciphers;         /* TLS 1.2, OpenSSL's notation */
-	char *suites;          /* TLS 1.3 */
-	char *groups;
-	uint64_t options;      /* SSL_OP_... to be set besides the host's */
-	uint32_t lifetime_s;   /* of a session ticket since its last use */
+	/* Instead of a listener's; NULL: as the listener says. With references. */
+	struct tls_rules *rules[TLS_LISTENERS];
 
 	/* Client certificates. A request is made if client_mode has SSL_VERIFY_PEER. */
 	int client_mode;
 	STACK_OF(X509_NAME) *client_names; /* of issuers, sent with the request */
-	bool client_abort;     /* a bad certificate ends the handshake, also where none is required */
+	bool client_abort;     /* a bad certificate ends the handshake, also where none is required;
+	                        * so it does where the rules say so */
 	tls_client_verify_fn *client_verify; /* NULL: none is valid */
 	void *client_context;
 	void (*client_context_free)(void *context);
@@ -112,6 +113,9 @@ void tls_directory_add_address(struct tls_directory *d, const struct net_address
 /* For those that asked for no known name at no known address. */
 void tls_directory_set_default(struct tls_directory *d, struct tls_profile *p);
 
+/* What holds for connections of a listener whose domain says nothing else. Takes a reference. */
+void tls_directory_set_rules(struct tls_directory *d, unsigned listener, struct tls_rules *rules);
+
 /* Borrowed, until the directory goes. NULL if there is no default. */
 struct tls_profile *tls_directory_find(const struct tls_directory *d, struct span name,
 	const struct net_address *local);
@@ -141,9 +145,9 @@ struct tls_service;
 struct tls_service *tls_service_new(struct tls_host *h, const char *const *alpn);
 struct tls_service *tls_service_free(struct tls_service *s);
 
-/* Shows only certificates whose services have one of these bits, if a domain has any; 0: all.
- * Before the first connection. */
-void tls_service_set(struct tls_service *s, unsigned services);
+/* Shows only certificates whose services have one of these bits, if a domain has any; 0: all. The
+ * number is its listener's among the rules of directories and profiles. Before the first connection. */
+void tls_service_set(struct tls_service *s, unsigned services, unsigned listener);
 
 /* A connection whose handshake is over. Borrowed from the stream. */
 struct tls_info {

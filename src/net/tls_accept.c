@@ -14,9 +14,8 @@
 
 #include "base/alloc.h"
 #include "base/limit.h"
-#include "net/tls_client.h"
 #include "net/tls_challenge.h"
-#include "net/tls_host.h"
+#include "net/tls_client.h"
 
 #include <errno.h>
 #include <openssl/err.h>
@@ -29,6 +28,7 @@ struct tls_service {
 	uint8_t *alpn; /* length-prefixed names, as on the wire */
 	unsigned n_alpn;
 	unsigned services;
+	unsigned listener;
 };
 
 struct tls_service *tls_service_new(struct tls_host *h, const char *const *alpn)
@@ -56,9 +56,10 @@ struct tls_service *tls_service_free(struct tls_service *s)
 	return NULL;
 }
 
-void tls_service_set(struct tls_service *s, unsigned services)
+void tls_service_set(struct tls_service *s, unsigned services, unsigned listener)
 {
 	s->services = services;
+	s->listener = listener;
 }
 
 static struct span hello_extension(SSL *ssl, unsigned type)
@@ -84,7 +85,7 @@ static bool hello_offers(SSL *ssl, unsigned type, size_t n_length, uint16_t want
 	return list_has(span_skip(hello_extension(ssl, type), n_length), wanted);
 }
 
-/* The cipher suites of default_ciphers that go with an elliptic key. */
+/* The default suites that go with an elliptic key. */
 static bool hello_offers_ecdsa_suite(SSL *ssl)
 {
 	struct span ciphers = {};
@@ -113,16 +114,16 @@ static struct span hello_server_name(SSL *ssl)
 	return span_head(ext, n);
 }
 
-static bool client_can_verify(SSL *ssl, const struct tls_profile *p, const struct tls_identity *i)
+static bool client_can_verify(SSL *ssl, const struct tls_rules *r, const struct tls_identity *i)
 {
 	bool has_tls13 = hello_offers(ssl, TLSEXT_TYPE_supported_versions, 1, TLS13) &&
-		(p->max_version == 0 || p->max_version >= TLS1_3_VERSION);
+		r->max_version >= TLS1_3_VERSION;
 
 	if (!i->scheme || !hello_offers(ssl, TLSEXT_TYPE_signature_algorithms, 2, i->scheme))
 		return false;
 	if (has_tls13)
 		return true;
-	return !p->ciphers && hello_offers_ecdsa_suite(ssl) &&
+	return r->has_default_ciphers && hello_offers_ecdsa_suite(ssl) &&
 		(!i->curve || hello_offers(ssl, TLSEXT_TYPE_supported_groups, 2, i->curve));
 }
 
@@ -156,7 +157,7 @@ static bool apply_identities(struct tls_accept *a, const struct tls_profile *p)
 
 		if (!identity_serves(i, services))
 			continue;
-		if (!i->is_slow && client_can_verify(a->ssl, p, i))
+		if (!i->is_slow && client_can_verify(a->ssl, a->rules, i))
 			return apply_identity(a->ssl, i);
 		any_slow |= i->is_slow;
 	}
@@ -170,18 +171,48 @@ static bool apply_identities(struct tls_accept *a, const struct tls_profile *p)
 	return true;
 }
 
+/* Both are digests of all that they stand for, so it takes the same domain, rule for client
+ * certificates, and rules to resume. */
+void tls_accept_context(const struct tls_accept *a, uint8_t ret_context[static SHA256_OCTETS])
+{
+	for (size_t i = 0; i < SHA256_OCTETS; i++)
+		ret_context[i] = a->profile->session_context[i] ^ a->rules->digest[i];
+}
+
+static bool apply_session_context(struct tls_accept *a)
+{
+	uint8_t context[SHA256_OCTETS];
+
+	tls_accept_context(a, context);
+	return SSL_set_session_id_context(a->ssl, context, sizeof context) == 1;
+}
+
+/* The domain's rules, where it has its own for this listener. */
+static bool apply_rules(struct tls_accept *a, const struct tls_profile *p)
+{
+	struct tls_rules *own = p->rules[a->service->listener];
+
+	if (!own || own == a->rules)
+		return true;
+	(void)tls_rules_unref(a->rules);
+	a->rules = tls_rules_ref(own);
+	return tls_rules_apply(own, a->ssl);
+}
+
+/* RFC 8446 section 4.2.1: a client that sends no list offers what it puts into the old field. */
+static bool hello_is_old(SSL *ssl)
+{
+	return hello_extension(ssl, TLSEXT_TYPE_supported_versions).n == 0 &&
+		SSL_client_hello_get0_legacy_version(ssl) < TLS1_2_VERSION;
+}
+
 static bool apply_profile(struct tls_accept *a, const struct tls_profile *p)
 {
-	SSL *ssl = a->ssl;
+	const struct tls_rules *r = a->rules;
 
-	(void)SSL_set_options(ssl, p->options);
-	return SSL_set_session_id_context(ssl, p->session_context, SHA256_OCTETS) == 1 &&
-		(!p->min_version || SSL_set_min_proto_version(ssl, p->min_version) == 1) &&
-		(!p->max_version || SSL_set_max_proto_version(ssl, p->max_version) == 1) &&
-		(!p->ciphers || SSL_set_cipher_list(ssl, p->ciphers) == 1) &&
-		(!p->suites || SSL_set_ciphersuites(ssl, p->suites) == 1) &&
-		(!p->groups || SSL_set1_groups_list(ssl, p->groups) == 1) &&
-		tls_client_ask(ssl, p) && apply_identities(a, p);
+	return (!*r->old_ciphers || !hello_is_old(a->ssl) ||
+		       SSL_set_cipher_list(a->ssl, r->old_ciphers) == 1) &&
+		apply_session_context(a) && tls_client_ask(a->ssl, p) && apply_identities(a, p);
 }
 
 /* With a ticket, in which a client's certificate may be that has to be looked at again. */
@@ -229,33 +260,42 @@ static bool apply_challenge(struct tls_accept *a)
 	return ok;
 }
 
+/* Finds the domain and does as it says; the alert, or 0. */
+static int accept_choose(struct tls_accept *a)
+{
+	struct span name = hello_server_name(a->ssl);
+
+	if (hello_is_challenge(a->ssl))
+		return apply_challenge(a) ? 0 : SSL_AD_UNRECOGNIZED_NAME;
+	if (name.n)
+		a->sni = lower_string(name);
+	if (!a->rules->uses_sni)
+		name = (struct span){};
+	a->profile = tls_host_find(a->service->host, name, &a->local);
+	if (!a->profile || a->profile->n_identities == 0)
+		return SSL_AD_UNRECOGNIZED_NAME;
+	if (!apply_rules(a, a->profile))
+		return SSL_AD_INTERNAL_ERROR;
+	/* RFC 6176 section 3 allows such a hello; RFC 8446 appendix D.5 and RFC 9325 do not. */
+	if (SSL_client_hello_isv2(a->ssl) && a->rules->refuses_sslv2_hello)
+		return SSL_AD_PROTOCOL_VERSION;
+	if (!apply_profile(a, a->profile))
+		return SSL_AD_INTERNAL_ERROR;
+	a->is_slow |= tls_client_is_asked(a) && hello_resumes(a->ssl);
+	return 0;
+}
+
 /* Called again after it has suspended the handshake, and for the second ClientHello where one is
  * asked for (RFC 8446 section 4.1.4): what was decided stays. */
 static int accept_on_hello(SSL *ssl, int *alert, void *context)
 {
 	struct tls_accept *a = SSL_get_app_data(ssl);
+	int r = a->profile || a->is_challenge ? 0 : accept_choose(a);
 
 	(void)context;
-	if (!a->profile && !a->is_challenge && hello_is_challenge(ssl)) {
-		if (!apply_challenge(a)) {
-			*alert = SSL_AD_UNRECOGNIZED_NAME;
-			return SSL_CLIENT_HELLO_ERROR;
-		}
-	} else if (!a->profile && !a->is_challenge) {
-		struct span name = hello_server_name(ssl);
-
-		if (name.n)
-			a->sni = lower_string(name);
-		a->profile = tls_host_find(a->service->host, name, &a->local);
-		if (!a->profile || a->profile->n_identities == 0) {
-			*alert = SSL_AD_UNRECOGNIZED_NAME;
-			return SSL_CLIENT_HELLO_ERROR;
-		}
-		if (!apply_profile(a, a->profile)) {
-			*alert = SSL_AD_INTERNAL_ERROR;
-			return SSL_CLIENT_HELLO_ERROR;
-		}
-		a->is_slow |= tls_client_is_asked(a) && hello_resumes(ssl);
+	if (r) {
+		*alert = r;
+		return SSL_CLIENT_HELLO_ERROR;
 	}
 	return a->is_slow && a->may_leave && !a->is_away ? SSL_CLIENT_HELLO_RETRY :
 							   SSL_CLIENT_HELLO_SUCCESS;
@@ -298,7 +338,8 @@ struct tls_accept *tls_accept_new(struct tls_service *service, int fd,
 	a->service = service;
 	a->local = *local;
 	a->may_leave = may_leave;
-	a->ssl = SSL_new(tls_host_context(service->host));
+	a->rules = tls_host_rules(service->host, service->listener);
+	a->ssl = SSL_new(a->rules->ctx);
 	if (!a->ssl || SSL_set_fd(a->ssl, fd) != 1) {
 		ERR_clear_error();
 		return tls_accept_free(a);
@@ -316,6 +357,7 @@ struct tls_accept *tls_accept_free(struct tls_accept *a)
 	(void)tls_profile_unref(a->profile);
 	(void)tls_client_unref(a->client);
 	(void)tls_client_unref(a->resumed_client);
+	(void)tls_rules_unref(a->rules);
 	free((void *)(uintptr_t)a->info.alpn);
 	free(a->sni);
 	free(a);

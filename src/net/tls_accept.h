@@ -5,13 +5,14 @@
 /* The server's side of one TLS connection, for net/stream.c only: the SSL object, and what was
  * decided when its ClientHello was seen. */
 
-#include "net/tls.h"
+#include "net/tls_host.h"
 
 struct tls_accept {
 	SSL *ssl;
 	struct tls_service *service;
 	struct net_address local;
 	struct tls_info info;        /* after the handshake */
+	struct tls_rules *rules;     /* the listener's, then the domain's; with a reference */
 	struct tls_profile *profile; /* from the ClientHello on, with a reference */
 	char *sni;
 	struct tls_client *client;   /* presented in this handshake */
@@ -34,6 +35,5 @@ enum tls_accept_outcome { TLS_ACCEPT_READ = 1, TLS_ACCEPT_WRITE, TLS_ACCEPT_LEAV
  * made on another thread, with is_away set meanwhile. A fault says why in words. */
 int tls_accept_step(struct tls_accept *a, struct why *why) MUST_CHECK;
 
-/* Empties the thread's OpenSSL error queue into words; fallback if it holds nothing. Returns a
- * fault, so that it can end the function. */
-int tls_fault(struct why *why, const char *fallback) MUST_CHECK;
+/* The session id context: whose tickets may be resumed here. The profile is known. */
+void tls_accept_context(const struct tls_accept *a, uint8_t ret_context[static SHA256_OCTETS]);

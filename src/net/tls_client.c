@@ -70,9 +70,10 @@ static void client_verify(const struct tls_profile *p, struct tls_client *c)
 }
 
 /* Where a bad certificate ends the handshake. */
-static bool is_strict(const struct tls_profile *p)
+static bool is_strict(const struct tls_accept *a)
 {
-	return p->client_abort || (p->client_mode & SSL_VERIFY_FAIL_IF_NO_PEER_CERT);
+	return a->profile->client_abort || a->rules->client_abort ||
+		(a->profile->client_mode & SSL_VERIFY_FAIL_IF_NO_PEER_CERT);
 }
 
 /* Instead of X509_verify_cert. The error that is set decides about the alert. */
@@ -87,7 +88,7 @@ static int client_on_verify(X509_STORE_CTX *ctx, void *context)
 		X509_STORE_CTX_get0_untrusted(ctx));
 	client_verify(a->profile, a->client);
 	X509_STORE_CTX_set_error(ctx, (int)a->client->result);
-	a->is_client_refused = a->client->result != X509_V_OK && is_strict(a->profile);
+	a->is_client_refused = a->client->result != X509_V_OK && is_strict(a);
 	return !a->is_client_refused;
 }
 
@@ -118,38 +119,35 @@ bool tls_client_is_asked(const struct tls_accept *a)
 	return a->profile && (a->profile->client_mode & SSL_VERIFY_PEER);
 }
 
-bool tls_client_keep(const struct tls_accept *a, SSL_SESSION *session)
+bool tls_client_keep(const struct tls_accept *a, struct buf *data)
 {
 	const struct tls_client *c = SSL_session_reused(a->ssl) ? a->resumed_client : a->client;
-	CLEANUP(buf_done) struct buf data = {};
 
 	if (!c)
 		return true;
-	buf_add_octet(&data, c->result == X509_V_OK);
+	buf_add_octet(data, c->result == X509_V_OK);
 	for (int i = 0; i < sk_X509_num(c->others); i++) {
 		uint8_t *der = NULL;
 		int n = i2d_X509(sk_X509_value(c->others, i), &der);
 
 		if (n <= 0)
 			return false;
-		buf_add(&data, span_of(der, (size_t)n));
+		buf_add(data, span_of(der, (size_t)n));
 		OPENSSL_free(der);
 	}
-	return SSL_SESSION_set1_ticket_appdata(session, buf_span(&data).p, buf_size(&data)) == 1;
+	return true;
 }
 
 /* The client of a session, as tls_client_keep has left it; NULL if it is not of our making. */
-static struct tls_client *client_of(SSL_SESSION *session, bool *ret_was_valid)
+static struct tls_client *client_of(SSL_SESSION *session, struct span data, bool *ret_was_valid)
 {
 	STACK_OF(X509) *others = sk_X509_new_null();
 	struct tls_client *c = NULL;
-	void *data = NULL;
 	const uint8_t *p, *end;
-	size_t n = 0;
 
-	if (SSL_SESSION_get0_ticket_appdata(session, &data, &n) == 1 && n && others) {
-		p = data;
-		end = p + n;
+	if (data.n && others) {
+		p = data.p;
+		end = p + data.n;
 		*ret_was_valid = *p++;
 		while (p < end) {
 			X509 *x = d2i_X509(NULL, &p, end - p);
@@ -167,29 +165,31 @@ static struct tls_client *client_of(SSL_SESSION *session, bool *ret_was_valid)
 	return c;
 }
 
-static bool is_same_context(const struct tls_profile *p, const SSL_SESSION *session)
+static bool is_same_context(const struct tls_accept *a, const SSL_SESSION *session)
 {
+	uint8_t own[SHA256_OCTETS];
 	unsigned n = 0;
 	const uint8_t *context = SSL_SESSION_get0_id_context(session, &n);
 
-	return n == SHA256_OCTETS && memcmp(context, p->session_context, SHA256_OCTETS) == 0;
+	tls_accept_context(a, own);
+	return n == SHA256_OCTETS && memcmp(context, own, SHA256_OCTETS) == 0;
 }
 
-bool tls_client_resume(struct tls_accept *a, SSL_SESSION *session)
+bool tls_client_resume(struct tls_accept *a, SSL_SESSION *session, struct span data)
 {
 	const struct tls_profile *p = a->profile;
 	bool was_valid = false;
 
 	a->resumed_client = tls_client_unref(a->resumed_client);
 	/* libssl sees to this too, but afterwards. */
-	if (!p || !is_same_context(p, session))
+	if (!p || !is_same_context(a, session))
 		return false;
 	if (!SSL_SESSION_get0_peer(session))
 		return !(p->client_mode & SSL_VERIFY_FAIL_IF_NO_PEER_CERT);
-	a->resumed_client = client_of(session, &was_valid);
+	a->resumed_client = client_of(session, data, &was_valid);
 	if (!a->resumed_client)
 		return false;
 	client_verify(p, a->resumed_client);
 	/* One that never was valid, and does not have to be, costs its client no resumption. */
-	return a->resumed_client->result == X509_V_OK || !(was_valid || is_strict(p));
+	return a->resumed_client->result == X509_V_OK || !(was_valid || is_strict(a));
 }
