@@ -29,12 +29,13 @@
 #include "store/settings.h"
 #include "store/store.h"
 #include "svc/conn.h"
-#include "svc/domain_keys.h"
+#include "svc/domain_tls.h"
 #include "svc/env.h"
 #include "svc/http/http.h"
 #include "svc/imap/service.h"
 #include "svc/pop3/pop3.h"
 #include "svc/smtp/smtp.h"
+#include "svc/tls_policies.h"
 #include "svc/trust.h"
 
 #include <errno.h>
@@ -232,6 +233,8 @@ static int start_tls(struct server *s)
 {
 	TRY(tls_host_new(&s->env.tls, ticket_key, s));
 	TRY(tls_host_rotate(s->env.tls, clock_now_us()));
+	s->env.domain_tls = domain_tls_new();
+	TRY(domain_tls_renew_test(&s->env));
 	TRY(domain_tls_rebuild(&s->env));
 	return 0;
 }
@@ -299,7 +302,8 @@ static int start_services(struct server *s)
 			continue;
 		s->tls[service] = tls_service_new(s->env.tls,
 			speaker->alpn[0] ? speaker->alpn : NULL);
-		tls_service_set(s->tls[service], speaker->cert, 0);
+		tls_service_set(s->tls[service], speaker->cert,
+			tls_listener_find(span_str(services[service].name)));
 		if (!speaker->protocol)
 			continue;
 		s->conns[service] = conn_service_new(&(struct conn_options){

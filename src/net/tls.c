@@ -90,11 +90,8 @@ struct tls_profile *tls_profile_unref(struct tls_profile *p)
 {
 	if (!p || atomic_fetch_sub(&p->refs, 1) != 1)
 		return NULL;
-	for (size_t i = 0; i < p->n_identities; i++) {
-		X509_free(p->identities[i].certificate);
-		sk_X509_pop_free(p->identities[i].chain, X509_free);
-		EVP_PKEY_free(p->identities[i].key);
-	}
+	for (size_t i = 0; i < p->n_identities; i++)
+		tls_identity_done(&p->identities[i]);
 	for (size_t i = 0; i < TLS_LISTENERS; i++)
 		(void)tls_rules_unref(p->rules[i]);
 	if (p->client_context_free)
@@ -141,16 +138,27 @@ static int identity_classify(struct tls_identity *identity, EVP_PKEY *public)
 	return TLS_E_IDENTITY;
 }
 
-int tls_profile_add(struct tls_profile *p, X509 *certificate, STACK_OF(X509) *chain, EVP_PKEY *key,
-	struct why *why)
+static int identity_fill(struct tls_identity *identity, X509 *certificate, STACK_OF(X509) *chain,
+	EVP_PKEY *key, struct why *why)
+{
+	if (chain) {
+		identity->chain = X509_chain_up_ref(chain);
+		if (!identity->chain)
+			return tls_fault(why, "certificate chain");
+	}
+	(void)X509_up_ref(certificate);
+	(void)EVP_PKEY_up_ref(key);
+	identity->certificate = certificate;
+	identity->key = key;
+	return 0;
+}
+
+int tls_identity_make(struct tls_identity *ret_identity, X509 *certificate, STACK_OF(X509) *chain,
+	EVP_PKEY *key, struct why *why)
 {
 	struct tls_identity identity = {};
 	EVP_PKEY *public = X509_get0_pubkey(certificate);
 
-	if (p->n_identities == TLS_IDENTITIES) {
-		why_set(why, "more than %d certificates for one domain", TLS_IDENTITIES);
-		return TLS_E_IDENTITY;
-	}
 	if (!public || identity_classify(&identity, public)) {
 		ERR_clear_error();
 		why_set(why, "a key of this kind cannot be used for TLS");
@@ -161,17 +169,46 @@ int tls_profile_add(struct tls_profile *p, X509 *certificate, STACK_OF(X509) *ch
 		why_set(why, "the key does not belong to the certificate");
 		return TLS_E_IDENTITY;
 	}
-	if (chain) {
-		identity.chain = X509_chain_up_ref(chain);
-		if (!identity.chain)
-			return tls_fault(why, "certificate chain");
-	}
-	(void)X509_up_ref(certificate);
-	(void)EVP_PKEY_up_ref(key);
-	identity.certificate = certificate;
-	identity.key = key;
-	p->identities[p->n_identities++] = identity;
+	TRY(identity_fill(&identity, certificate, chain, key, why));
+	*ret_identity = identity;
 	return 0;
+}
+
+void tls_identity_done(struct tls_identity *i)
+{
+	X509_free(i->certificate);
+	sk_X509_pop_free(i->chain, X509_free);
+	EVP_PKEY_free(i->key);
+	*i = (struct tls_identity){};
+}
+
+int tls_profile_add_identity(struct tls_profile *p, const struct tls_identity *identity,
+	struct why *why)
+{
+	struct tls_identity *i = &p->identities[p->n_identities];
+
+	if (p->n_identities == TLS_IDENTITIES) {
+		why_set(why, "more than %d certificates for one domain", TLS_IDENTITIES);
+		return TLS_E_IDENTITY;
+	}
+	*i = *identity;
+	i->chain = NULL;
+	TRY(identity_fill(i, identity->certificate, identity->chain, identity->key, why));
+	p->n_identities++;
+	return 0;
+}
+
+int tls_profile_add(struct tls_profile *p, X509 *certificate, STACK_OF(X509) *chain, EVP_PKEY *key,
+	struct why *why)
+{
+	struct tls_identity identity;
+	int r = tls_identity_make(&identity, certificate, chain, key, why);
+
+	if (r)
+		return r;
+	r = tls_profile_add_identity(p, &identity, why);
+	tls_identity_done(&identity);
+	return r;
 }
 
 /* Whoever resumes is not asked for a certificate again. So a ticket must not be good for another

@@ -88,16 +88,25 @@ struct tls_profile {
 	_Atomic unsigned refs;
 };
 
+enum tls_identity_outcome { TLS_E_IDENTITY = 1 };
+
+/* Takes references of its own. TLS_E_IDENTITY: the key is not the certificate's, or of a kind that TLS
+ * cannot use. */
+int tls_identity_make(struct tls_identity *ret_identity, X509 *certificate, STACK_OF(X509) *chain,
+	EVP_PKEY *key, struct why *why) MUST_CHECK;
+void tls_identity_done(struct tls_identity *i);
+
 /* A profile without identities, one reference. */
 struct tls_profile *tls_profile_new(const char *name);
 struct tls_profile *tls_profile_ref(struct tls_profile *p);
 struct tls_profile *tls_profile_unref(struct tls_profile *p);
 
-enum tls_profile_outcome { TLS_E_IDENTITY = 1 };
-
-/* Adds an identity; takes references of its own. TLS_E_IDENTITY: the key is not the certificate's,
- * of a kind that TLS cannot use, or there are too many. */
+/* Makes an identity and adds it; TLS_E_IDENTITY also if there are too many. */
 int tls_profile_add(struct tls_profile *p, X509 *certificate, STACK_OF(X509) *chain, EVP_PKEY *key,
+	struct why *why) MUST_CHECK;
+
+/* The same with one that has been made before: takes references of its own. */
+int tls_profile_add_identity(struct tls_profile *p, const struct tls_identity *identity,
 	struct why *why) MUST_CHECK;
 
 /* Which profile answers. Built by one thread, then given to tls_host_swap. */

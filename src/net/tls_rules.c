@@ -245,7 +245,7 @@ static int rules_try(struct tls_rules *r, struct tls_host *h, const struct tls_p
 		outcome = check_versions(r, p, why);
 	if (outcome)
 		return outcome;
-	return tls_host_set_up(h, r->ctx, r->gives_tickets);
+	return h ? tls_host_set_up(h, r->ctx, r->gives_tickets) : 0;
 }
 
 int tls_rules_new(struct tls_rules **ret_rules, struct tls_host *h, const struct tls_policy *p,

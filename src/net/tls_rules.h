@@ -36,7 +36,8 @@ struct tls_rules {
 
 enum tls_rules_outcome { TLS_E_RULES = 1 };
 
-/* TLS_E_RULES: why says which setting cannot be used, and what would help. */
+/* TLS_E_RULES: why says which setting cannot be used, and what would help. Without a host they are
+ * for looking at only. */
 int tls_rules_new(struct tls_rules **ret_rules, struct tls_host *h, const struct tls_policy *p,
 	struct why *why) MUST_CHECK;
 struct tls_rules *tls_rules_ref(struct tls_rules *r);

@@ -4,7 +4,7 @@
 
 /*
  * A domain's keys and certificates between the store's rows, keyd and OpenSSL: the one place that
- * knows how a row is opened, made, and turned into what TLS is given.
+ * knows how a row is opened and made.
  */
 
 #include "store/key_rows.h"
@@ -32,8 +32,3 @@ int domain_key_make(struct env *e, struct arena *a, int64_t domain, enum key_use
 int domain_cert_self_sign(struct env *e, struct arena *a, const struct store_key *key,
 	struct span alias, const struct subject *subject, unsigned days,
 	struct store_cert *ret_row, struct why *why) MUST_CHECK;
-
-/* Builds the TLS directory from what the store holds now and swaps it in. What cannot be used (a
- * key that keyd does not open, a certificate that does not fit) is logged and left out; it is a
- * fault only if nothing at all is left for the main domain. Blocks. */
-int domain_tls_rebuild(struct env *e) MUST_CHECK;

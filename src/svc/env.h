@@ -37,6 +37,7 @@ struct env {
 	struct keyd_client *keyd;        /* domain keys, sealed verifiers */
 	struct keyd_client *keyd_user;   /* users' keys */
 	struct tls_host *tls;            /* contexts, directory, ticket keys (net/tls.h) */
+	struct domain_tls *domain_tls;   /* svc/domain_tls.h */
 	struct auth *auth;               /* svc/auth.h */
 	struct trusts *trusts;           /* svc/trust.h */
 	struct limiter *login_failures;  /* by peer */

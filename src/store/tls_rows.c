@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the Signet authors */
+
+#include "store/tls_rows.h"
+
+#include "store/conn.h"
+
+#include <assert.h>
+
+static void active_row(struct db_statement *q, struct store_cert *cert, struct store_key *key)
+{
+	*cert = (struct store_cert){
+		.id = db_int(q, 0),
+		.domain = db_int(q, 1),
+		.key = db_int(q, 2),
+		.alias = db_blob(q, 3),
+		.der = db_blob(q, 4),
+		.chain = db_blob(q, 5),
+		.services = db_blob(q, 6),
+		.created_us = db_int(q, 7),
+	};
+	*key = (struct store_key){
+		.id = db_int(q, 2),
+		.domain = db_int(q, 8),
+		.use = (enum key_use)db_int(q, 9),
+		.alias = db_blob(q, 10),
+		.type = db_blob(q, 11),
+		.key_id = db_blob(q, 12),
+		.wrapped = db_blob(q, 13),
+		.spki = db_blob(q, 14),
+		.created_us = db_int(q, 15),
+	};
+}
+
+int store_active_cert_each(struct store_conn *c,
+	int (*each)(const struct store_cert *cert, const struct store_key *key, void *context),
+	void *context)
+{
+	CLEANUP(db_resetp) struct db_statement *q = NULL;
+	bool row;
+	int r;
+
+	TRY(db_query(&q, c->db,
+		"select t.id, t.domain, k.id, t.alias, t.der, t.chain, t.services, t.created,"
+		" k.domain, k.use, k.alias, k.type, k.key_id, k.wrapped, k.spki, k.created"
+		" from cert t join tls_key k on k.id = t.tls_key where length(t.services) > 0"
+		" order by t.domain, t.id",
+		NULL, 0));
+	for (;;) {
+		struct store_cert cert;
+		struct store_key key;
+
+		TRY(db_step(q, &row));
+		if (!row)
+			return 0;
+		active_row(q, &cert, &key);
+		r = each(&cert, &key, context);
+		if (r)
+			return r;
+	}
+}
+
+int store_tls_value_each(struct store_conn *c,
+	int (*each)(const struct store_tls_value *v, void *context), void *context)
+{
+	CLEANUP(db_resetp) struct db_statement *q = NULL;
+	bool row;
+	int r;
+
+	TRY(db_query(&q, c->db,
+		"select coalesce(domain, 0), listener, key, value from tls_policy"
+		" order by coalesce(domain, 0), listener, key",
+		NULL, 0));
+	for (;;) {
+		struct store_tls_value v;
+
+		TRY(db_step(q, &row));
+		if (!row)
+			return 0;
+		v = (struct store_tls_value){ db_int(q, 0), db_blob(q, 1), db_blob(q, 2),
+			db_blob(q, 3) };
+		r = each(&v, context);
+		if (r)
+			return r;
+	}
+}
+
+int store_tls_value_set(struct store_conn *c, const struct store_tls_value *v)
+{
+	assert(c->writer);
+	TRY(db_exec(c->db, NULL,
+		"delete from tls_policy where coalesce(domain, 0) = $1 and listener = $2 and"
+		" key = $3",
+		DB_ARGS(DB_INT(v->domain), DB_SPAN(v->listener), DB_SPAN(v->key))));
+	if (!v->value.p)
+		return 0;
+	TRY(db_exec(c->db, NULL,
+		"insert into tls_policy (domain, listener, key, value) values ($1, $2, $3, $4)",
+		DB_ARGS(v->domain ? DB_INT(v->domain) : DB_NULL, DB_SPAN(v->listener),
+			DB_SPAN(v->key), DB_SPAN(v->value))));
+	return 0;
+}
+
+int store_address_each(struct store_conn *c, int64_t domain,
+	int (*each)(int64_t domain, struct span address, void *context), void *context)
+{
+	CLEANUP(db_resetp) struct db_statement *q = NULL;
+	bool row;
+	int r;
+
+	TRY(db_query(&q, c->db,
+		"select domain, address from domain_address where $1 = 0 or domain = $1"
+		" order by address",
+		DB_ARGS(DB_INT(domain))));
+	for (;;) {
+		TRY(db_step(q, &row));
+		if (!row)
+			return 0;
+		r = each(db_int(q, 0), db_blob(q, 1), context);
+		if (r)
+			return r;
+	}
+}
+
+int store_addresses_set(struct store_conn *c, int64_t domain, const struct span *addresses, size_t n,
+	size_t *ret_taken)
+{
+	int64_t n_added;
+
+	assert(c->writer);
+	TRY(db_exec(c->db, NULL, "delete from domain_address where domain = $1",
+		DB_ARGS(DB_INT(domain))));
+	for (size_t i = 0; i < n; i++) {
+		TRY(db_exec(c->db, &n_added,
+			"insert into domain_address (address, domain) values ($1, $2)"
+			" on conflict (address) do update set domain = excluded.domain"
+			" where domain_address.domain = excluded.domain",
+			DB_ARGS(DB_SPAN(addresses[i]), DB_INT(domain))));
+		if (n_added == 0) {
+			*ret_taken = i;
+			return STORE_E_EXISTS;
+		}
+	}
+	return 0;
+}
