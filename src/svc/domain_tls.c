@@ -19,6 +19,7 @@
 #include "base/map.h"
 #include "net/tls_rules.h"
 #include "pki/cert.h"
+#include "pki/key.h"
 #include "store/domain.h"
 #include "store/store.h"
 #include "store/tls_rows.h"
@@ -27,6 +28,7 @@
 #include "svc/test_identity.h"
 #include "svc/tls_policies.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 

@@ -20,11 +20,11 @@ CLEANUP_POINTER(X509_NAME, X509_NAME_free)
 static int make_key(struct env *e, struct keyd_made *made, EVP_PKEY **ret_key)
 {
 	struct keyd_key *key;
-	int r = keyd_generate(e->keyd, KEY_EC_P256, SPAN(owner), KEYD_TLS, made);
+	int r = keyd_generate(e->keyd, KEY_EC_P256, span_str(owner), KEYD_TLS, made);
 
 	if (r)
 		return err_fold(r);
-	key = keyd_key_new(e->keyd, buf_span(&made->wrapped), span_str(made->key_id), SPAN(owner),
+	key = keyd_key_new(e->keyd, buf_span(&made->wrapped), span_str(made->key_id), span_str(owner),
 		KEYD_TLS);
 	r = provider_key(ret_key, key, buf_span(&made->spki));
 	keyd_key_unref(key);
