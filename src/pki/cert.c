@@ -371,6 +371,11 @@ bool cert_alt_name(const struct cert *c, size_t i, struct cert_name *ret_name)
 	return false;
 }
 
+const STACK_OF(GENERAL_NAME) *cert_alt_names(const struct cert *c)
+{
+	return c->names;
+}
+
 void cert_fingerprint(const struct cert *c, uint8_t ret_digest[static 32])
 {
 	digest_sha256(cert_der(c), ret_digest);

@@ -12,7 +12,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-#include <openssl/x509.h>
+#include <openssl/x509v3.h>
 
 CLEANUP_POINTER(X509, X509_free)
 
@@ -72,6 +72,9 @@ struct cert_name {
 	struct span text;
 };
 bool cert_alt_name(const struct cert *c, size_t i, struct cert_name *ret_name);
+
+/* All of them; NULL if there are none. Borrowed. */
+const STACK_OF(GENERAL_NAME) *cert_alt_names(const struct cert *c);
 
 /* SHA-256 of the certificate, and as the text certificate viewers show: AB:CD:... */
 void cert_fingerprint(const struct cert *c, uint8_t ret_digest[static 32]);

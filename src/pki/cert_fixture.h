@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the Signet authors */
+#pragma once
+
+/* For tests: certificates of any shape from an authority of the tests' own. Calls that fail end the
+ * test. */
+
+#include "pki/cert.h"
+
+/* A certificate with its key. */
+struct cert_made {
+	struct cert *cert;
+	EVP_PKEY *key;
+};
+void cert_made_done(struct cert_made *m);
+
+struct cert_order {
+	const char *subject; /* "CN=Alice,UID=alice": no escapes, most general last */
+	const char *names;   /* subjectAltName as OpenSSL's configuration writes it: "email:a@b,DNS:c" */
+	const char *usage;   /* extendedKeyUsage: "clientAuth"; NULL: none */
+	bool is_authority;
+	int64_t from_us, till_us; /* 0: an hour ago, in a year */
+	const struct cert_made *issuer; /* NULL: itself */
+};
+
+/* With a new EC key. */
+struct cert_made cert_make(const struct cert_order *order);
