@@ -93,19 +93,6 @@ int store_account_get(struct store_conn *c, struct arena *a, int64_t id,
 	return account_read(c, a, id, ret_account, NULL);
 }
 
-/* The domain of a login name, which is cut to its local part. */
-static int login_domain(struct store_conn *c, struct span *login, int64_t *ret_domain)
-{
-	const uint8_t *at = login->n ? memrchr(login->p, '@', login->n) : NULL;
-	struct span domain;
-
-	if (!at)
-		return domain_main_id(c, ret_domain);
-	domain = span_skip(*login, (size_t)(at - login->p) + 1);
-	*login = span_head(*login, (size_t)(at - login->p));
-	return domain_id(c, domain, ret_domain);
-}
-
 int store_account_find(struct store_conn *c, struct arena *a, struct span login,
 	struct store_account *ret_account, struct store_credentials *ret_credentials)
 {
@@ -113,7 +100,7 @@ int store_account_find(struct store_conn *c, struct arena *a, struct span login,
 	int64_t domain;
 	int64_t id;
 	bool row;
-	int r = login_domain(c, &login, &domain);
+	int r = domain_of_login(c, &login, &domain);
 
 	if (r)
 		return r;

@@ -17,7 +17,8 @@
 enum { ALIAS_TARGETS_MAX = 1000 };
 
 #define DOMAIN_COLUMNS                                                                             \
-	"select d.id, d.name, d.pki, d.main, d.account_quota, d.created, d.n_accounts, d.shared from domain d"
+	"select d.id, d.name, d.pki, d.main, d.account_quota, d.created, d.n_accounts, d.shared,"  \
+	" d.client_required, d.client_abort from domain d"
 
 static void domain_of(struct db_statement *q, struct arena *a, struct store_domain *d)
 {
@@ -30,6 +31,8 @@ static void domain_of(struct db_statement *q, struct arena *a, struct store_doma
 		.created_us = db_int(q, 5),
 		.n_accounts = (uint64_t)db_int(q, 6),
 		.shared = db_int(q, 7) != 0,
+		.client_required = db_int(q, 8) != 0,
+		.client_abort = (enum client_abort)db_int(q, 9),
 	};
 }
 
@@ -63,6 +66,18 @@ int domain_main_id(struct store_conn *c, int64_t *ret_id)
 		return STORE_E_NOT_FOUND;
 	*ret_id = db_int(q, 0);
 	return 0;
+}
+
+int domain_of_login(struct store_conn *c, struct span *login, int64_t *ret_id)
+{
+	const uint8_t *at = login->n ? memrchr(login->p, '@', login->n) : NULL;
+	struct span domain;
+
+	if (!at)
+		return domain_main_id(c, ret_id);
+	domain = span_skip(*login, (size_t)(at - login->p) + 1);
+	*login = span_head(*login, (size_t)(at - login->p));
+	return domain_id(c, domain, ret_id);
 }
 
 /* A domain's new name: well-formed and free. */
@@ -153,9 +168,12 @@ struct domain_values {
 	unsigned pki;
 	uint64_t account_quota;
 	bool shared;
+	bool client_required;
+	unsigned client_abort;
 };
 
 static const char *const pki_words[] = { "disabled", "test", "enabled", NULL };
+static const char *const client_abort_words[] = { "no", "yes", "default", NULL };
 
 static const struct conf_row domain_rows[] = {
 	{ .key = "pki", .type = CONF_CHOICE, .fallback = "enabled", .choices = pki_words,
@@ -167,6 +185,13 @@ static const struct conf_row domain_rows[] = {
 	{ .key = "shared", .type = CONF_BOOL, .fallback = "no",
 		.offset = offsetof(struct domain_values, shared),
 		.help = "Whether it lives on all nodes of a cluster, and trusts what the cluster trusts." },
+	{ .key = "client_required", .type = CONF_BOOL, .fallback = "no",
+		.offset = offsetof(struct domain_values, client_required),
+		.help = "Whether only clients with a valid certificate are let in." },
+	{ .key = "client_abort", .type = CONF_CHOICE, .fallback = "default",
+		.choices = client_abort_words,
+		.offset = offsetof(struct domain_values, client_abort),
+		.help = "Whether a client certificate that is not valid ends the handshake." },
 };
 
 int store_domain_set(struct store_conn *c, int64_t id, struct span key, struct span value,
@@ -182,17 +207,22 @@ int store_domain_set(struct store_conn *c, int64_t id, struct span key, struct s
 	if (r)
 		return r;
 	values = (struct domain_values){ .pki = d.pki, .account_quota = d.account_quota,
-		.shared = d.shared };
+		.shared = d.shared, .client_required = d.client_required,
+		.client_abort = d.client_abort };
 	r = conf_set(domain_rows, sizeof domain_rows / sizeof domain_rows[0], &values, key, value,
 		why);
 	if (r == CONF_E_UNKNOWN)
-		why_set(why, "a domain has the keys pki, account_quota and shared");
+		why_set(why, "a domain has the keys pki, account_quota, shared,"
+			" client_required and client_abort");
 	if (r)
 		return r > 0 ? STORE_E_REFUSED : r;
 	conn_routes_changed(c);
-	TRY(db_exec(c->db, NULL, "update domain set pki = $2, account_quota = $3, shared = $4 where id = $1",
+	TRY(db_exec(c->db, NULL,
+		"update domain set pki = $2, account_quota = $3, shared = $4, client_required = $5,"
+		" client_abort = $6 where id = $1",
 		DB_ARGS(DB_INT(id), DB_INT(values.pki), DB_INT(values.account_quota),
-			DB_INT(values.shared))));
+			DB_INT(values.shared), DB_INT(values.client_required),
+			DB_INT(values.client_abort))));
 	return 0;
 }
 
@@ -213,6 +243,15 @@ int store_domain_find(struct store_conn *c, struct arena *a, struct span name,
 {
 	int64_t id;
 	int r = domain_id(c, name, &id);
+
+	return r ? r : store_domain_get(c, a, id, ret_domain);
+}
+
+int store_domain_of_login(struct store_conn *c, struct arena *a, struct span login,
+	struct store_domain *ret_domain)
+{
+	int64_t id;
+	int r = domain_of_login(c, &login, &id);
 
 	return r ? r : store_domain_get(c, a, id, ret_domain);
 }
