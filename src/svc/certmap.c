@@ -98,29 +98,31 @@ static int parse_method(struct span text, struct certmap_rule *rule, struct why 
 int certmap_parse(struct span text, struct certmap_rule *ret_rule, struct why *why)
 {
 	struct certmap_rule rule = {};
-	struct span rest = text;
+	struct span rest;
 	int r;
 
 	if (text.n > CERTMAP_RULE_MAX || !span_is_utf8(text)) {
 		why_set(why, "a rule is text of at most %d octets", CERTMAP_RULE_MAX);
 		return CERTMAP_E_SYNTAX;
 	}
-	r = parse_method(span_cut(&rest, ';'), &rule, why);
-	if (r)
-		return r;
-	while (rest.n) {
+	rest = span_skip(text, span_find(text, ';'));
+	r = parse_method(span_head(text, text.n - rest.n), &rule, why);
+	while (!r && rest.n) {
 		/* A name may hold anything: it comes last. */
-		if (span_starts(rest, SPAN("issuer=")) && rest.n > sizeof "issuer=" - 1) {
-			rule.issuer = span_skip(rest, sizeof "issuer=" - 1);
+		if (span_starts(rest, SPAN(";issuer=")) && rest.n > sizeof ";issuer=" - 1) {
+			rule.issuer = span_skip(rest, sizeof ";issuer=" - 1);
 			break;
 		}
-		if (!span_is(span_cut(&rest, ';'), "verifycert") || rule.verify) {
-			why_set(why, "behind the method a rule has verifycert and issuer=NAME, with ;"
-				" between");
+		if (rule.verify || !span_starts(rest, SPAN(";verifycert"))) {
+			why_set(why, "behind the method a rule may have ;verifycert and"
+				" ;issuer=NAME");
 			return CERTMAP_E_SYNTAX;
 		}
 		rule.verify = true;
+		rest = span_skip(rest, sizeof ";verifycert" - 1);
 	}
+	if (r)
+		return r;
 	*ret_rule = rule;
 	return 0;
 }
