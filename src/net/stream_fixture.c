@@ -325,6 +325,8 @@ int fixture_connect(struct fixture_client *c, int fd)
 	(void)SSL_set_app_data(c->ssl, c);
 	if (c->sni)
 		require(SSL_set_tlsext_host_name(c->ssl, c->sni) == 1);
+	if (c->asks_status)
+		require(SSL_set_tlsext_status_type(c->ssl, TLSEXT_STATUSTYPE_ocsp) == 1);
 	if (c->session)
 		require(SSL_set_session(c->ssl, c->session) == 1);
 	ERR_clear_error();

@@ -61,6 +61,7 @@ struct fixture_client {
 	const char *sni;
 	const char *sigalgs;
 	const unsigned char *alpn;
+	bool asks_status;     /* for a stapled answer */
 	SSL_SESSION *session; /* taken; and put here when a ticket comes */
 	X509 *certificate;    /* for the server, with its key */
 	EVP_PKEY *key;

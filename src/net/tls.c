@@ -21,6 +21,7 @@
 #include "net/tls_client.h"
 #include "net/tls_challenge.h"
 #include "net/tls_host.h"
+#include "net/tls_staple.h"
 
 #include <openssl/core_names.h>
 #include <openssl/err.h>
@@ -179,6 +180,7 @@ void tls_identity_done(struct tls_identity *i)
 	X509_free(i->certificate);
 	sk_X509_pop_free(i->chain, X509_free);
 	EVP_PKEY_free(i->key);
+	(void)tls_staple_unref(i->staple);
 	*i = (struct tls_identity){};
 }
 
@@ -193,6 +195,7 @@ int tls_profile_add_identity(struct tls_profile *p, const struct tls_identity *i
 	}
 	*i = *identity;
 	i->chain = NULL;
+	i->staple = identity->staple ? tls_staple_ref(identity->staple) : NULL;
 	TRY(identity_fill(i, identity->certificate, identity->chain, identity->key, why));
 	p->n_identities++;
 	return 0;
@@ -548,6 +551,7 @@ int tls_host_set_up(struct tls_host *h, SSL_CTX *ctx, bool gives_tickets)
 	(void)SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
 	(void)SSL_CTX_set_timeout(ctx, TLS_TICKET_LIFETIME_S);
 	tls_accept_set_up(ctx);
+	tls_staple_set_up(ctx);
 	gives_tickets &= h->ticket_key != NULL;
 	if (!gives_tickets)
 		(void)SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);

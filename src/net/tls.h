@@ -51,6 +51,7 @@ struct tls_identity {
 	EVP_PKEY *key;
 	bool is_slow; /* signatures are not made on a loop: RSA; the maker may set it for others */
 	unsigned services; /* it is shown for (tls_service_set); set by the maker, 0: all */
+	struct tls_staple *staple; /* net/tls_staple.h: set by the maker, with its reference; NULL: none */
 	uint16_t scheme; /* TLS numbers of signature scheme and curve; 0: RSA; no curve */
 	uint16_t curve;
 };
