@@ -37,3 +37,6 @@ int tls_accept_step(struct tls_accept *a, struct why *why) MUST_CHECK;
 
 /* The session id context: whose tickets may be resumed here. The profile is known. */
 void tls_accept_context(const struct tls_accept *a, uint8_t ret_context[static SHA256_OCTETS]);
+
+/* Answers clients of this context that ask for a status (net/tls_staple.h). */
+void tls_staple_set_up(SSL_CTX *ctx);

@@ -11,8 +11,6 @@
 
 #include "base/span.h"
 
-#include <openssl/ssl.h>
-
 struct tls_staple;
 
 /* With nothing in it. */
@@ -26,6 +24,3 @@ void tls_staple_set(struct tls_staple *s, struct span response, int64_t until_us
 
 /* A copy as OpenSSL wants it (OPENSSL_malloc), or NULL if there is none at that time. */
 uint8_t *tls_staple_copy(struct tls_staple *s, int64_t now_us, size_t *ret_n);
-
-/* Answers clients of this context that ask for a status; for net/tls.c. */
-void tls_staple_set_up(SSL_CTX *ctx);
