@@ -19,5 +19,9 @@ void clock_set(int64_t now_us, int64_t monotonic_ms);
 /* RFC 3339 in UTC: 2026-02-03T04:05:06Z. */
 void clock_add_rfc3339(struct buf *out, int64_t time_us);
 
+/* Reads RFC 3339 section 5.6 from years 1970 to 9999, fractions of a second cut to microseconds; false
+ * for anything else, white space around it included. */
+bool clock_parse_rfc3339(struct span text, int64_t *ret_time_us);
+
 /* RFC 5322 section 3.3, in UTC: Tue, 03 Feb 2026 04:05:06 +0000. */
 void clock_add_rfc5322(struct buf *out, int64_t time_us);

@@ -87,6 +87,23 @@ bool enc_base64_decode(struct buf *out, struct span text)
 	return true;
 }
 
+bool enc_base64url_decode(struct buf *out, struct span text)
+{
+	CLEANUP(buf_wipe) struct buf usual = {};
+	uint8_t *p = buf_room(&usual, text.n + 2);
+
+	for (size_t i = 0; i < text.n; i++) {
+		uint8_t c = text.p[i];
+
+		if (c == '+' || c == '/' || c == '=')
+			return false;
+		p[i] = c == '-' ? '+' : c == '_' ? '/' : c;
+	}
+	memcpy(p + text.n, "==", 2);
+	buf_added(&usual, text.n + (4 - text.n % 4) % 4 % 3);
+	return enc_base64_decode(out, buf_span(&usual));
+}
+
 void enc_hex(struct buf *out, struct span data)
 {
 	static const char digits[] = "0123456789abcdef";

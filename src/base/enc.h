@@ -17,6 +17,9 @@ void enc_base64url(struct buf *out, struct span data);
  * bits; false otherwise, with nothing appended. */
 bool enc_base64_decode(struct buf *out, struct span text);
 
+/* The same for the URL-safe alphabet without padding. */
+bool enc_base64url_decode(struct buf *out, struct span text);
+
 /* Lower-case digits. */
 void enc_hex(struct buf *out, struct span data);
 bool enc_hex_decode(struct buf *out, struct span text);

@@ -44,6 +44,29 @@ static void base64_refused(void **state)
 	}
 }
 
+static void base64url_decoded(void **state)
+{
+	static const char *const refused[] = { "A", "Zg==", "Zg=", "Zm9v=", "+_", "a/", "Zh", "Zm9=",
+		"Zm9v Zm", "Zm9vZ" };
+	uint8_t data[70];
+	CLEANUP(buf_done) struct buf out = {};
+
+	(void)state;
+	random_fill(data, sizeof data);
+	data[0] = 0xFB;
+	data[1] = 0xFF;
+	for (size_t n = 0; n <= sizeof data; n++) {
+		CLEANUP(buf_done) struct buf text = {}, back = {};
+
+		enc_base64url(&text, span_of(data, n));
+		assert_true(enc_base64url_decode(&back, buf_span(&text)));
+		assert_true(span_equal(buf_span(&back), span_of(data, n)));
+	}
+	for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++)
+		assert_false(enc_base64url_decode(&out, span_str(refused[i])));
+	assert_int_equal(buf_size(&out), 0);
+}
+
 static void round_trips(void **state)
 {
 	uint8_t data[300];
@@ -79,6 +102,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(base64_vectors),
 		cmocka_unit_test(base64_refused),
+		cmocka_unit_test(base64url_decoded),
 		cmocka_unit_test(round_trips),
 		cmocka_unit_test(hex_refused),
 	};
