@@ -24,6 +24,7 @@ enum keyd_purpose {
 	KEYD_USER_SMIME, /* a user's, under their password: sign, decrypt, derive */
 	KEYD_SCRAM,      /* a sealed secret: SCRAM verifiers */
 	KEYD_SETTING,    /* a sealed secret: passwords for other servers */
+	KEYD_ACME,       /* of an account with an authority: sign; it never leaves */
 };
 
 enum {

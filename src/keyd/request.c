@@ -58,6 +58,7 @@ static const struct purpose {
 	[KEYD_USER_SMIME] = { KEYD_USER, KEY | SIGN | DECRYPT | DERIVE | EXPORT },
 	[KEYD_SCRAM] = { KEYD_DOMAIN, SECRET },
 	[KEYD_SETTING] = { KEYD_DOMAIN, SECRET },
+	[KEYD_ACME] = { KEYD_DOMAIN, KEY | SIGN },
 };
 
 static bool purpose_allows(unsigned purpose, unsigned role, unsigned use)

@@ -168,6 +168,32 @@ static void test_load_and_sign(void **state)
 	assert_int_equal(sign(&domain, HANDLE(h), SPAN("")), KEYD_E_GONE);
 }
 
+/* A key of an account with an authority signs, and that is all. */
+static void test_acme(void **state)
+{
+	CLEANUP(stored_done) struct stored k = generate(KEY_EC_P256, KEYD_ACME);
+	const struct keyd_derive how = { .size = 32, .digest = "SHA256" };
+	struct handle h;
+
+	(void)state;
+	assert_int_equal(ask(&domain, KEYD_LOAD, octet(KEYD_TLS), SPAN("domain:1"), buf_span(&k.id),
+				 buf_span(&k.wrapped)),
+		KEYD_E_OPEN);
+	assert_int_equal(ask(&domain, KEYD_LOAD, octet(KEYD_ACME), SPAN("domain:1"), buf_span(&k.id),
+				 buf_span(&k.wrapped)),
+		0);
+	h = take_handle(&domain);
+	assert_int_equal(sign(&domain, HANDLE(h), SPAN("")), 0);
+	assert_int_equal(ask(&domain, KEYD_EXPORT, HANDLE(h), SPAN(""), SPAN(""), SPAN("my key"),
+				 SPAN("password")),
+		KEYD_E_REFUSED);
+	assert_int_equal(ask(&domain, KEYD_DERIVE, HANDLE(h), SPAN(""), span_of(&how, sizeof how),
+				 buf_span(&k.spki), SPAN("")),
+		KEYD_E_REFUSED);
+	assert_int_equal(ask(&domain, KEYD_SEAL, octet(KEYD_ACME), SPAN("acme"), SPAN("x")),
+		MALFORMED);
+}
+
 static void test_wrapping_is_bound(void **state)
 {
 	CLEANUP(stored_done) struct stored k = generate(KEY_EC_P256, KEYD_TLS);
@@ -466,6 +492,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_load_and_sign),
+		cmocka_unit_test(test_acme),
 		cmocka_unit_test(test_wrapping_is_bound),
 		cmocka_unit_test(test_wrap),
 		cmocka_unit_test(test_unlock),
