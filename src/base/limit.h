@@ -18,6 +18,7 @@ enum {
 	LIMIT_MIME_PARTS = 10000,         /* parts of one message */
 	LIMIT_ADDRESSES = 10000,          /* addresses of one field */
 	LIMIT_CERT = 64 * 1024,           /* octets of one certificate */
+	LIMIT_CRL = 8 << 20,              /* octets of one revocation list */
 	LIMIT_NAME = 255,                 /* octets of a domain name */
 	LIMIT_LOCAL_PART = 64,            /* RFC 5321 section 4.5.3.1.1 */
 	LIMIT_ADDRESS = 254,              /* an address without <>, RFC 5321 section 4.5.3.1.3 */

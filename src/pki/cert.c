@@ -57,7 +57,7 @@ struct cert *cert_unref(struct cert *c)
 	return NULL;
 }
 
-static bool time_us(const ASN1_TIME *t, int64_t *ret_us)
+bool cert_time_us(const ASN1_TIME *t, int64_t *ret_us)
 {
 	struct tm tm = {};
 
@@ -130,8 +130,8 @@ static int cert_read(struct cert **ret_cert, struct span *der, struct why *why)
 		key_openssl_why(why, "the certificate is not in DER");
 		return CERT_E_SYNTAX;
 	}
-	if (!time_us(X509_get0_notBefore(c->x509), &c->not_before_us) ||
-		!time_us(X509_get0_notAfter(c->x509), &c->not_after_us)) {
+	if (!cert_time_us(X509_get0_notBefore(c->x509), &c->not_before_us) ||
+		!cert_time_us(X509_get0_notAfter(c->x509), &c->not_after_us)) {
 		key_openssl_why(why, "the certificate's validity is not readable");
 		return CERT_E_SYNTAX;
 	}

@@ -60,6 +60,7 @@ void cert_add_issuer(const struct cert *c, struct buf *out);
 void cert_add_serial(const struct cert *c, struct buf *out);
 
 /* Microseconds since 1970. */
+bool cert_time_us(const ASN1_TIME *t, int64_t *ret_us);
 int64_t cert_not_before_us(const struct cert *c);
 int64_t cert_not_after_us(const struct cert *c);
 
