@@ -337,6 +337,13 @@ struct tls_profile *tls_host_find(struct tls_host *h, struct span name,
 	return p;
 }
 
+struct tls_profile *tls_host_profile(struct tls_host *h, const char *name)
+{
+	const struct net_address nowhere = {};
+
+	return tls_host_find(h, span_str(name), &nowhere);
+}
+
 void tls_host_swap(struct tls_host *h, struct tls_directory *d)
 {
 	struct tls_directory *old;

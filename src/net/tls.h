@@ -149,6 +149,10 @@ int tls_host_rotate(struct tls_host *h, int64_t now_us) MUST_CHECK;
  * reference. */
 void tls_host_swap(struct tls_host *h, struct tls_directory *d);
 
+/* The profile that answers for the name now, with a reference; the default where it is nobody's, NULL
+ * if there is none. */
+struct tls_profile *tls_host_profile(struct tls_host *h, const char *name);
+
 /* What a listener speaks: alpn is a NULL-terminated list ("imap"), or NULL. A client that offers
  * others only is refused (RFC 7301 section 3.2). */
 struct tls_service;

@@ -18,7 +18,7 @@ enum { ALIAS_TARGETS_MAX = 1000 };
 
 #define DOMAIN_COLUMNS                                                                             \
 	"select d.id, d.name, d.pki, d.main, d.account_quota, d.created, d.n_accounts, d.shared,"  \
-	" d.client_required, d.client_abort from domain d"
+	" d.client_required from domain d"
 
 static void domain_of(struct db_statement *q, struct arena *a, struct store_domain *d)
 {
@@ -32,7 +32,6 @@ static void domain_of(struct db_statement *q, struct arena *a, struct store_doma
 		.n_accounts = (uint64_t)db_int(q, 6),
 		.shared = db_int(q, 7) != 0,
 		.client_required = db_int(q, 8) != 0,
-		.client_abort = (enum client_abort)db_int(q, 9),
 	};
 }
 
@@ -169,11 +168,9 @@ struct domain_values {
 	uint64_t account_quota;
 	bool shared;
 	bool client_required;
-	unsigned client_abort;
 };
 
 static const char *const pki_words[] = { "disabled", "test", "enabled", NULL };
-static const char *const client_abort_words[] = { "no", "yes", "default", NULL };
 
 static const struct conf_row domain_rows[] = {
 	{ .key = "pki", .type = CONF_CHOICE, .fallback = "enabled", .choices = pki_words,
@@ -188,10 +185,6 @@ static const struct conf_row domain_rows[] = {
 	{ .key = "client_required", .type = CONF_BOOL, .fallback = "no",
 		.offset = offsetof(struct domain_values, client_required),
 		.help = "Whether only clients with a valid certificate are let in." },
-	{ .key = "client_abort", .type = CONF_CHOICE, .fallback = "default",
-		.choices = client_abort_words,
-		.offset = offsetof(struct domain_values, client_abort),
-		.help = "Whether a client certificate that is not valid ends the handshake." },
 };
 
 int store_domain_set(struct store_conn *c, int64_t id, struct span key, struct span value,
@@ -207,22 +200,20 @@ int store_domain_set(struct store_conn *c, int64_t id, struct span key, struct s
 	if (r)
 		return r;
 	values = (struct domain_values){ .pki = d.pki, .account_quota = d.account_quota,
-		.shared = d.shared, .client_required = d.client_required,
-		.client_abort = d.client_abort };
+		.shared = d.shared, .client_required = d.client_required };
 	r = conf_set(domain_rows, sizeof domain_rows / sizeof domain_rows[0], &values, key, value,
 		why);
 	if (r == CONF_E_UNKNOWN)
-		why_set(why, "a domain has the keys pki, account_quota, shared,"
-			" client_required and client_abort");
+		why_set(why, "a domain has the keys pki, account_quota, shared and"
+			" client_required");
 	if (r)
 		return r > 0 ? STORE_E_REFUSED : r;
 	conn_routes_changed(c);
 	TRY(db_exec(c->db, NULL,
-		"update domain set pki = $2, account_quota = $3, shared = $4, client_required = $5,"
-		" client_abort = $6 where id = $1",
+		"update domain set pki = $2, account_quota = $3, shared = $4, client_required = $5"
+		" where id = $1",
 		DB_ARGS(DB_INT(id), DB_INT(values.pki), DB_INT(values.account_quota),
-			DB_INT(values.shared), DB_INT(values.client_required),
-			DB_INT(values.client_abort))));
+			DB_INT(values.shared), DB_INT(values.client_required))));
 	return 0;
 }
 

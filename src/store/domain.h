@@ -11,9 +11,6 @@ struct store_conn;
 
 enum pki_mode { PKI_DISABLED, PKI_TEST, PKI_ENABLED };
 
-/* In the order of the words in domain.c. */
-enum client_abort { CLIENT_ABORT_NO, CLIENT_ABORT_YES, CLIENT_ABORT_DEFAULT };
-
 struct store_domain {
 	int64_t id;
 	const char *name;
@@ -21,7 +18,6 @@ struct store_domain {
 	bool main;
 	bool shared;            /* lives on all nodes of a cluster */
 	bool client_required;   /* only clients with a certificate are let in */
-	enum client_abort client_abort; /* a bad one ends the handshake; or as the server says */
 	uint64_t account_quota; /* default for its accounts, octets; 0: the server's */
 	int64_t created_us;
 	uint64_t n_accounts;
@@ -37,8 +33,8 @@ int store_domain_remove(struct store_conn *c, int64_t id) MUST_CHECK;
 /* Writes. STORE_E_EXISTS, STORE_E_REFUSED as above, STORE_E_NOT_FOUND. */
 int store_domain_rename(struct store_conn *c, int64_t id, struct span name) MUST_CHECK;
 
-/* Writes; key is "pki" (disabled, test, enabled), "account_quota", "shared", "client_required" or
- * "client_abort" (no, yes, default). STORE_E_REFUSED with why. */
+/* Writes; key is "pki" (disabled, test, enabled), "account_quota", "shared" or
+ * "client_required". STORE_E_REFUSED with why. */
 int store_domain_set(struct store_conn *c, int64_t id, struct span key, struct span value,
 	struct why *why) MUST_CHECK;
 

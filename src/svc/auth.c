@@ -19,8 +19,11 @@
 #include "base/digest.h"
 #include "base/random.h"
 #include "keyd/client.h"
+#include "net/tls.h"
+#include "store/domain.h"
 #include "store/settings.h"
 #include "store/store.h"
+#include "svc/client.h"
 #include "svc/env.h"
 #include "svc/sasl.h"
 
@@ -210,11 +213,15 @@ bool auth_is_current(const struct auth_identity *who, const struct store_account
 	return who->account == account->id && who->state == account->state && !account->disabled;
 }
 
-void auth_attempt_init(
-	struct auth_attempt *t, struct span peer, struct span user, struct span password)
+void auth_attempt_init(struct auth_attempt *t, const struct auth_source *from, struct span user,
+	struct span password)
 {
 	*t = (struct auth_attempt){};
-	buf_add(&t->peer, peer);
+	buf_add(&t->peer, from->peer);
+	if (from->domain)
+		t->domain = alloc_string(from->domain);
+	if (from->client)
+		t->client = tls_client_ref(from->client);
 	buf_add(&t->user, user);
 	/* What cannot be a password stays empty, and the empty one is never right. */
 	if (password.n)
@@ -224,6 +231,8 @@ void auth_attempt_init(
 void auth_attempt_done(struct auth_attempt *t)
 {
 	buf_done(&t->peer);
+	free(t->domain);
+	(void)tls_client_unref(t->client);
 	buf_done(&t->user);
 	secret_done(&t->password);
 	buf_done(&t->hash);
@@ -276,6 +285,52 @@ static void cache_remember(struct env *e, const struct auth_attempt *t)
 	(void)pthread_mutex_unlock(&e->auth->lock);
 }
 
+int auth_source_fits(struct env *e, const struct store_domain *domain,
+	const struct auth_source *from, bool *ret_fits)
+{
+	int r;
+
+	*ret_fits = !domain->client_required;
+	if (*ret_fits || !from->domain || !from->client || strcmp(from->domain, domain->name) != 0)
+		return 0;
+	r = client_check(e, from->domain, from->client, NULL);
+	*ret_fits = r == 0;
+	return r < 0 ? r : 0;
+}
+
+/* Found out without looking whether there is such an account: it must not show. */
+static int attempt_check_source(struct env *e, struct store_conn *c, struct auth_attempt *t)
+{
+	CLEANUP(arena_done) struct arena arena = {};
+	const struct auth_source from = { .domain = t->domain, .client = t->client };
+	struct store_domain domain;
+	bool fits;
+	int r = store_domain_of_login(c, &arena, buf_span(&t->user), &domain);
+
+	t->misses_certificate = false;
+	if (r == STORE_E_NOT_FOUND)
+		return 0;
+	TRY(r);
+	TRY(auth_source_fits(e, &domain, &from, &fits));
+	t->misses_certificate = !fits;
+	return 0;
+}
+
+static int attempt_take(struct auth_attempt *t, const struct store_account *account)
+{
+	if (account->address.n >= sizeof t->who.address)
+		return err_fault(EOVERFLOW, "address of an account");
+	t->known = true;
+	t->disabled = account->disabled;
+	t->who = (struct auth_identity){
+		.account = account->id,
+		.role = account->role,
+		.state = account->state,
+	};
+	memcpy(t->who.address, account->address.p, account->address.n);
+	return 0;
+}
+
 int auth_find(struct env *e, struct store_conn *c, struct auth_attempt *t)
 {
 	CLEANUP(arena_done) struct arena arena = {};
@@ -286,20 +341,12 @@ int auth_find(struct env *e, struct store_conn *c, struct auth_attempt *t)
 	t->known = t->remembered = false;
 	buf_clear(&t->hash);
 	buf_clear(&t->scram);
+	TRY(attempt_check_source(e, c, t));
 	r = store_account_find(c, &arena, buf_span(&t->user), &account, &credentials);
 	if (r == STORE_E_NOT_FOUND)
 		return 0;
 	TRY(r);
-	if (account.address.n >= sizeof t->who.address)
-		return err_fault(EOVERFLOW, "address of an account");
-	t->known = true;
-	t->disabled = account.disabled;
-	t->who = (struct auth_identity){
-		.account = account.id,
-		.role = account.role,
-		.state = account.state,
-	};
-	memcpy(t->who.address, account.address.p, account.address.n);
+	TRY(attempt_take(t, &account));
 	buf_add(&t->hash, credentials.hash);
 	buf_add(&t->scram, credentials.scram);
 	t->remembered = t->password.n && !account.disabled && cache_knows(e->auth, t);
@@ -383,6 +430,8 @@ int auth_verify(struct env *e, struct auth_attempt *t)
 	struct span hash = t->known ? buf_span(&t->hash) : span_str(e->auth->dummy);
 	bool matches;
 
+	if (t->misses_certificate)
+		return AUTH_E_CERTIFICATE;
 	if (t->remembered)
 		return attempt_end(e, t, true);
 	if (!attempt_count(e, t))
@@ -444,6 +493,8 @@ int auth_scram(struct env *e, struct auth_attempt *t, struct scram_verifier *ret
 	struct secret plain = {};
 	bool whole;
 
+	if (t->misses_certificate)
+		return AUTH_E_CERTIFICATE;
 	if (!attempt_count(e, t))
 		return AUTH_E_TOO_MANY;
 	if (!t->known || buf_size(&t->scram) == 0)
@@ -459,6 +510,55 @@ int auth_scram(struct env *e, struct auth_attempt *t, struct scram_verifier *ret
 int auth_scram_end(struct env *e, struct auth_attempt *t, bool proven)
 {
 	return attempt_end(e, t, proven && buf_size(&t->scram));
+}
+
+/* RFC 4422 section A.1: the identity to act as, prepared as login names are; another one than the
+ * certificate's is refused. */
+static int is_own_name(struct store_conn *c, struct arena *a, struct span user, int64_t account,
+	bool *ret_own)
+{
+	struct store_account named;
+	int r = user.n ? store_account_find(c, a, user, &named, NULL) : 0;
+
+	if (r && r != STORE_E_NOT_FOUND)
+		return err_fold(r);
+	*ret_own = !r && (user.n == 0 || named.id == account);
+	return 0;
+}
+
+int auth_find_certificate(struct env *e, struct store_conn *c, struct auth_attempt *t,
+	struct why *why)
+{
+	CLEANUP(arena_done) struct arena arena = {};
+	struct store_account account;
+	bool own;
+	int r;
+
+	t->known = t->certified = false;
+	if (!t->domain || !t->client) {
+		why_set(why, "no client certificate was presented");
+		return 0;
+	}
+	r = client_identify(e, c, &arena, t->domain, t->client, &account, why);
+	if (r)
+		return r < 0 ? r : 0;
+	TRY(is_own_name(c, &arena, buf_span(&t->user), account.id, &own));
+	if (!own) {
+		why_set(why, "the certificate is another account's");
+		return 0;
+	}
+	TRY(attempt_take(t, &account));
+	t->certified = true;
+	return 0;
+}
+
+int auth_certificate_end(struct env *e, struct auth_attempt *t, struct why *why)
+{
+	if (!attempt_count(e, t)) {
+		why_set(why, "too many failed logins");
+		return AUTH_E_TOO_MANY;
+	}
+	return attempt_end(e, t, t->certified);
 }
 
 int auth_make_credentials(struct env *e, struct span password, struct arena *a,
@@ -498,13 +598,41 @@ static int password_find(struct store_conn *c, void *arg)
 	return auth_find(check->env, c, &check->attempt);
 }
 
-int auth_password(struct env *e, struct span peer, struct span user, struct span password,
-	struct auth_identity *ret_who)
+struct certificate_check {
+	struct env *env;
+	struct why *why;
+	struct auth_attempt attempt;
+};
+
+static int certificate_find(struct store_conn *c, void *arg)
+{
+	struct certificate_check *check = arg;
+
+	return auth_find_certificate(check->env, c, &check->attempt, check->why);
+}
+
+int auth_certificate(struct env *e, const struct auth_source *from, struct auth_identity *ret_who,
+	struct why *why)
+{
+	struct certificate_check check = { .env = e, .why = why };
+	int r;
+
+	auth_attempt_init(&check.attempt, from, SPAN(""), SPAN(""));
+	r = store_read(e->store, certificate_find, &check);
+	r = r ? err_fold(r) : auth_certificate_end(e, &check.attempt, why);
+	if (r == 0)
+		*ret_who = check.attempt.who;
+	auth_attempt_done(&check.attempt);
+	return r;
+}
+
+int auth_password(struct env *e, const struct auth_source *from, struct span user,
+	struct span password, struct auth_identity *ret_who)
 {
 	struct password_check check = { .env = e };
 	int r;
 
-	auth_attempt_init(&check.attempt, peer, user, password);
+	auth_attempt_init(&check.attempt, from, user, password);
 	r = store_read(e->store, password_find, &check);
 	r = r ? err_fold(r) : auth_verify(e, &check.attempt);
 	if (r == 0)

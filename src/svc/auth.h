@@ -18,6 +18,14 @@
 #include "store/account.h"
 
 struct env;
+struct tls_client;
+
+/* Where a login comes from. */
+struct auth_source {
+	struct span peer;          /* auth_peer_key of the client's address */
+	const char *domain;        /* of its TLS connection; NULL: none */
+	struct tls_client *client; /* the certificate it has presented there; NULL: none */
+};
 
 struct auth_identity {
 	int64_t account;
@@ -35,6 +43,8 @@ enum auth_outcome {
 	AUTH_E_REFUSED = 1, /* unknown, wrong, disabled: not told apart */
 	AUTH_E_TOO_MANY,    /* failures of this peer or for this account: come back later */
 	AUTH_E_PASSWORD,    /* a new password that cannot be one; why */
+	AUTH_E_CERTIFICATE, /* the login's domain asks for a client certificate, and the source has
+			     * none that is valid, or came by another domain's name */
 };
 
 /* What a client's failures are counted by, beside the account. Empty on this machine: behind a web
@@ -42,10 +52,20 @@ enum auth_outcome {
  * those are counted for each account by itself. */
 struct span auth_peer_key(const struct net_address *peer);
 
-/* Checks a password; peer is auth_peer_key of the client's address. Blocks for tens of
- * milliseconds: for workers without a loop (HTTP). Sessions use svc/login.h. */
-int auth_password(struct env *e, struct span peer, struct span user, struct span password,
-	struct auth_identity *ret_who) MUST_CHECK;
+/* Checks a password. Blocks for tens of milliseconds: for workers without a loop (HTTP). Sessions use
+ * svc/login.h. */
+int auth_password(struct env *e, const struct auth_source *from, struct span user,
+	struct span password, struct auth_identity *ret_who) MUST_CHECK;
+
+/* Who the source's client certificate says it is; it is validated anew. Blocks for milliseconds. */
+int auth_certificate(struct env *e, const struct auth_source *from, struct auth_identity *ret_who,
+	struct why *why) MUST_CHECK;
+
+/* Reads. Whether the source is good enough for accounts of the domain: where only clients with a
+ * certificate are let in, that goes for whoever comes in by another door, too. */
+struct store_domain;
+int auth_source_fits(struct env *e, const struct store_domain *domain,
+	const struct auth_source *from, bool *ret_fits) MUST_CHECK;
 
 /* Whether an identity found earlier (a web session) still holds for the account as it is now. */
 bool auth_is_current(const struct auth_identity *who, const struct store_account *account);
@@ -62,20 +82,24 @@ int auth_make_credentials(struct env *e, struct span password, struct arena *a,
 /* One login in the making. Zeroed memory is an empty one. */
 struct auth_attempt {
 	struct buf peer;
+	char *domain;
+	struct tls_client *client;
 	struct buf user;        /* as given */
 	struct secret password; /* prepared; empty for SCRAM, and if it cannot be one */
 	bool counted;           /* a token of the failure limits is taken */
 
 	/* Found by auth_find. */
 	bool known;
+	bool certified;  /* by auth_find_certificate */
 	bool remembered; /* the cache vouches for the password */
 	bool disabled;
+	bool misses_certificate;
 	struct auth_identity who;
 	struct buf hash;
 	struct buf scram; /* sealed */
 };
-void auth_attempt_init(
-	struct auth_attempt *t, struct span peer, struct span user, struct span password);
+void auth_attempt_init(struct auth_attempt *t, const struct auth_source *from, struct span user,
+	struct span password);
 void auth_attempt_done(struct auth_attempt *t);
 
 /* Reads: the account, and whether the cache knows the login already. Nothing is refused here, so
@@ -93,6 +117,13 @@ struct scram_verifier;
 int auth_scram(
 	struct env *e, struct auth_attempt *t, struct scram_verifier *ret_verifier) MUST_CHECK;
 int auth_scram_end(struct env *e, struct auth_attempt *t, bool proven) MUST_CHECK;
+
+/* SASL EXTERNAL, and whatever else goes by the certificate alone. Reads: who it says it is, validated
+ * anew, and whether that is the attempt's user, if it names one. Then the end of the attempt:
+ * AUTH_E_REFUSED with why, AUTH_E_TOO_MANY. */
+int auth_find_certificate(struct env *e, struct store_conn *c, struct auth_attempt *t,
+	struct why *why) MUST_CHECK;
+int auth_certificate_end(struct env *e, struct auth_attempt *t, struct why *why) MUST_CHECK;
 
 /* A password as RFC 4013 prepares it (spaces, NFKC); AUTH_E_PASSWORD. The caller ends it. */
 int auth_prepare(struct span password, struct secret *ret_prepared, struct why *why) MUST_CHECK;

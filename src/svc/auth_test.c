@@ -61,7 +61,7 @@ static int login(struct env_fixture *f, const char *user, const char *password)
 {
 	struct auth_identity who;
 
-	return auth_password(&f->env, peer, span_str(user), span_str(password), &who);
+	return auth_password(&f->env, &(struct auth_source){ .peer = peer }, span_str(user), span_str(password), &who);
 }
 
 static void test_password(void **state)
@@ -70,7 +70,7 @@ static void test_password(void **state)
 	struct auth_identity who = {};
 
 	assert_int_equal(
-		auth_password(&f->env, peer, SPAN("Alice@Example.ORG"), SPAN("wonderland"), &who),
+		auth_password(&f->env, &(struct auth_source){ .peer = peer }, SPAN("Alice@Example.ORG"), SPAN("wonderland"), &who),
 		0);
 	assert_string_equal(who.address, "alice@example.org");
 	assert_int_equal(who.account, f->store->account);
@@ -112,7 +112,7 @@ static bool is_remembered(struct env_fixture *f, const char *user, const char *p
 	struct find query = { .env = &f->env };
 	bool remembered;
 
-	auth_attempt_init(&query.attempt, peer, span_str(user), span_str(password));
+	auth_attempt_init(&query.attempt, &(struct auth_source){ .peer = peer }, span_str(user), span_str(password));
 	assert_int_equal(store_read(f->env.store, find, &query), 0);
 	remembered = query.attempt.remembered;
 	auth_attempt_done(&query.attempt);
@@ -177,8 +177,8 @@ static void test_too_many(void **state)
 	assert_int_equal(login(f, "alice", "wonderland"), AUTH_E_TOO_MANY);
 	/* One peer's failures do not shut the owner out who comes from elsewhere. */
 	assert_int_equal(
-		auth_password(&f->env, SPAN("other"), SPAN("alice"), SPAN("wonderland"), &who), 0);
-	assert_int_equal(auth_password(&f->env, SPAN("other"), SPAN("bob"), SPAN("wrong"), &who),
+		auth_password(&f->env, &(struct auth_source){ .peer = SPAN("other") }, SPAN("alice"), SPAN("wonderland"), &who), 0);
+	assert_int_equal(auth_password(&f->env, &(struct auth_source){ .peer = SPAN("other") }, SPAN("bob"), SPAN("wrong"), &who),
 		AUTH_E_REFUSED);
 	/* Who was let in before is not kept out. */
 	assert_int_equal(login(f, "bob", "builder"), 0);
@@ -188,10 +188,10 @@ static void test_too_many(void **state)
 
 		(void)snprintf(from, sizeof from, "p%u", i % 20);
 		assert_int_equal(
-			auth_password(&f->env, span_str(from), SPAN("nobody"), SPAN("x"), &who),
+			auth_password(&f->env, &(struct auth_source){ .peer = span_str(from) }, SPAN("nobody"), SPAN("x"), &who),
 			AUTH_E_REFUSED);
 	}
-	assert_int_equal(auth_password(&f->env, SPAN("fresh"), SPAN("NOBODY"), SPAN("x"), &who),
+	assert_int_equal(auth_password(&f->env, &(struct auth_source){ .peer = SPAN("fresh") }, SPAN("NOBODY"), SPAN("x"), &who),
 		AUTH_E_TOO_MANY);
 	/* One comes back every half minute. */
 	set_clock(31 * 1000);
@@ -210,15 +210,15 @@ static void test_this_machine(void **state)
 	assert_int_equal(auth_peer_key(&there).n, 4);
 	for (unsigned i = 0; i < 25; i++) {
 		(void)snprintf(name, sizeof name, "nobody%u", i % 10);
-		assert_int_equal(auth_password(&f->env, auth_peer_key(&here), span_str(name),
+		assert_int_equal(auth_password(&f->env, &(struct auth_source){ .peer = auth_peer_key(&here) }, span_str(name),
 					 SPAN("x"), &who), AUTH_E_REFUSED);
 	}
-	assert_int_equal(auth_password(&f->env, auth_peer_key(&here), SPAN("alice"),
+	assert_int_equal(auth_password(&f->env, &(struct auth_source){ .peer = auth_peer_key(&here) }, SPAN("alice"),
 				 SPAN("wonderland"), &who), 0);
 	for (unsigned i = 0; i < 20; i++)
-		assert_int_equal(auth_password(&f->env, auth_peer_key(&here), SPAN("bob"),
+		assert_int_equal(auth_password(&f->env, &(struct auth_source){ .peer = auth_peer_key(&here) }, SPAN("bob"),
 					 SPAN("wrong"), &who), AUTH_E_REFUSED);
-	assert_int_equal(auth_password(&f->env, auth_peer_key(&here), SPAN("bob"),
+	assert_int_equal(auth_password(&f->env, &(struct auth_source){ .peer = auth_peer_key(&here) }, SPAN("bob"),
 				 SPAN("builder"), &who), AUTH_E_TOO_MANY);
 }
 
@@ -301,7 +301,7 @@ static void scram(
 	struct env_fixture *f, const char *user, struct find *query, struct scram_verifier *v)
 {
 	*query = (struct find){ .env = &f->env };
-	auth_attempt_init(&query->attempt, peer, span_str(user), SPAN(""));
+	auth_attempt_init(&query->attempt, &(struct auth_source){ .peer = peer }, span_str(user), SPAN(""));
 	assert_int_equal(store_read(f->env.store, find, query), 0);
 	assert_int_equal(auth_scram(&f->env, &query->attempt, v), 0);
 }

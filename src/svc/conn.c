@@ -255,6 +255,22 @@ static int conn_tls_binding(const struct session_carrier *carrier, uint8_t ret_b
 		ret_binding);
 }
 
+void conn_note_client(const struct log_context *log, const struct net_address *peer,
+	const struct tls_info *tls)
+{
+	const struct tls_client *c = tls->client;
+	char text[NET_ADDRESS_TEXT];
+
+	if (!c)
+		return;
+	LOG(log, c->result == X509_V_OK ? LOG_INFO : LOG_WARNING, "TLS", "tls.client",
+		log_str("peer", net_address_text(peer, text)),
+		log_str("domain", tls->profile->name), log_str("account", c->name),
+		log_int("resumed", tls->resumed),
+		log_str("outcome", c->result == X509_V_OK ? "valid" : "ignored"),
+		log_str("reason", c->reason));
+}
+
 static void conn_note_tls(struct conn *c)
 {
 	struct conn_counters *counters = &c->lane->service->counters;
@@ -266,6 +282,7 @@ static void conn_note_tls(struct conn *c)
 		log_str("cipher", tls->cipher), log_str("name", tls->sni),
 		log_str("domain", tls->profile->name), log_int("resumed", tls->resumed),
 		log_str("outcome", "done"));
+	conn_note_client(&c->session->log, c->carrier.peer, tls);
 }
 
 static void conn_on_opened(void *context)

@@ -56,4 +56,9 @@ void conn_refused(void *service, const struct net_address *peer, enum admission_
  * No listener may be left. Not from a loop's thread. */
 void conn_service_drain(struct conn_service *s, uint32_t timeout_ms);
 
+/* Logs the certificate that a client has presented, if it has. */
+struct tls_info;
+void conn_note_client(const struct log_context *log, const struct net_address *peer,
+	const struct tls_info *tls);
+
 const struct conn_counters *conn_service_counters(const struct conn_service *s);

@@ -23,6 +23,7 @@
 #include "store/domain.h"
 #include "store/store.h"
 #include "store/tls_rows.h"
+#include "svc/client.h"
 #include "svc/domain_keys.h"
 #include "svc/env.h"
 #include "svc/test_identity.h"
@@ -75,6 +76,7 @@ struct build {
 	struct domain_tls *tls;
 	struct store_conn *conn;
 	struct tls_directory *directory;
+	struct client_rules *clients;
 	struct tls_policies policies;
 	struct map rules;   /* of this build */
 	struct buf uses;    /* struct use */
@@ -333,6 +335,7 @@ static int add_domain(const struct store_domain *domain, void *context)
 	struct built built = { tls_profile_new(domain->name), domain->id, domain->main };
 	struct why why;
 
+	client_rules_apply(b->clients, domain->id, built.profile);
 	if (domain->pki == PKI_ENABLED)
 		add_identities(b, domain, built.profile);
 	if (domain->pki == PKI_TEST && b->tls->test.certificate)
@@ -427,6 +430,7 @@ static void build_done(struct build *b)
 	for (size_t i = 0; i < buf_size(&b->domains) / sizeof *domains; i++)
 		(void)tls_profile_unref(domains[i].profile);
 	(void)tls_directory_unref(b->directory);
+	(void)client_rules_free(b->clients);
 	tls_policies_done(&b->policies);
 	map_done(&b->rules, rules_free);
 	buf_done(&b->uses);
@@ -471,6 +475,7 @@ static int build(struct env *e)
 	struct map old;
 
 	t->n_builds++;
+	TRY(client_rules_load(e, &b.clients));
 	TRY(store_read(e->store, build_directory, &b));
 	tls_host_swap(e->tls, TAKE(b.directory));
 	forget_gone(t);

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "net/address.h"
+#include "net/tls.h"
 #include "store/settings.h"
 #include "store/store.h"
 #include "svc/env.h"
@@ -57,11 +58,18 @@ bool login_allowed(struct session *s, struct env *e)
 	       net_address_is_loopback(session_peer(s));
 }
 
+static bool is_certified(struct session *s)
+{
+	const struct tls_info *tls = session_tls(s);
+
+	return tls && tls->client && tls->client->result == X509_V_OK && tls->client->name;
+}
+
 void login_mechanisms(struct session *s, struct env *e, const char *prefix, struct buf *out)
 {
 	/* The order of preference: some clients take the first they know. */
 	static const enum sasl_mechanism order[] = { SASL_SCRAM_SHA_256_PLUS, SASL_SCRAM_SHA_256,
-		SASL_PLAIN, SASL_LOGIN };
+		SASL_PLAIN, SASL_LOGIN, SASL_EXTERNAL };
 	uint8_t binding[BINDING_OCTETS];
 	bool has_binding = session_tls_binding(s, binding) == 0;
 
@@ -69,6 +77,8 @@ void login_mechanisms(struct session *s, struct env *e, const char *prefix, stru
 		return;
 	for (size_t i = 0; i < sizeof order / sizeof order[0]; i++) {
 		if (order[i] == SASL_SCRAM_SHA_256_PLUS && !has_binding)
+			continue;
+		if (order[i] == SASL_EXTERNAL && !is_certified(s))
 			continue;
 		buf_add_string(out, prefix);
 		buf_add_string(out, sasl_name(order[i]));
@@ -80,6 +90,8 @@ static const char *outcome_name(enum login_outcome outcome)
 	static const char *const names[] = {
 		[LOGIN_OK] = "accepted",
 		[LOGIN_REFUSED] = "refused",
+		[LOGIN_NEEDS_CERTIFICATE] = "needs_certificate",
+		[LOGIN_CERTIFICATE] = "refused",
 		[LOGIN_SYNTAX] = "syntax",
 		[LOGIN_TEMPORARY] = "temporary",
 		[LOGIN_NEEDS_TLS] = "needs_tls",
@@ -92,8 +104,8 @@ static const char *outcome_name(enum login_outcome outcome)
 }
 
 /* The answer. A name is logged only if it is an account's: people type passwords for names. */
-static int answer(struct session *s, struct env *e, enum login_outcome outcome,
-	const struct auth_attempt *t, const char *mechanism, login_fn fn)
+static int answer_why(struct session *s, struct env *e, enum login_outcome outcome,
+	const struct auth_attempt *t, const char *mechanism, const char *why, login_fn fn)
 {
 	struct login_result result = { .outcome = outcome };
 	int r;
@@ -102,12 +114,28 @@ static int answer(struct session *s, struct env *e, enum login_outcome outcome,
 		result.who = t->who;
 	LOG(session_log(s), outcome == LOGIN_TEMPORARY ? LOG_WARNING : LOG_INFO, s->protocol->tag,
 		"login", log_str("account", t && t->known ? t->who.address : "-"),
-		log_str("mechanism", mechanism), log_str("outcome", outcome_name(outcome)));
+		log_str("mechanism", mechanism), log_str("outcome", outcome_name(outcome)),
+		log_str("reason", why));
 	env_count(e, outcome == LOGIN_OK ? COUNT_LOGIN_OK : COUNT_LOGIN_REFUSED);
 	r = fn(s, &result);
-	if (outcome == LOGIN_REFUSED || outcome == LOGIN_TOO_MANY)
+	if (outcome == LOGIN_REFUSED || outcome == LOGIN_CERTIFICATE || outcome == LOGIN_TOO_MANY)
 		session_pause(s, REFUSED_PAUSE_MS);
 	return r;
+}
+
+static int answer(struct session *s, struct env *e, enum login_outcome outcome,
+	const struct auth_attempt *t, const char *mechanism, login_fn fn)
+{
+	return answer_why(s, e, outcome, t, mechanism, NULL, fn);
+}
+
+/* The names of the connection and its certificate are the stream's. */
+static struct auth_source source_of(struct session *s)
+{
+	const struct tls_info *tls = session_tls(s);
+
+	return (struct auth_source){ .peer = auth_peer_key(session_peer(s)),
+		.domain = session_tls_domain(s), .client = tls ? tls->client : NULL };
 }
 
 static enum login_outcome outcome_of(int auth_result)
@@ -119,6 +147,8 @@ static enum login_outcome outcome_of(int auth_result)
 		return LOGIN_REFUSED;
 	case AUTH_E_TOO_MANY:
 		return LOGIN_TOO_MANY;
+	case AUTH_E_CERTIFICATE:
+		return LOGIN_NEEDS_CERTIFICATE;
 	default:
 		return LOGIN_TEMPORARY;
 	}
@@ -142,6 +172,7 @@ struct login_task {
 	struct auth_attempt attempt;
 	struct scram_verifier verifier;
 	const char *mechanism;
+	struct why why;
 	login_fn fn;
 	struct login **slot; /* in the protocol's structure: for done only */
 };
@@ -228,10 +259,11 @@ static int password_found(struct session *s, struct session_task *t)
 static int check_password(struct session *s, struct env *e, struct span user, struct span password,
 	const char *mechanism, login_fn fn)
 {
+	struct auth_source from = source_of(s);
 	struct auth_attempt attempt;
 	struct login_task *work;
 
-	auth_attempt_init(&attempt, auth_peer_key(session_peer(s)), user, password);
+	auth_attempt_init(&attempt, &from, user, password);
 	work = login_task_new(e, &attempt, mechanism, fn);
 	work->task.task.run = login_task_find;
 	work->task.done = password_found;
@@ -293,16 +325,52 @@ static int scram_found(struct session *s, struct session_task *t)
 static int find_verifier(struct session *s, struct login **slot, login_fn fn)
 {
 	struct login *l = *slot;
+	struct auth_source from = source_of(s);
 	struct auth_attempt attempt;
 	struct login_task *work;
 
-	auth_attempt_init(
-		&attempt, auth_peer_key(session_peer(s)), buf_span(&l->sasl.user), SPAN(""));
+	auth_attempt_init(&attempt, &from, buf_span(&l->sasl.user), SPAN(""));
 	work = login_task_new(l->env, &attempt, sasl_name(l->sasl.mechanism), fn);
 	work->slot = slot;
 	work->task.task.run = login_task_find;
 	work->task.done = scram_found;
 	session_wait(s, store_readers(l->env->store), &work->task);
+	return 0;
+}
+
+static int login_task_certificate(struct task *t, void *worker)
+{
+	struct login_task *work = login_task_of(t);
+
+	TRY(auth_find_certificate(work->env, worker, &work->attempt, &work->why));
+	return auth_certificate_end(work->env, &work->attempt, &work->why);
+}
+
+static int certificate_done(struct session *s, struct session_task *t)
+{
+	struct login_task *work = CONTAINER_OF(t, struct login_task, task);
+	enum login_outcome outcome = outcome_of(t->task.result);
+
+	if (t->task.result < 0)
+		log_fault(session_log(s), s->protocol->tag, "login", t->task.result);
+	if (outcome == LOGIN_REFUSED)
+		outcome = LOGIN_CERTIFICATE;
+	return answer_why(s, work->env, outcome, &work->attempt, work->mechanism,
+		outcome == LOGIN_CERTIFICATE ? work->why.text : NULL, work->fn);
+}
+
+/* The certificate was validated in the handshake, which may be long ago. */
+static int check_certificate(struct session *s, struct env *e, struct span user, login_fn fn)
+{
+	struct auth_source from = source_of(s);
+	struct auth_attempt attempt;
+	struct login_task *work;
+
+	auth_attempt_init(&attempt, &from, user, SPAN(""));
+	work = login_task_new(e, &attempt, sasl_name(SASL_EXTERNAL), fn);
+	work->task.task.run = login_task_certificate;
+	work->task.done = certificate_done;
+	session_wait(s, store_readers(e->store), &work->task);
 	return 0;
 }
 
@@ -319,6 +387,10 @@ static int follow(struct session *s, struct login **slot, enum sasl_step step, l
 	case SASL_CHECK_PASSWORD:
 		r = check_password(s, l->env, buf_span(&l->sasl.user),
 			secret_span(&l->sasl.password), sasl_name(l->sasl.mechanism), fn);
+		*slot = login_free(l);
+		return r;
+	case SASL_CHECK_EXTERNAL:
+		r = check_certificate(s, l->env, buf_span(&l->sasl.user), fn);
 		*slot = login_free(l);
 		return r;
 	case SASL_PROVEN:

@@ -22,6 +22,8 @@ enum login_outcome {
 	LOGIN_OK,        /* who is set */
 	LOGIN_CHALLENGE, /* send it, then give the client's line to login_continue */
 	LOGIN_REFUSED,   /* wrong user or password */
+	LOGIN_NEEDS_CERTIFICATE, /* the account's domain lets in only who has shown it a valid one */
+	LOGIN_CERTIFICATE,       /* EXTERNAL: the client's certificate is not that account's login */
 	LOGIN_SYNTAX,    /* bad base64, malformed or too long message */
 	LOGIN_TEMPORARY, /* a fault on our side; logged */
 	LOGIN_NEEDS_TLS, /* refused without TLS (cleartext_login) */
@@ -64,6 +66,13 @@ int login_password(struct session *s, struct env *e, struct span user, struct sp
  * allows it for this peer. */
 bool login_allowed(struct session *s, struct env *e);
 
+/* What protocols say to these. */
+#define LOGIN_NEEDS_CERTIFICATE_TEXT                                                               \
+	"this account's domain asks for a client certificate: connect by the domain's own name, "  \
+	"with a valid one"
+#define LOGIN_CERTIFICATE_TEXT "the client certificate is not valid here for such a login"
+
 /* Appends the mechanisms on offer, each with the prefix in front: " " for SMTP and POP3, " AUTH="
- * for IMAP. Nothing where login is not allowed. */
+ * for IMAP. Nothing where login is not allowed. EXTERNAL is on offer if the connection has presented
+ * a valid certificate that is somebody's. */
 void login_mechanisms(struct session *s, struct env *e, const char *prefix, struct buf *out);

@@ -3,7 +3,8 @@
 
 /*
  * The mechanisms as functions from a client's message to the next step. An identity to act for
- * (authzid) other than the one that is proven is refused: nobody here acts for somebody else. A
+ * (authzid) other than the one that is proven is refused: nobody here acts for somebody else (of
+ * EXTERNAL, whoever looks the account up sees to that). A
  * failed SCRAM proof is a plain refusal without a server-final message: the protocols around it say
  * "no" by themselves.
  */
@@ -20,6 +21,7 @@ static const char *const names[SASL_MECHANISMS] = {
 	[SASL_LOGIN] = "LOGIN",
 	[SASL_SCRAM_SHA_256] = "SCRAM-SHA-256",
 	[SASL_SCRAM_SHA_256_PLUS] = "SCRAM-SHA-256-PLUS",
+	[SASL_EXTERNAL] = "EXTERNAL",
 };
 
 /* What the next message of the client is. */
@@ -125,6 +127,15 @@ static enum sasl_step login_password(struct sasl *s, struct span message)
 {
 	s->password = secret_copy(message);
 	return over(s, SASL_CHECK_PASSWORD);
+}
+
+/* RFC 4422 section A.1: the identity to act as, in UTF-8 without NUL, or nothing. */
+static enum sasl_step external_message(struct sasl *s, struct span message)
+{
+	if (!span_is_utf8(message) || span_find(message, 0) < message.n)
+		return over(s, SASL_SYNTAX);
+	buf_add(&s->user, message);
+	return over(s, SASL_CHECK_EXTERNAL);
 }
 
 /* RFC 5802 section 5.1: a name with "=2C" for a comma and "=3D" for an equals sign, nothing else
@@ -318,6 +329,8 @@ enum sasl_step sasl_step(struct sasl *s, struct span message)
 			return plain_message(s, message);
 		case SASL_LOGIN:
 			return login_user(s, message);
+		case SASL_EXTERNAL:
+			return external_message(s, message);
 		default:
 			return scram_first(s, message);
 		}

@@ -16,6 +16,7 @@ enum sasl_mechanism {
 	SASL_LOGIN,              /* never standardized; old clients know nothing else */
 	SASL_SCRAM_SHA_256,      /* RFC 5802, RFC 7677 */
 	SASL_SCRAM_SHA_256_PLUS, /* with the channel binding tls-exporter, RFC 9266 */
+	SASL_EXTERNAL,           /* RFC 4422 appendix A: by the client's certificate */
 	SASL_MECHANISMS,
 };
 
@@ -40,6 +41,8 @@ void scram_verifier_make(struct scram_verifier *v, struct span password, uint32_
 enum sasl_step {
 	SASL_CHALLENGE,      /* send .challenge, give the answer to sasl_step */
 	SASL_CHECK_PASSWORD, /* .user and .password: the exchange is over, the check decides */
+	SASL_CHECK_EXTERNAL, /* .user, or whoever it is if that is empty: the exchange is over, what TLS
+			      * has shown decides */
 	SASL_NEED_VERIFIER,  /* look .user up and call sasl_verifier */
 	SASL_PROVEN,         /* .user is who he says */
 	SASL_REFUSED,        /* wrong proof, or a binding or identity that does not fit */

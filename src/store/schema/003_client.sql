@@ -1,9 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
 
--- Whether only clients with a certificate are let in, and whether a bad certificate ends the
--- handshake; 2: what the server says.
+-- Whether only clients with a certificate are let in.
 alter table domain add column client_required integer not null default 0;
-alter table domain add column client_abort integer not null default 2;
 
 -- The issuers whose clients are asked for a certificate. domain is null for those of all domains that
 -- have chosen none.

@@ -161,6 +161,7 @@ int api_account_remove(struct http_request *q, struct store_conn *c)
 int api_password_set_prepare(struct http_request *q, struct store_conn *c)
 {
 	struct span current = http_text(q, "current");
+	struct auth_source from = http_source(q);
 	struct auth_identity who;
 	int r;
 
@@ -169,7 +170,7 @@ int api_password_set_prepare(struct http_request *q, struct store_conn *c)
 		return make_credentials(q);
 	if (!current.p)
 		return http_problem(q, 422, "current", "the current password is missing");
-	r = auth_password(q->env, auth_peer_key(&q->peer->from), q->params[0], current, &who);
+	r = auth_password(q->env, &from, q->params[0], current, &who);
 	if (r == AUTH_E_TOO_MANY)
 		return http_problem(q, 429, "current", "too many failed logins; try again later");
 	if (r > 0)

@@ -14,11 +14,6 @@ static json_t *domain_json(const struct store_domain *d)
 		[PKI_TEST] = "test",
 		[PKI_ENABLED] = "enabled",
 	};
-	static const char *const aborts[] = {
-		[CLIENT_ABORT_NO] = "no",
-		[CLIENT_ABORT_YES] = "yes",
-		[CLIENT_ABORT_DEFAULT] = "default",
-	};
 	json_t *object = json_object();
 
 	api_set_text(object, "name", span_str(d->name));
@@ -26,7 +21,6 @@ static json_t *domain_json(const struct store_domain *d)
 	(void)json_object_set_new(object, "main", json_boolean(d->main));
 	(void)json_object_set_new(object, "shared", json_boolean(d->shared));
 	(void)json_object_set_new(object, "client_required", json_boolean(d->client_required));
-	api_set_text(object, "client_abort", span_str(aborts[d->client_abort]));
 	api_set_number(object, "account_quota", d->account_quota);
 	api_set_number(object, "accounts", d->n_accounts);
 	(void)json_object_set_new(object, "created", http_json_time(d->created_us));
@@ -66,8 +60,7 @@ int api_domain_show(struct http_request *q, struct store_conn *c)
 }
 
 /* What store_domain_set can set, as members of the body. */
-static const char *const members[] = { "pki", "account_quota", "shared", "client_required",
-	"client_abort" };
+static const char *const members[] = { "pki", "account_quota", "shared", "client_required" };
 
 /* One of them, if the body has it. */
 static int set_member(struct http_request *q, struct store_conn *c, const struct store_domain *domain,

@@ -21,13 +21,28 @@ static void answer_identity(struct http_request *q, const char *csrf)
 		api_set_text(q->answer, "csrf", span_str(csrf));
 }
 
+static int log_in(struct http_request *q)
+{
+	static const char *const members[] = { "login", "password" };
+	const json_t *value = json_object_get(q->json, "certificate");
+	bool by_certificate = value && span_is(http_scalar(q, value), "yes");
+
+	for (size_t i = 0; i < sizeof members / sizeof members[0]; i++) {
+		if (by_certificate == (http_text(q, members[i]).p != NULL))
+			return http_problem(q, 422, members[i], "a login has login and password, or"
+				" certificate");
+	}
+	return by_certificate ? http_login_certificate(q) :
+				http_login(q, http_text(q, "login"), http_text(q, "password"));
+}
+
 int api_session_start(struct http_request *q, struct store_conn *c)
 {
 	CLEANUP(settings_unrefp) struct settings *settings = settings_get(q->env->store);
 	CLEANUP(buf_wipe) struct buf cookie = {};
 	char token[WEB_TOKEN + 1];
 	struct web_session session;
-	int r = http_login(q, http_text(q, "login"), http_text(q, "password"));
+	int r = log_in(q);
 
 	(void)c;
 	if (r)

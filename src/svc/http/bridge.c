@@ -334,6 +334,8 @@ static struct http_peer *peer_of(const struct bridge *b)
 		p->domain = alloc_string(tls->profile->name);
 	if (tls && tls->sni)
 		p->sni = alloc_string(tls->sni);
+	if (tls && tls->client)
+		p->client = tls_client_ref(tls->client);
 	return p;
 }
 
@@ -347,6 +349,8 @@ static void bridge_opened(void *context)
 
 	b->port->counters.tls += tls != NULL;
 	b->port->counters.tls_resumed += tls && tls->resumed;
+	if (tls)
+		conn_note_client(NULL, stream_peer(b->stream), tls);
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair)) {
 		log_fault(NULL, "HTTP", "http.socketpair", err_fault(errno, "socketpair"));
 		bridge_free(b);

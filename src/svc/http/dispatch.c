@@ -15,6 +15,7 @@
 #include "base/enc.h"
 #include "base/log.h"
 #include "mime/address.h"
+#include "net/tls.h"
 #include "store/domain.h"
 #include "store/settings.h"
 #include "store/store.h"
@@ -22,6 +23,7 @@
 #include "svc/http/body.h"
 #include "svc/http/route.h"
 #include "svc/http/web_session.h"
+#include "svc/login.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -169,29 +171,40 @@ static struct span cookie_token(const struct http_request *q)
 }
 
 struct identity_check {
+	struct http_request *q;
 	const struct auth_identity *who;
 	bool current;
+	bool fits; /* what this connection has shown is enough for the account's domain */
 };
 
 static int check_identity(struct store_conn *c, void *arg)
 {
 	struct identity_check *check = arg;
 	CLEANUP(arena_done) struct arena arena = {};
+	struct auth_source from = http_source(check->q);
 	struct store_account account;
+	struct store_domain domain;
 	int r = store_account_get(c, &arena, check->who->account, &account);
 
 	check->current = r == 0 && auth_is_current(check->who, &account);
-	return r < 0 ? r : 0;
+	if (!check->current)
+		return r < 0 ? r : 0;
+	TRY(store_domain_get(c, &arena, account.domain, &domain));
+	return auth_source_fits(check->q->env, &domain, &from, &check->fits);
+}
+
+static bool is_safe(const struct http_request *q)
+{
+	return span_is(q->method, "GET") || span_is(q->method, "HEAD") ||
+		span_is(q->method, "OPTIONS");
 }
 
 /* An unsafe request must carry the session's own token too: a cookie is sent along by the browser,
  * whoever made the page. */
 static int login_by_cookie(struct http_request *q, struct span token)
 {
-	bool safe = span_is(q->method, "GET") || span_is(q->method, "HEAD") ||
-		span_is(q->method, "OPTIONS");
 	struct web_session session;
-	struct identity_check check = { .who = &session.who };
+	struct identity_check check = { .q = q, .who = &session.who };
 
 	if (!web_session_find(q->sessions, token, clock_monotonic_ms(), &session))
 		return 0;
@@ -200,7 +213,9 @@ static int login_by_cookie(struct http_request *q, struct span token)
 		web_session_end(q->sessions, token);
 		return 0;
 	}
-	if (!safe && !span_equal_secret(http_field(q, "X-CSRF-Token"), span_str(session.csrf)))
+	if (!check.fits)
+		return http_problem(q, 403, NULL, LOGIN_NEEDS_CERTIFICATE_TEXT);
+	if (!is_safe(q) && !span_equal_secret(http_field(q, "X-CSRF-Token"), span_str(session.csrf)))
 		return http_problem(q, 403, "X-CSRF-Token", "the session's token is missing or wrong");
 	q->login = HTTP_COOKIE;
 	q->who = session.who;
@@ -218,24 +233,81 @@ static bool cleartext_is_allowed(const struct http_request *q)
 	return settings->cleartext_login == CLEARTEXT_LOOPBACK && q->peer->loopback;
 }
 
+struct auth_source http_source(const struct http_request *q)
+{
+	return (struct auth_source){ .peer = auth_peer_key(&q->peer->from),
+		.domain = q->peer->domain, .client = q->peer->client };
+}
+
+/* The problem that a refused login is. */
+static int login_problem(struct http_request *q, int r, const char *what)
+{
+	switch (r) {
+	case AUTH_E_TOO_MANY:
+		http_header(q, "Retry-After", SPAN("60"));
+		return http_problem(q, 429, NULL, "too many failed logins; try again later");
+	case AUTH_E_CERTIFICATE:
+		return http_problem(q, 403, NULL, LOGIN_NEEDS_CERTIFICATE_TEXT);
+	default:
+		return http_problem(q, 401, NULL, "%s", what);
+	}
+}
+
+static void log_login(const struct http_request *q, int r, const char *mechanism, const char *why)
+{
+	static const char *const outcomes[] = {
+		[0] = "accepted",
+		[AUTH_E_REFUSED] = "refused",
+		[AUTH_E_TOO_MANY] = "too_many",
+		[AUTH_E_PASSWORD] = "refused",
+		[AUTH_E_CERTIFICATE] = "needs_certificate",
+	};
+
+	env_count(q->env, r ? COUNT_LOGIN_REFUSED : COUNT_LOGIN_OK);
+	LOG(NULL, LOG_INFO, "HTTP", "login", log_str("peer", q->peer->address),
+		log_str("account", r ? "-" : q->who.address), log_str("mechanism", mechanism),
+		log_str("outcome", outcomes[r]), log_str("reason", why));
+}
+
 int http_login(struct http_request *q, struct span user, struct span password)
 {
+	struct auth_source from = http_source(q);
 	int r;
 
 	if (!cleartext_is_allowed(q))
 		return http_problem(q, 403, NULL, "passwords are taken over TLS only: use https");
-	r = auth_password(q->env, auth_peer_key(&q->peer->from), user, password, &q->who);
-	env_count(q->env, r ? COUNT_LOGIN_REFUSED : COUNT_LOGIN_OK);
+	r = auth_password(q->env, &from, user, password, &q->who);
 	if (r < 0)
 		return r;
-	LOG(NULL, LOG_INFO, "HTTP", "login", log_str("peer", q->peer->address),
-		log_str("account", r ? "-" : q->who.address),
-		log_str("outcome", r == 0 ? "accepted" : r == AUTH_E_TOO_MANY ? "too_many" : "refused"));
-	if (r == AUTH_E_TOO_MANY) {
-		http_header(q, "Retry-After", SPAN("60"));
-		return http_problem(q, 429, NULL, "too many failed logins; try again later");
-	}
-	return r ? http_problem(q, 401, NULL, "wrong user or password") : 0;
+	log_login(q, r, "password", NULL);
+	return r ? login_problem(q, r, "wrong user or password") : 0;
+}
+
+int http_login_certificate(struct http_request *q)
+{
+	struct auth_source from = http_source(q);
+	struct why why = {};
+	int r = auth_certificate(q->env, &from, &q->who, &why);
+
+	if (r < 0)
+		return r;
+	log_login(q, r, "certificate", r ? why.text : NULL);
+	return r ? login_problem(q, r, why.text) : 0;
+}
+
+/* A browser shows its certificate whoever made the page, as it sends cookies. So what changes something
+ * says besides that it means it: a field that no page of another site can send without asking first. */
+static int login_by_certificate(struct http_request *q)
+{
+	int r;
+
+	if (!is_safe(q) && !span_is_nocase(http_field(q, "X-Signet-Login"), "certificate"))
+		return http_problem(q, 403, "X-Signet-Login", "a request that changes something and"
+			" logs in by certificate has the field \"X-Signet-Login: certificate\"");
+	r = http_login_certificate(q);
+	if (!r)
+		q->login = HTTP_CERTIFICATE;
+	return r;
 }
 
 /* RFC 7617. */
@@ -258,11 +330,18 @@ static int login_by_basic(struct http_request *q, struct span credentials)
 	return r;
 }
 
+/* As the handshake has found; others go on as if they had none. */
+static bool shows_somebody(const struct tls_client *client)
+{
+	return client && client->result == X509_V_OK && client->name;
+}
+
 static int log_in(struct http_request *q)
 {
 	struct span authorization = http_field(q, "Authorization");
 	struct span scheme = span_word(&authorization);
 	struct span token;
+	int r;
 
 	if (q->peer->kind == HTTP_LOCAL) {
 		q->login = HTTP_SOCKET;
@@ -275,7 +354,10 @@ static int log_in(struct http_request *q)
 	if (scheme.n)
 		return http_problem(q, 401, "Authorization", "unknown authentication scheme");
 	token = cookie_token(q);
-	return token.n ? login_by_cookie(q, token) : 0;
+	r = token.n ? login_by_cookie(q, token) : 0;
+	if (!r && q->login == HTTP_NOBODY && shows_somebody(q->peer->client))
+		r = login_by_certificate(q);
+	return r;
 }
 
 /* The address of a path is the caller's own if it means the same account: "jim" and "JIM@alias" are

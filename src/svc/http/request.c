@@ -28,6 +28,7 @@ struct http_peer *http_peer_unref(struct http_peer *p)
 	if (p && --p->refs == 0) {
 		free(p->domain);
 		free(p->sni);
+		(void)tls_client_unref(p->client);
 		free(p);
 	}
 	return NULL;

@@ -23,6 +23,7 @@ struct env;
 struct http_request;
 struct http_route;
 struct store_conn;
+struct tls_client;
 struct web_sessions;
 
 /* The connection a request came over; immutable, shared by count. */
@@ -34,6 +35,7 @@ struct http_peer {
 	char address[NET_ADDRESS_TEXT]; /* the same, for the log */
 	char *domain; /* TLS: the profile's domain */
 	char *sni;    /* TLS: what the client asked for, or NULL */
+	struct tls_client *client; /* TLS: the certificate it presented, or NULL */
 };
 struct http_peer *http_peer_ref(struct http_peer *p);
 struct http_peer *http_peer_unref(struct http_peer *p);
@@ -44,7 +46,7 @@ struct http_pair {
 
 enum { HTTP_PARAMS_MAX = 4, HTTP_PAIRS_MAX = 104 };
 
-enum http_login { HTTP_NOBODY, HTTP_COOKIE, HTTP_BASIC, HTTP_SOCKET };
+enum http_login { HTTP_NOBODY, HTTP_COOKIE, HTTP_BASIC, HTTP_CERTIFICATE, HTTP_SOCKET };
 
 struct http_request {
 	struct env *env;
@@ -130,6 +132,12 @@ int http_audit(struct http_request *q, struct store_conn *c, const char *action,
 
 /* Checks a password, with the limits and log lines of a login, and sets q->who. Blocks. */
 int http_login(struct http_request *q, struct span user, struct span password) MUST_CHECK;
+
+/* The same by the client's certificate. */
+int http_login_certificate(struct http_request *q) MUST_CHECK;
+
+/* Where a login of this request comes from; borrowed from its peer. */
+struct auth_source http_source(const struct http_request *q);
 
 /* Whether no port before this one is of the same service. */
 bool http_port_is_first(const struct http_options *o, size_t port);

@@ -10,8 +10,9 @@
 enum { SETTING_MAX = 4096, NAME_MAX_OCTETS = 200, TARGETS_MAX = 1000, DAYS_MAX = 3650 };
 
 static const struct body_field session_body[] = {
-	{ "login", BODY_TEXT, true, LIMIT_ADDRESS },
-	{ "password", BODY_TEXT, true, LIMIT_PASSWORD },
+	{ "login", BODY_TEXT, false, LIMIT_ADDRESS },
+	{ "password", BODY_TEXT, false, LIMIT_PASSWORD },
+	{ "certificate", BODY_SCALAR, false, 8 },
 	{},
 };
 

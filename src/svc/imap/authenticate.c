@@ -58,6 +58,10 @@ static int login_done(struct session *session, const struct login_result *r)
 		return 0;
 	case LOGIN_REFUSED:
 		return imap_no(s, c, "AUTHENTICATIONFAILED", "wrong user or password");
+	case LOGIN_NEEDS_CERTIFICATE:
+		return imap_no(s, c, "AUTHENTICATIONFAILED", LOGIN_NEEDS_CERTIFICATE_TEXT);
+	case LOGIN_CERTIFICATE:
+		return imap_no(s, c, "AUTHENTICATIONFAILED", LOGIN_CERTIFICATE_TEXT);
 	case LOGIN_TEMPORARY:
 		return imap_no(s, c, "UNAVAILABLE", "temporary failure, try again later");
 	case LOGIN_NEEDS_TLS:

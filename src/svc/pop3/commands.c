@@ -129,6 +129,10 @@ static int pop3_login_done(struct session *session, const struct login_result *r
 		return pop3_open(s);
 	case LOGIN_REFUSED:
 		return pop3_mistake(s, "AUTH", "wrong user or password"); /* RFC 3206 section 4 */
+	case LOGIN_NEEDS_CERTIFICATE:
+		return pop3_mistake(s, "AUTH", LOGIN_NEEDS_CERTIFICATE_TEXT);
+	case LOGIN_CERTIFICATE:
+		return pop3_mistake(s, "AUTH", LOGIN_CERTIFICATE_TEXT);
 	case LOGIN_SYNTAX:
 		return pop3_mistake(s, NULL, "malformed authentication exchange");
 	case LOGIN_NEEDS_TLS:

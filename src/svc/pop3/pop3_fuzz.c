@@ -48,7 +48,7 @@ static void fresh_store(void)
 	clock_set(1770091506000000, 1000000);
 	env_fixture_open(fixture);
 	env_fixture_set(fixture, "login_cache_s", "1d");
-	if (auth_password(&fixture->env, SPAN("peer"), SPAN("alice"), SPAN("wonderland"), &who))
+	if (auth_password(&fixture->env, &(struct auth_source){ .peer = SPAN("peer") }, SPAN("alice"), SPAN("wonderland"), &who))
 		abort();
 	limiter_set(fixture->env.login_failures, 1e-9, 0, 0);
 }

@@ -6,6 +6,8 @@
 
 #include "svc/smtp/reply.h"
 
+#include "svc/login.h"
+
 static const struct {
 	unsigned code;
 	const char *status; /* NULL: none (RFC 2034 section 4) */
@@ -59,6 +61,8 @@ static const struct {
 	[REPLY_NEED_LOGIN] = { 530, "5.7.0", "authentication required" },
 	[REPLY_LOGIN_NEEDS_TLS] = { 538, "5.7.11", "authentication needs TLS" },
 	[REPLY_LOGIN_REFUSED] = { 535, "5.7.8", "authentication failed" },
+	[REPLY_LOGIN_NEEDS_CERTIFICATE] = { 534, "5.7.9", LOGIN_NEEDS_CERTIFICATE_TEXT },
+	[REPLY_LOGIN_CERTIFICATE] = { 535, "5.7.8", LOGIN_CERTIFICATE_TEXT },
 	[REPLY_LOGIN_SYNTAX] = { 501, "5.5.2", "malformed authentication message" },
 	[REPLY_LOGIN_CANCELLED] = { 501, "5.7.0", "authentication cancelled" },
 	[REPLY_LOGIN_MECHANISM] = { 504, "5.5.4", "authentication mechanism unknown" },

@@ -43,7 +43,7 @@ static void fresh_store(void)
 	env_fixture_set(fixture, "smtp_errors_max", "1000");
 	limiter_set(fixture->env.smtp_peer, 0, 0, 0);
 	limiter_set(fixture->env.smtp_account, 0, 0, 0);
-	if (auth_password(&fixture->env, SPAN("peer"), SPAN("alice"), SPAN("wonderland"), &who))
+	if (auth_password(&fixture->env, &(struct auth_source){ .peer = SPAN("peer") }, SPAN("alice"), SPAN("wonderland"), &who))
 		abort();
 	limiter_set(fixture->env.login_failures, 1e-9, 0, 0);
 }
