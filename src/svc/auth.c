@@ -531,7 +531,7 @@ int auth_find_certificate(struct env *e, struct store_conn *c, struct auth_attem
 {
 	CLEANUP(arena_done) struct arena arena = {};
 	struct store_account account;
-	bool own;
+	bool own = false;
 	int r;
 
 	t->known = t->certified = false;

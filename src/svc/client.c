@@ -75,8 +75,12 @@ static long result_of(const struct finding *f)
 		{ "expired", X509_V_ERR_CERT_HAS_EXPIRED },
 		{ "not-yet-valid", X509_V_ERR_CERT_NOT_YET_VALID },
 		{ "revoked", X509_V_ERR_CERT_REVOKED },
-		{ "no-path", X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY },
-		{ "usage", X509_V_ERR_INVALID_PURPOSE },
+		{ "no-issuer", X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY },
+		{ "untrusted", X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY },
+		{ "authority-key-identifier", X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY },
+		{ "signature", X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY },
+		{ "extended-key-usage", X509_V_ERR_INVALID_PURPOSE },
+		{ "key-usage", X509_V_ERR_INVALID_PURPOSE },
 	};
 
 	for (size_t i = 0; f && i < sizeof results / sizeof results[0]; i++) {

@@ -8,6 +8,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -315,6 +316,58 @@ static void test_find(void **state)
 	assert_false(sasl_find(SPAN(""), &m));
 }
 
+static void test_external(void **state)
+{
+	static const struct {
+		struct span message;
+		enum sasl_step step;
+	} rows[] = {
+		{ { (const uint8_t *)"", 0 }, SASL_CHECK_EXTERNAL },
+		{ { (const uint8_t *)"alice", 5 }, SASL_CHECK_EXTERNAL },
+		{ { (const uint8_t *)"alice@example.org", 17 }, SASL_CHECK_EXTERNAL },
+		{ { (const uint8_t *)"\xC3\xA4@example.org", 14 }, SASL_CHECK_EXTERNAL },
+		{ { (const uint8_t *)"\0", 1 }, SASL_SYNTAX },
+		{ { (const uint8_t *)"alice\0", 6 }, SASL_SYNTAX },
+		{ { (const uint8_t *)"\0alice\0x", 8 }, SASL_SYNTAX },
+		{ { (const uint8_t *)"\xC3", 1 }, SASL_SYNTAX },
+		{ { (const uint8_t *)"\xED\xA0\x80", 3 }, SASL_SYNTAX },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		for (int initial = 0; initial <= 1; initial++) {
+			struct sasl s;
+			enum sasl_step step;
+
+			sasl_init(&s, SASL_EXTERNAL, (struct span){}, false, nonce);
+			if (!initial) {
+				assert_int_equal(sasl_start(&s, NULL), SASL_CHALLENGE);
+				assert_challenge(&s, "");
+			}
+			step = initial ? sasl_start(&s, &rows[i].message) :
+					 sasl_step(&s, rows[i].message);
+			if (step != rows[i].step)
+				fail_msg("row %zu: %d", i, step);
+			if (step == SASL_CHECK_EXTERNAL)
+				assert_true(span_equal(buf_span(&s.user), rows[i].message));
+			assert_int_equal(sasl_step(&s, SPAN("")), SASL_SYNTAX);
+			sasl_done(&s);
+		}
+	}
+	{
+		CLEANUP(buf_done) struct buf large = {};
+		struct span message;
+		struct sasl s;
+
+		memset(buf_room(&large, SASL_MESSAGE_MAX + 1), 'a', SASL_MESSAGE_MAX + 1);
+		buf_added(&large, SASL_MESSAGE_MAX + 1);
+		message = buf_span(&large);
+		sasl_init(&s, SASL_EXTERNAL, (struct span){}, false, nonce);
+		assert_int_equal(sasl_start(&s, &message), SASL_SYNTAX);
+		sasl_done(&s);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -324,6 +377,7 @@ int main(void)
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_plain),
 		cmocka_unit_test(test_login),
+		cmocka_unit_test(test_external),
 		cmocka_unit_test(test_too_long),
 		cmocka_unit_test(test_find),
 	};

@@ -10,6 +10,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "net/tls.h"
 #include "store/audit.h"
 #include "store/store.h"
 
