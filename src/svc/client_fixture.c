@@ -124,16 +124,35 @@ void client_fixture_trust(struct client_fixture *c, const struct cert *cert, uns
 	rebuild(c);
 }
 
+static struct cert_made made_ref(const struct cert_made *m)
+{
+	(void)EVP_PKEY_up_ref(m->key);
+	return (struct cert_made){ cert_ref(m->cert), m->key };
+}
+
+/* Once in a process: dialogs open hundreds of stores. */
+static void make_people(struct client_fixture *c)
+{
+	static struct cert_made authority, alice;
+
+	if (!authority.cert) {
+		authority = cert_make(&(struct cert_order){ .subject = "CN=People,O=Example",
+			.is_authority = true, .from_us = early_us, .till_us = late_us });
+		c->authority = authority;
+		alice = client_fixture_make(c, &(struct cert_order){ .subject = "CN=Alice",
+			.names = "email:alice@example.org" });
+	}
+	c->authority = made_ref(&authority);
+	c->alice = made_ref(&alice);
+}
+
 void client_fixture_open(struct client_fixture *c, struct env_fixture *f)
 {
 	struct change change = { .c = c, .purposes = TRUST_CLIENT };
 
 	*c = (struct client_fixture){ .f = f, .before = f->env.tls };
 	must(tls_host_new(&f->env.tls, NULL, NULL), "tls_host_new");
-	c->authority = cert_make(&(struct cert_order){ .subject = "CN=People,O=Example",
-		.is_authority = true, .from_us = early_us, .till_us = late_us });
-	c->alice = client_fixture_make(c, &(struct cert_order){ .subject = "CN=Alice",
-		.names = "email:alice@example.org" });
+	make_people(c);
 	change.cert = c->authority.cert;
 	must(store_write(f->env.store, write_start, &change), "issuer");
 	trust_changed(&f->env);

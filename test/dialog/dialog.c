@@ -47,6 +47,7 @@ struct connection {
 	struct session *session;
 	struct buf waiting; /* input that was not fed yet */
 	struct buf output;
+	struct tls_info info;
 	bool is_tls;
 	bool is_closed;
 	bool has_eof;
@@ -122,9 +123,9 @@ static void connection_on_step(struct session_carrier *carrier)
 
 static const struct tls_info *connection_tls(const struct session_carrier *carrier)
 {
-	static const struct tls_info info = { .version = "TLSv1.3", .cipher = "TLS_MEMORY" };
+	const struct connection *c = CONTAINER_OF(carrier, struct connection, carrier);
 
-	return CONTAINER_OF(carrier, struct connection, carrier)->is_tls ? &info : NULL;
+	return c->is_tls ? &c->info : NULL;
 }
 
 static const char *connection_tls_domain(const struct session_carrier *carrier)
@@ -152,6 +153,8 @@ static void connection_open(struct run *run, struct connection *c)
 
 	c->run = run;
 	c->is_tls = run->transcript->is_tls_first;
+	c->info = (struct tls_info){ .version = "TLSv1.3", .cipher = "TLS_MEMORY",
+		.client = run->transcript->is_certified ? d->client : NULL };
 	c->carrier = (struct session_carrier){
 		.home = &run->home,
 		.step = connection_on_step,

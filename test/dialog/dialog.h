@@ -11,6 +11,7 @@
 #include "net/address.h"
 
 struct session_protocol;
+struct tls_client;
 
 struct dialog {
 	const struct session_protocol *protocol;
@@ -21,6 +22,7 @@ struct dialog {
 	struct net_address peer;
 	struct net_address local;
 	const char *tls_domain; /* NULL: example.org */
+	struct tls_client *client; /* what "== certificate" shows; set by begin */
 	bool is_quiet;          /* does not say on stderr what failed */
 };
 

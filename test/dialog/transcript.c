@@ -52,9 +52,11 @@ static int parse_directive(struct transcript *t, struct span text, unsigned line
 	struct span word = span_word(&text);
 	uint64_t number = 0;
 
-	if (span_is(word, "stepwise") || span_is(word, "tls-first")) {
+	if (span_is(word, "stepwise") || span_is(word, "tls-first") ||
+		span_is(word, "certificate")) {
 		t->is_stepwise |= span_is(word, "stepwise");
 		t->is_tls_first |= span_is(word, "tls-first");
+		t->is_certified |= span_is(word, "certificate");
 		return 0;
 	}
 	if (text.n && !span_to_u64(span_trim(text), UINT32_MAX, &number))

@@ -27,6 +27,7 @@ struct transcript {
 	size_t n;
 	bool is_stepwise;
 	bool is_tls_first;
+	bool is_certified;
 };
 
 void transcript_done(struct transcript *t);

@@ -21,7 +21,8 @@ WAIT_MAX_MS = 1000  # what a wrong password costs; no file is worth more time
 SKIPPED = {
     "pop3/empty": "no client can bring in a message without any octet",
 }
-MARKS = {"== stop": "the end of the server is tested by others", "== wake": "in memory only"}
+MARKS = {"== stop": "the end of the server is tested by others", "== wake": "in memory only",
+         "== certificate": "in memory only: see test_client_certificates.py"}
 
 
 def dialogs():
@@ -33,7 +34,7 @@ def dialogs():
 
 def reason_to_skip(name, text):
     for mark, reason in MARKS.items():
-        if f"\n{mark}" in text:
+        if f"\n{mark}" in "\n" + text:
             return reason
     if any(int(ms) > WAIT_MAX_MS for ms in re.findall(r"(?m)^== wait (\d+)", text)):
         return "it waits too long"

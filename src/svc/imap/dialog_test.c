@@ -9,13 +9,16 @@
 
 #include "dialog/dialog.h"
 #include "mime/word.h"
+#include "net/tls.h"
 #include "store/fixture.h"
+#include "svc/client_fixture.h"
 #include "svc/env_fixture.h"
 #include "svc/imap/service.h"
 
 struct imap_dialog {
 	struct dialog dialog; /* first */
 	struct env_fixture *fixture;
+	struct client_fixture clients;
 };
 
 static int begin(struct dialog *d)
@@ -24,6 +27,9 @@ static int begin(struct dialog *d)
 	struct imap_service *service;
 
 	env_fixture_open(f);
+	client_fixture_open(&((struct imap_dialog *)d)->clients, f);
+	d->client = client_fixture_show(&((struct imap_dialog *)d)->clients,
+		&((struct imap_dialog *)d)->clients.alice, NULL);
 	env_fixture_set(f, "message_max", "100k");
 	env_fixture_account_set(f, "full", "quota", "1k");
 	TRY(imap_new(&service, &f->env));
@@ -34,6 +40,8 @@ static int begin(struct dialog *d)
 static void end(struct dialog *d)
 {
 	d->service = imap_free(d->service);
+	d->client = tls_client_unref(d->client);
+	client_fixture_close(&((struct imap_dialog *)d)->clients);
 	env_fixture_close(((struct imap_dialog *)d)->fixture);
 }
 

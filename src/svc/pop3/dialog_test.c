@@ -16,13 +16,16 @@
  */
 
 #include "dialog/dialog.h"
+#include "net/tls.h"
 #include "store/fixture.h"
+#include "svc/client_fixture.h"
 #include "svc/env_fixture.h"
 #include "svc/pop3/pop3.h"
 
 struct pop3_dialog {
 	struct dialog dialog; /* first */
 	struct env_fixture *fixture;
+	struct client_fixture clients;
 	struct buf large;
 };
 
@@ -33,6 +36,9 @@ static int begin(struct dialog *d)
 	int64_t inbox;
 
 	env_fixture_open(f);
+	client_fixture_open(&((struct pop3_dialog *)d)->clients, f);
+	d->client = client_fixture_show(&((struct pop3_dialog *)d)->clients,
+		&((struct pop3_dialog *)d)->clients.alice, NULL);
 	inbox = f->store->inbox;
 	(void)fixture_deliver(f->store, inbox,
 		SPAN("Subject: one\r\n.x: y\r\n\r\nfirst\r\n.\r\n..two\r\nlast\r\n"), 0);
@@ -47,6 +53,8 @@ static int begin(struct dialog *d)
 
 static void end(struct dialog *d)
 {
+	d->client = tls_client_unref(d->client);
+	client_fixture_close(&((struct pop3_dialog *)d)->clients);
 	env_fixture_close(((struct pop3_dialog *)d)->fixture);
 }
 

@@ -13,7 +13,9 @@
  */
 
 #include "dialog/dialog.h"
+#include "net/tls.h"
 #include "store/fixture.h"
+#include "svc/client_fixture.h"
 #include "svc/env_fixture.h"
 #include "svc/smtp/smtp.h"
 
@@ -22,6 +24,7 @@
 struct smtp_dialog {
 	struct dialog dialog; /* first */
 	struct env_fixture *fixture;
+	struct client_fixture clients;
 };
 
 static int begin(struct dialog *d)
@@ -29,6 +32,9 @@ static int begin(struct dialog *d)
 	struct env_fixture *f = ((struct smtp_dialog *)d)->fixture;
 
 	env_fixture_open(f);
+	client_fixture_open(&((struct smtp_dialog *)d)->clients, f);
+	d->client = client_fixture_show(&((struct smtp_dialog *)d)->clients,
+		&((struct smtp_dialog *)d)->clients.alice, NULL);
 	env_fixture_alias(f, "team", "alice@example.org,bob@example.org");
 	env_fixture_alias(f, "away", "somebody@example.net");
 	env_fixture_account_set(f, "full", "quota", "1k");
@@ -45,6 +51,8 @@ static int begin(struct dialog *d)
 
 static void end(struct dialog *d)
 {
+	d->client = tls_client_unref(d->client);
+	client_fixture_close(&((struct smtp_dialog *)d)->clients);
 	env_fixture_close(((struct smtp_dialog *)d)->fixture);
 }
 
