@@ -8,7 +8,7 @@ cd "$ROOT"
 
 # Packages by purpose. A bare Debian 12 has none of them.
 PACKAGES_BUILD="gcc libc6-dev meson ninja-build pkg-config libssl-dev libevent-dev libmicrohttpd-dev
-    libsqlite3-dev libgmime-3.0-dev libjansson-dev libcurl4-openssl-dev libunbound-dev libidn2-dev
+    libgnutls28-dev libsqlite3-dev libgmime-3.0-dev libjansson-dev libcurl4-openssl-dev libunbound-dev libidn2-dev
     libunistring-dev libargon2-dev zlib1g-dev libzstd-dev libseccomp-dev"
 PACKAGES_UNIT="libcmocka-dev"
 PACKAGES_TEST="python3 python3-pytest python3-yaml python3-cryptography openssl sqlite3 swaks isync

@@ -8,6 +8,14 @@
 
 #include <jansson.h>
 
+/* A JSON value that ends with its scope: CLEANUP(json_owned_freep) json_t *answer = NULL; */
+typedef json_t json_owned;
+static inline void json_owned_free(json_owned *j)
+{
+	json_decref(j);
+}
+CLEANUP_POINTER(json_owned, json_owned_free)
+
 struct client;
 
 enum client_outcome {

@@ -18,9 +18,15 @@ enum argument_kind {
 	ARG_MANY,     /* one word or more, the last */
 	ARG_PAIRS,    /* KEY=VALUE words, one or more, the last */
 	ARG_OPTION,   /* --name VALUE */
-	ARG_FLAG,     /* --name */
+	ARG_FLAG,     /* --name; a member is true if it is given */
 	ARG_FIXED,    /* not given: a member that is the same in every call */
-	ARG_PASSWORD, /* --password-file F, "-" for stdin; else a prompt on a terminal */
+	ARG_PASSWORD, /* --password-file F, "-" for stdin; else a prompt on a terminal, twice */
+	ARG_PASSPHRASE, /* the same for one that exists: asked for once */
+	ARG_SECRET,   /* the same, never asked for */
+	ARG_FILE,     /* a word that names a file, "-" for stdin: its content is the member */
+	ARG_OPTION_FILE, /* the same as --name FILE */
+	ARG_LIST,     /* --name A,B: the member is an array */
+	ARG_OUTPUT,   /* -o FILE: where the answer's member goes (cli/output.c) */
 };
 
 struct argument {
@@ -33,7 +39,7 @@ struct argument {
 	const char *help;   /* of an option */
 };
 
-enum { ARGUMENTS_MAX = 6, COLUMNS_MAX = 8 };
+enum { ARGUMENTS_MAX = 20, COLUMNS_MAX = 8, CLI_FILE_MAX = 1 << 20 };
 
 struct column {
 	const char *title; /* NULL ends */
@@ -73,6 +79,7 @@ struct cli {
 	char **rest;                      /* of ARG_MANY and ARG_PAIRS */
 	size_t n_rest;
 	const char *options[ARGUMENTS_MAX]; /* by position in the row; a flag is "" */
+	const char *secret; /* for ARG_SECRET where no file was named; NULL: none */
 	struct why why;
 };
 
@@ -83,21 +90,43 @@ const char *cli_option(const struct cli *cli, const char *name);
 int cli_ask(struct cli *cli, const char *method, const char *path, const json_t *body,
 	json_t **ret_answer) MUST_CHECK;
 
+/* The same at a path that was put together. */
+int cli_ask_at(struct cli *cli, const char *method, struct buf *path, const json_t *body,
+	json_t **ret_answer) MUST_CHECK;
+
 /* The row's own request: path filled in, body from the arguments. */
 int cli_request(struct cli *cli, json_t **ret_answer) MUST_CHECK;
 
 /* The answer on stdout, as the row says. */
 int cli_show(struct cli *cli, const json_t *answer) MUST_CHECK;
 
+/* Its body; NULL if it has none. */
+int cli_body(struct cli *cli, json_t **ret_body) MUST_CHECK;
+
+/* A member from the content of a file: what is PEM as it is, everything else in base64. */
+int cli_body_file(struct cli *cli, json_t *body, const char *member, const char *name) MUST_CHECK;
+
+/* Whether it is one of the words by position. */
+bool argument_is_word(const struct argument *a);
+
+/* The content of a file ("-": standard input), at most CLI_FILE_MAX octets. */
+int cli_read_file(struct cli *cli, const char *name, struct buf *out) MUST_CHECK;
+
+/* Whether the row's answer is a file; writes it where -o says. */
+bool cli_has_output(const struct cli *cli);
+int cli_output(struct cli *cli, const json_t *answer) MUST_CHECK;
+
 /* Appends text percent-encoded for a path segment (RFC 3986 section 2.1). */
 void cli_add_segment(struct buf *path, const char *text);
 
-/* Reads a password: from the file of --password-file less one newline at its end, else twice from
- * the terminal without echo. Without either it is a usage error. The caller wipes and frees. */
+/* Reads a password: from the file that the option names, less one newline at its end, else from the
+ * terminal without echo, a new one twice. Without either it is a usage error. The caller wipes and
+ * frees. */
 enum cli_outcome { CLI_E_USAGE = 10 };
-int cli_password(struct cli *cli, char **ret_password) MUST_CHECK;
+int cli_password(struct cli *cli, const char *option, bool is_new, char **ret_password) MUST_CHECK;
 
 /* Commands that are more than one request. */
 command_fn run_log, run_alias_list, run_alias_add, run_alias_remove, run_cert_list, run_cert_in_use,
 	run_cert_newest, run_key_list, run_key_newest, run_setting_get, run_setting_reset,
-	run_completion;
+	run_completion, run_request_newest, run_chain_set, run_cert_check, run_cert_export,
+	run_trust_list, run_trust_add, run_trust_deny, run_trust_remove;

@@ -15,6 +15,36 @@
 	{ .kind = ARG_PASSWORD, .name = "--password-file", .sample = "F", .member = "password",    \
 		.help = "file with the password, - for standard input; else it is asked for" }
 
+#define OPTION_FILE(title, field, text)                                                            \
+	{ .kind = ARG_OPTION_FILE, .name = title, .sample = "FILE", .member = field, .help = text }
+#define FILE_WORD(title, field) { .kind = ARG_FILE, .name = title, .member = field }
+#define FLAG(title, field, text)                                                                   \
+	{ .kind = ARG_FLAG, .name = title, .member = field, .help = text }
+#define NUMBER(title, field, text)                                                                 \
+	{ .kind = ARG_OPTION, .name = title, .sample = "N", .member = field, .number = true,       \
+		.help = text }
+#define OUTPUT(field)                                                                              \
+	{ .kind = ARG_OUTPUT, .name = "-o", .sample = "FILE", .member = field,                     \
+		.help = "where it goes (default: standard output)" }
+
+/* Who a certificate is for. */
+#define SUBJECT                                                                                    \
+	OPTION("--cn", "NAME", "common_name", "common name (default: the domain)"),                \
+		{ .kind = ARG_LIST, .name = "--alt", .sample = "NAME,...", .member = "names",      \
+			.help = "alternative names (default: the domain and its aliases)" },       \
+		OPTION("--email", "ADDRESS", "email", "contact"),                                  \
+		OPTION("--org", "TEXT", "organization", "organization"),                           \
+		OPTION("--unit", "TEXT", "unit", "its unit"),                                      \
+		OPTION("--city", "TEXT", "city", "city"),                                          \
+		OPTION("--state", "TEXT", "state", "state or province"),                           \
+		OPTION("--country", "CC", "country", "country, two letters")
+
+/* Whose trust: the server's without an option. */
+#define SCOPE                                                                                      \
+	FLAG("--server", NULL, "what this server trusts (the default)"),                           \
+		FLAG("--cluster", NULL, "what all servers of the cluster trust"),                  \
+		OPTION("--domain", "DOMAIN", NULL, "what a domain trusts besides")
+
 /* Of what was just made, what matters; "show" has the rest. */
 #define CERT_COLUMNS                                                                               \
 	{ { "alias", "alias" }, { "subject", "subject" }, { "names", "names" },                    \
@@ -138,9 +168,53 @@ const struct command commands[] = {
 	{ "key", "show", "a key's public half; without KEY the newest for TLS",
 		"signet key show example.org first", { WORD("DOMAIN", NULL), MAYBE("KEY", NULL) },
 		"GET", "/domains/{0}/keys/{1}", .run = run_key_newest },
+	{ "key", "import", "takes over a private key: PEM (PKCS#1, PKCS#8, SEC1) or DER",
+		"signet key import example.org server.key",
+		{ WORD("DOMAIN", NULL), FILE_WORD("FILE", "file"),
+			{ .kind = ARG_SECRET, .name = "--passphrase-file", .sample = "F",
+				.member = "passphrase",
+				.help = "file with the passphrase of an encrypted key" },
+			OPTION("--for", "USE", "use", "tls, smime or dkim (default tls)"),
+			OPTION("--alias", "NAME", "alias", "the key's name") },
+		"POST", "/domains/{0}/keys/import",
+		.columns = { { "alias", "alias" }, { "use", "use" }, { "type", "type" },
+			{ "id", "id" } } },
+	{ "key", "export", "a private key as an encrypted PEM file; without KEY the newest for TLS",
+		"signet key export example.org -o backup.pem",
+		{ WORD("DOMAIN", NULL), MAYBE("KEY", NULL),
+			{ .kind = ARG_PASSWORD, .name = "--password-file", .sample = "F",
+				.member = "file_password",
+				.help = "file with the new file's password; else it is asked for" },
+			OUTPUT("file") },
+		"POST", "/domains/{0}/keys/{1}/export", .run = run_key_newest },
+	{ "key", "remove", "removes a key with its certificates; without KEY the newest for TLS",
+		"signet key remove example.org first", { WORD("DOMAIN", NULL), MAYBE("KEY", NULL) },
+		"DELETE", "/domains/{0}/keys/{1}", .run = run_key_newest },
 	{ "key", "test", "signs and verifies with a key; without KEY the newest for TLS",
 		"signet key test example.org", { WORD("DOMAIN", NULL), MAYBE("KEY", NULL) },
 		"POST", "/domains/{0}/keys/{1}/test", .run = run_key_newest },
+
+	{ "request", "list", "requests for certificates that wait for an answer",
+		"signet request list example.org", { WORD("DOMAIN", NULL) }, "GET",
+		"/domains/{0}/requests", "requests",
+		{ { "REQUEST", "alias" }, { "SUBJECT", "subject" }, { "NAMES", "names" },
+			{ "KEY", "key" }, { "CREATED", "created" } } },
+	{ "request", "create", "a request for a certificate, to be given to an authority",
+		"signet request create example.org --alt mail.example.org,imap.example.org"
+		" -o example.csr",
+		{ WORD("DOMAIN", NULL), SUBJECT,
+			OPTION("--key", "KEY", "key", "the key's name (default: the newest for TLS)"),
+			OPTION("--alias", "NAME", "alias", "the request's name"),
+			OUTPUT("request"), FLAG("--der", NULL, "in DER instead of PEM") },
+		"POST", "/domains/{0}/requests" },
+	{ "request", "show", "a request again; without REQUEST the newest",
+		"signet request show example.org",
+		{ WORD("DOMAIN", NULL), MAYBE("REQUEST", NULL), OUTPUT("request"),
+			FLAG("--der", NULL, "in DER instead of PEM") },
+		"GET", "/domains/{0}/requests/{1}", .run = run_request_newest },
+	{ "request", "remove", "forgets a request; without REQUEST the newest",
+		"signet request remove example.org", { WORD("DOMAIN", NULL), MAYBE("REQUEST", NULL) },
+		"DELETE", "/domains/{0}/requests/{1}", .run = run_request_newest },
 
 	{ "cert", "list", "certificates, of one domain or all", "signet cert list",
 		{ MAYBE("DOMAIN", NULL) }, .run = run_cert_list, .list = "certificates",
@@ -155,13 +229,48 @@ const struct command commands[] = {
 		"/domains/{0}/certificates/{1}", .run = run_cert_in_use },
 	{ "cert", "self-sign", "makes a self-signed certificate and puts it to use at once",
 		"signet cert self-sign example.org --days 90",
-		{ WORD("DOMAIN", NULL),
-			{ .kind = ARG_OPTION, .name = "--days", .sample = "N", .member = "days",
-				.number = true,
-				.help = "how long it is valid (default 397)" },
+		{ WORD("DOMAIN", NULL), NUMBER("--days", "days", "how long it is valid (default 397)"),
+			SUBJECT,
 			OPTION("--key", "KEY", "key", "the key's name (default: the newest for TLS)"),
 			OPTION("--alias", "NAME", "alias", "the certificate's name") },
 		"POST", "/domains/{0}/certificates", .columns = CERT_COLUMNS },
+	{ "cert", "refresh", "a self-signed certificate again, for another time; without CERTIFICATE the"
+		" newest in use", "signet cert refresh example.org --new-serial",
+		{ WORD("DOMAIN", NULL), MAYBE("CERTIFICATE", NULL),
+			FLAG("--new-serial", "new_serial",
+				"with a serial number of its own, as browsers want it"),
+			NUMBER("--days", "days", "how long it is valid (default: as long as before)") },
+		"POST", "/domains/{0}/certificates/{1}/refresh", .columns = CERT_COLUMNS,
+		.run = run_cert_in_use },
+	{ "cert", "install", "takes an authority's answer to a request, with its chain, and puts it to use",
+		"signet cert install example.org example.crt --chain intermediates.pem",
+		{ WORD("DOMAIN", NULL), FILE_WORD("FILE", "certificate"),
+			OPTION_FILE("--chain", "chain", "intermediate certificates, if not in FILE"),
+			OPTION("--service", "S,...", "services",
+				"smtp, imap, pop3, http, with commas, or none (default all)"),
+			OPTION("--alias", "NAME", "alias", "the certificate's name"),
+			FLAG("--force", "force", "take the chain exactly as it is") },
+		"POST", "/domains/{0}/certificates/install", .columns = CERT_COLUMNS },
+	{ "cert", "import", "takes a certificate with its key from PKCS#12 or PEM, and puts it to use",
+		"signet cert import example.org example.pfx",
+		{ WORD("DOMAIN", NULL), FILE_WORD("FILE", "file"),
+			{ .kind = ARG_PASSPHRASE, .name = "--password-file", .sample = "F",
+				.member = "passphrase",
+				.help = "file with FILE's password; else it is asked for" },
+			OPTION("--service", "S,...", "services",
+				"smtp, imap, pop3, http, with commas, or none (default all)"),
+			OPTION("--alias", "NAME", "alias", "the certificate's and the key's name"),
+			FLAG("--force", "force", "take the chain exactly as it is") },
+		"POST", "/domains/{0}/certificates/import", .columns = CERT_COLUMNS },
+	{ "cert", "export", "a certificate with its chain as PEM; without CERTIFICATE the newest in use",
+		"signet cert export example.org --pfx -o example.pfx",
+		{ WORD("DOMAIN", NULL), MAYBE("CERTIFICATE", NULL),
+			FLAG("--pfx", NULL, "with its key, as PKCS#12 under a password"),
+			{ .kind = ARG_SECRET, .name = "--password-file", .sample = "F",
+				.member = "file_password",
+				.help = "file with that password; else it is asked for" },
+			OUTPUT("file") },
+		"POST", "/domains/{0}/certificates/{1}/export", .run = run_cert_export },
 	{ "cert", "activate",
 		"puts a certificate to use for services; without CERTIFICATE the newest",
 		"signet cert activate example.org first --service imap,pop3",
@@ -171,6 +280,53 @@ const struct command commands[] = {
 				.help = "smtp, imap, pop3, http, with commas (default all)" } },
 		"PATCH", "/domains/{0}/certificates/{1}", .columns = CERT_COLUMNS,
 		.run = run_cert_newest },
+	{ "cert", "remove", "removes a certificate; without CERTIFICATE the newest in use",
+		"signet cert remove example.org old",
+		{ WORD("DOMAIN", NULL), MAYBE("CERTIFICATE", NULL) }, "DELETE",
+		"/domains/{0}/certificates/{1}", .run = run_cert_in_use },
+	{ "cert", "check", "whether clients will accept a domain's certificates, and why not",
+		"signet cert check example.org", { WORD("DOMAIN", NULL), MAYBE("CERTIFICATE", NULL) },
+		"GET", "/domains/{0}/check?certificate={1}", "checks",
+		{ { "CERTIFICATE", "certificate" }, { "CHECK", "check" }, { "RESULT", "result" },
+			{ "WHY", "text" } }, .run = run_cert_check },
+
+	{ "chain", "show", "what is sent behind a certificate; without CERTIFICATE the newest in use",
+		"signet chain show example.org",
+		{ WORD("DOMAIN", NULL), MAYBE("CERTIFICATE", NULL) }, "GET",
+		"/domains/{0}/certificates/{1}/chain", "certificates",
+		{ { "ISSUED TO", "subject" }, { "ISSUED BY", "issuer" }, { "FROM", "not_before" },
+			{ "TILL", "not_after" } }, .run = run_cert_in_use },
+	{ "chain", "set", "sets what is sent behind a certificate; without CERTIFICATE the newest in use",
+		"signet chain set example.org intermediates.pem",
+		{ WORD("DOMAIN", NULL), FILE_WORD("FILE", "chain"), MAYBE("CERTIFICATE", NULL),
+			FLAG("--force", "force", "take it exactly as it is") },
+		"PUT", "/domains/{0}/certificates/{2}/chain", .columns = CERT_COLUMNS,
+		.run = run_chain_set },
+	{ "chain", "remove", "sends nothing behind a certificate; without CERTIFICATE the newest in use",
+		"signet chain remove example.org",
+		{ WORD("DOMAIN", NULL), MAYBE("CERTIFICATE", NULL) }, "DELETE",
+		"/domains/{0}/certificates/{1}/chain", .columns = CERT_COLUMNS,
+		.run = run_cert_in_use },
+
+	{ "trust", "list", "what is trusted, with what is inherited", "signet trust list --domain example.org",
+		{ SCOPE }, .run = run_trust_list, .list = "certificates",
+		.columns = { { "ISSUED TO", "subject" }, { "SERIAL", "serial" },
+			{ "FROM", "not_before" }, { "TILL", "not_after" }, { "SCOPE", "scope" },
+			{ "FOR", "purposes" }, { "DENIED", "denied" },
+			{ "FINGERPRINT", "fingerprint" } } },
+	{ "trust", "add", "trusts the certificates of a file, or one that is known by its fingerprint",
+		"signet trust add company-ca.pem --domain example.org --for client,mail",
+		{ { .kind = ARG_MANY, .name = "FILE..." }, SCOPE,
+			OPTION("--for", "P,...", NULL, "server, client, mail (default: all)") },
+		.run = run_trust_add, .list = "certificates",
+		.columns = { { "ISSUED TO", "subject" }, { "FINGERPRINT", "fingerprint" } } },
+	{ "trust", "deny", "trusts a certificate no more, whoever else does",
+		"signet trust deny unwanted-ca.pem", { { .kind = ARG_MANY, .name = "FILE..." }, SCOPE },
+		.run = run_trust_deny, .list = "certificates",
+		.columns = { { "ISSUED TO", "subject" }, { "FINGERPRINT", "fingerprint" } } },
+	{ "trust", "remove", "takes back what was added or denied in a scope",
+		"signet trust remove 5F:A1:... --domain example.org",
+		{ WORD("FINGERPRINT", NULL), SCOPE }, .run = run_trust_remove },
 
 	{ "completion", NULL, "a completion script for bash", "source <(signet completion)",
 		.run = run_completion },

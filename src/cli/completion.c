@@ -33,7 +33,7 @@ int run_completion(struct cli *cli)
 		"\tdone\n"
 		"\tcase $before in\n"
 		"\t--data)\n\t\tmapfile -t COMPREPLY < <(compgen -d -- \"$word\")\n\t\treturn ;;\n"
-		"\t--password-file)\n"
+		"\t--password-file|--passphrase-file|--chain|-o)\n"
 		"\t\tmapfile -t COMPREPLY < <(compgen -f -- \"$word\")\n\t\treturn ;;\n"
 		"\tesac\n"
 		"\tcase $said in");

@@ -28,6 +28,7 @@ static void print_arguments(const struct command *c)
 
 		switch (a->kind) {
 		case ARG_ONE:
+		case ARG_FILE:
 		case ARG_MANY:
 		case ARG_PAIRS:
 			(void)printf(" %s", a->name);
@@ -37,7 +38,12 @@ static void print_arguments(const struct command *c)
 			(void)printf(" [%s]", a->name);
 			break;
 		case ARG_OPTION:
+		case ARG_OPTION_FILE:
+		case ARG_LIST:
+		case ARG_OUTPUT:
 		case ARG_PASSWORD:
+		case ARG_PASSPHRASE:
+		case ARG_SECRET:
 			(void)printf(" [%s %s]", a->name, a->sample);
 			break;
 		case ARG_FIXED:
@@ -199,6 +205,18 @@ static bool take_option(struct cli *cli, int argc, char **argv, int *i)
 	return false;
 }
 
+/* "install DOMAIN FILE" and "install FILE DOMAIN" are the same where it is plain which is which. */
+static void put_file_second(struct cli *cli)
+{
+	const char *first = cli->words[0];
+	struct stat st;
+
+	if (stat(cli->words[1], &st) == 0 || stat(first, &st) || !S_ISREG(st.st_mode))
+		return;
+	cli->words[0] = cli->words[1];
+	cli->words[1] = first;
+}
+
 /* Checks the words against the row, once all are known. */
 static bool take_words(struct cli *cli, char **words, size_t n_words)
 {
@@ -210,8 +228,8 @@ static bool take_words(struct cli *cli, char **words, size_t n_words)
 
 		if (a->kind == ARG_END)
 			break;
-		if (a->kind == ARG_ONE || a->kind == ARG_OPTIONAL) {
-			if (missing && a->kind == ARG_ONE) {
+		if (argument_is_word(a)) {
+			if (missing && a->kind != ARG_OPTIONAL) {
 				why_set(&cli->why, "%s is missing", a->name);
 				return false;
 			}
@@ -228,6 +246,8 @@ static bool take_words(struct cli *cli, char **words, size_t n_words)
 	}
 	if (next < n_words)
 		why_set(&cli->why, "\"%s\" is one word too many", words[next]);
+	else if (cli->command->arguments[1].kind == ARG_FILE)
+		put_file_second(cli);
 	return next == n_words;
 }
 

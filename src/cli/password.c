@@ -86,21 +86,21 @@ static void wipe(char *password)
 	free(password);
 }
 
-static int password_ask(struct cli *cli, char **ret_password)
+static int password_ask(struct cli *cli, const char *option, bool is_new, char **ret_password)
 {
 	FILE *terminal = fopen("/dev/tty", "r+e");
 	char *first = NULL, *second = NULL;
 	int r;
 
 	if (!terminal) {
-		why_set(&cli->why, "--password-file F is needed where there is no terminal");
+		why_set(&cli->why, "%s F is needed where there is no terminal", option);
 		return CLI_E_USAGE;
 	}
 	r = password_prompt(cli, terminal, "Password: ", &first);
-	if (!r)
+	if (!r && is_new)
 		r = password_prompt(cli, terminal, "Again: ", &second);
 	(void)fclose(terminal);
-	if (!r && strcmp(first, second) != 0) {
+	if (!r && is_new && strcmp(first, second) != 0) {
 		why_set(&cli->why, "the two passwords are not the same");
 		r = CLIENT_E_REFUSED;
 	}
@@ -113,9 +113,10 @@ static int password_ask(struct cli *cli, char **ret_password)
 	return 0;
 }
 
-int cli_password(struct cli *cli, char **ret_password)
+int cli_password(struct cli *cli, const char *option, bool is_new, char **ret_password)
 {
-	const char *file = cli_option(cli, "--password-file");
+	const char *file = cli_option(cli, option);
 
-	return file ? password_read_file(cli, file, ret_password) : password_ask(cli, ret_password);
+	return file ? password_read_file(cli, file, ret_password) :
+		password_ask(cli, option, is_new, ret_password);
 }

@@ -11,20 +11,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-typedef json_t json_owned;
-static void json_owned_free(json_owned *j)
-{
-	json_decref(j);
-}
-CLEANUP_POINTER(json_owned, json_owned_free)
-
-static int ask(struct cli *cli, const char *method, struct buf *path, const json_t *body,
-	json_t **ret_answer)
-{
-	buf_add_octet(path, 0);
-	return cli_ask(cli, method, (const char *)buf_span(path).p, body, ret_answer);
-}
-
 int run_setting_get(struct cli *cli)
 {
 	CLEANUP(json_owned_freep) json_t *answer = NULL;
@@ -64,7 +50,7 @@ static int each_domain(struct cli *cli, json_t *out,
 	if (cli->words[0])
 		return each(cli, cli->words[0], out);
 	buf_add_string(&path, "/domains");
-	r = ask(cli, "GET", &path, NULL, &answer);
+	r = cli_ask_at(cli, "GET", &path, NULL, &answer);
 	if (r)
 		return r;
 	json_array_foreach(json_object_get(answer, "domains"), i, domain) {
@@ -82,7 +68,7 @@ static int read_list(struct cli *cli, const char *domain, const char *what, json
 	buf_add_string(&path, "/domains/");
 	cli_add_segment(&path, domain);
 	buf_add_format(&path, "/%s", what);
-	return ask(cli, "GET", &path, NULL, ret_answer);
+	return cli_ask_at(cli, "GET", &path, NULL, ret_answer);
 }
 
 /* What a domain has of a kind, each item with the domain's name. */
@@ -132,16 +118,17 @@ int run_key_list(struct cli *cli)
 	return list_items(cli, add_keys);
 }
 
-/* The row's request about the newest thing in a list that fits, if no second word named one. */
-static int run_newest(struct cli *cli, const char *what, bool (*fits)(const json_t *item),
-	const char *remedy)
+/* The row's request about the newest thing in a list that fits, if the word at the position named
+ * none. */
+static int run_newest(struct cli *cli, size_t position, const char *what,
+	bool (*fits)(const json_t *item), const char *remedy)
 {
 	CLEANUP(json_owned_freep) json_t *list = NULL;
 	CLEANUP(json_owned_freep) json_t *answer = NULL;
 	const char *newest = "";
 	const json_t *item;
 	size_t i;
-	int r = cli->words[1] ? 0 : read_list(cli, cli->words[0], what, &list);
+	int r = cli->words[position] ? 0 : read_list(cli, cli->words[0], what, &list);
 
 	json_array_foreach(json_object_get(list, what), i, item) {
 		const char *created = json_string_value(json_object_get(item, "created"));
@@ -149,9 +136,9 @@ static int run_newest(struct cli *cli, const char *what, bool (*fits)(const json
 		if (!created || strcmp(created, newest) < 0 || !fits(item))
 			continue;
 		newest = created;
-		cli->words[1] = json_string_value(json_object_get(item, "alias"));
+		cli->words[position] = json_string_value(json_object_get(item, "alias"));
 	}
-	if (!r && !cli->words[1]) {
+	if (!r && !cli->words[position]) {
 		why_set(&cli->why, "the domain has none; make one with %s %s", remedy, cli->words[0]);
 		return CLIENT_E_REFUSED;
 	}
@@ -181,17 +168,27 @@ static bool is_for_tls(const json_t *key)
 
 int run_cert_in_use(struct cli *cli)
 {
-	return run_newest(cli, "certificates", is_in_use, "signet cert self-sign");
+	return run_newest(cli, 1, "certificates", is_in_use, "signet cert self-sign");
 }
 
 int run_cert_newest(struct cli *cli)
 {
-	return run_newest(cli, "certificates", is_any, "signet cert self-sign");
+	return run_newest(cli, 1, "certificates", is_any, "signet cert self-sign");
 }
 
 int run_key_newest(struct cli *cli)
 {
-	return run_newest(cli, "keys", is_for_tls, "signet key generate");
+	return run_newest(cli, 1, "keys", is_for_tls, "signet key generate");
+}
+
+int run_request_newest(struct cli *cli)
+{
+	return run_newest(cli, 1, "requests", is_any, "signet request create");
+}
+
+int run_chain_set(struct cli *cli)
+{
+	return run_newest(cli, 2, "certificates", is_in_use, "signet cert install");
 }
 
 static int add_domain_aliases(struct cli *cli, const char *domain, json_t *out)
@@ -220,7 +217,7 @@ static int add_address_aliases(struct cli *cli, json_t *out)
 		buf_add_string(&path, "?domain=");
 		cli_add_segment(&path, cli->words[0]);
 	}
-	r = ask(cli, "GET", &path, NULL, &answer);
+	r = cli_ask_at(cli, "GET", &path, NULL, &answer);
 	json_array_foreach(json_object_get(answer, "aliases"), i, alias)
 		(void)json_array_append_new(out, json_pack("{s:O, s:O}", "alias",
 			json_object_get(alias, "address"), "targets",
@@ -253,7 +250,7 @@ static int domain_alias_add(struct cli *cli, json_t **ret_answer)
 	cli_add_segment(&path, cli->rest[0]);
 	buf_add_string(&path, "/aliases/");
 	cli_add_segment(&path, cli->words[0]);
-	return ask(cli, "PUT", &path, NULL, ret_answer);
+	return cli_ask_at(cli, "PUT", &path, NULL, ret_answer);
 }
 
 int run_alias_add(struct cli *cli)
@@ -273,7 +270,7 @@ int run_alias_add(struct cli *cli)
 		(void)json_array_append_new(targets, json_string(cli->rest[i]));
 	body = json_pack("{s:s, s:o}", "address", cli->words[0], "targets", targets);
 	buf_add_string(&path, "/aliases");
-	r = ask(cli, "POST", &path, body, &answer);
+	r = cli_ask_at(cli, "POST", &path, body, &answer);
 	return r ? r : cli_show(cli, answer);
 }
 
@@ -287,14 +284,14 @@ static int domain_alias_remove(struct cli *cli)
 
 	buf_add_string(&find, "/domains/");
 	cli_add_segment(&find, cli->words[0]);
-	r = ask(cli, "GET", &find, NULL, &domain);
+	r = cli_ask_at(cli, "GET", &find, NULL, &domain);
 	if (r)
 		return r;
 	buf_add_string(&path, "/domains/");
 	cli_add_segment(&path, json_string_value(json_object_get(domain, "name")));
 	buf_add_string(&path, "/aliases/");
 	cli_add_segment(&path, cli->words[0]);
-	return ask(cli, "DELETE", &path, NULL, &answer);
+	return cli_ask_at(cli, "DELETE", &path, NULL, &answer);
 }
 
 int run_alias_remove(struct cli *cli)
@@ -306,5 +303,5 @@ int run_alias_remove(struct cli *cli)
 		return domain_alias_remove(cli);
 	buf_add_string(&path, "/aliases/");
 	cli_add_segment(&path, cli->words[0]);
-	return ask(cli, "DELETE", &path, NULL, &answer);
+	return cli_ask_at(cli, "DELETE", &path, NULL, &answer);
 }

@@ -189,8 +189,10 @@ void show_lines(const json_t *object)
 	const char *key;
 	json_t *member;
 
-	json_object_foreach((json_t *)(uintptr_t)object, key, member)
-		show_member(key, member);
+	json_object_foreach((json_t *)(uintptr_t)object, key, member) {
+		if (strcmp(key, "warnings") != 0)
+			show_member(key, member);
+	}
 }
 
 void show_members(const json_t *object, const struct column *columns)
@@ -212,6 +214,19 @@ void show_text(const char *text)
 	clean = buf_steal_string(&out);
 	(void)puts(clean);
 	free(clean);
+}
+
+void show_warnings(const json_t *answer)
+{
+	const json_t *warning;
+	size_t i;
+
+	json_array_foreach(json_object_get(answer, "warnings"), i, warning) {
+		char *text = cell_text(warning);
+
+		(void)fprintf(stderr, "signet: warning: %s\n", text);
+		free(text);
+	}
 }
 
 void show_json(const json_t *answer)

@@ -17,4 +17,7 @@ void show_members(const json_t *object, const struct column *columns);
 void show_text(const char *text);
 
 /* The JSON as it came. */
+/* What an answer warns of ("warnings", texts), on standard error. */
+void show_warnings(const json_t *answer);
+
 void show_json(const json_t *answer);

@@ -575,11 +575,12 @@ int keyd_key_derive(struct keyd_key *key, const struct keyd_derive *how, struct 
 	return r;
 }
 
-int keyd_key_export(struct keyd_key *key, struct span certs, struct span name,
+int keyd_key_export(struct keyd_key *key, enum keyd_form form, struct span certs, struct span name,
 	struct span file_password, struct buf *out)
 {
 	CLEANUP(call_done) struct call call = {};
-	struct span fields[] = { {}, {}, certs, name, file_password };
+	uint8_t octet = (uint8_t)form;
+	struct span fields[] = { {}, {}, span_of(&octet, 1), certs, name, file_password };
 	int r = call_key(&call, key, KEYD_EXPORT, fields);
 
 	if (!r)

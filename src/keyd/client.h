@@ -83,9 +83,10 @@ int keyd_key_decrypt(struct keyd_key *key, const struct keyd_decrypt *how, struc
 int keyd_key_derive(struct keyd_key *key, const struct keyd_derive *how, struct span peer,
 	struct span ukm, struct secret *ret_key) MUST_CHECK;
 
-/* PKCS#12 (PBES2, AES-256, HMAC-SHA-256) under the file password. certs: DER behind each other, the
- * key's own first; may be empty. name: the friendly name. */
-int keyd_key_export(struct keyd_key *key, struct span certs, struct span name,
+/* The private key as a file (PBES2, AES-256, HMAC-SHA-256) under the file password. certs: DER behind
+ * each other, the key's own first; name: the friendly name; both may be empty, and are left out of
+ * PKCS #8. */
+int keyd_key_export(struct keyd_key *key, enum keyd_form form, struct span certs, struct span name,
 	struct span file_password, struct buf *out) MUST_CHECK;
 
 /* Small secrets. KEYD_E_OPEN: other owner, purpose or KEK. */

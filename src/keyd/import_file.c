@@ -85,8 +85,7 @@ static int take_cert(struct import *i, struct cert *cert)
 		why_set(i->why, "there are more than %d certificates in the file", CERT_LIST_MAX);
 		return IMPORT_E_FILE;
 	}
-	i->certs.certs = alloc_array(i->certs.certs, i->certs.n + 1, sizeof *i->certs.certs);
-	i->certs.certs[i->certs.n++] = cert_ref(cert);
+	cert_list_add(&i->certs, cert);
 	return 0;
 }
 

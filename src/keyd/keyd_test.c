@@ -302,7 +302,7 @@ static void test_user(void **state)
 				 SPAN("s"), &key),
 		0);
 	assert_int_equal(keyd_key_sign(key, &how, span_of(digest, 32), &out), 0);
-	assert_int_equal(keyd_key_export(key, (struct span){}, SPAN("n"), SPAN("file"), &out), 0);
+	assert_int_equal(keyd_key_export(key, KEYD_FORM_PKCS12, (struct span){}, SPAN("n"), SPAN("file"), &out), 0);
 	assert_int_equal(keyd_lock(key), 0);
 	assert_int_equal(keyd_key_sign(key, &how, span_of(digest, 32), &out), KEYD_E_GONE);
 	keyd_key_unref(key);

@@ -301,7 +301,7 @@ static void use(const struct keyd_made *made, struct keyd_key *key)
 	if (key_self_test(pkey, buf_span(&made->spki), true, &why))
 		fail_msg("%s", why.text);
 	assert_int_equal(
-		keyd_key_export(key, (struct span){}, SPAN("name"), span_str(file_password), &pfx), 0);
+		keyd_key_export(key, KEYD_FORM_PKCS12, (struct span){}, SPAN("name"), span_str(file_password), &pfx), 0);
 	needles_of_pfx(buf_span(&pfx));
 }
 

@@ -28,6 +28,8 @@ CLEANUP_POINTER(EVP_PKEY_CTX, EVP_PKEY_CTX_free)
 CLEANUP_POINTER(EVP_MD_CTX, EVP_MD_CTX_free)
 CLEANUP_POINTER(BIGNUM, BN_clear_free)
 CLEANUP_POINTER(PKCS12, PKCS12_free)
+CLEANUP_POINTER(PKCS8_PRIV_KEY_INFO, PKCS8_PRIV_KEY_INFO_free)
+CLEANUP_POINTER(X509_SIG, X509_SIG_free)
 
 enum { RSA_MAX = 1024, EXPORT_ITERATIONS = 100000, GROUP_NAME = 64 };
 
@@ -244,35 +246,65 @@ static STACK_OF(X509) *issuers(const struct cert_list *certs)
 	return stack;
 }
 
-int operation_export(EVP_PKEY *key, struct span certs, struct span name, struct span password,
-	struct operation_out out, size_t *ret_n)
+static int export_pkcs12(EVP_PKEY *key, const struct cert_list *list, const char *name,
+	const char *password, struct operation_out out, size_t *ret_n)
 {
-	CLEANUP(cert_list_done) struct cert_list list = {};
-	CLEANUP(secret_done) struct secret pass = secret_new(password.n + 1);
+	STACK_OF(X509) *others = issuers(list);
 	CLEANUP(PKCS12_freep) PKCS12 *p12 = NULL;
-	STACK_OF(X509) *others;
-	char *friendly;
 	uint8_t *p = out.p;
 	int n;
 
-	memcpy(pass.p, password.p, password.n);
-	friendly = span_to_string(name);
-	if (!friendly || strlen((char *)pass.p) != password.n || cert_list_from_der(&list, certs, NULL)) {
-		free(friendly);
-		return KEYD_E_REFUSED;
-	}
-	others = issuers(&list);
 	/* PBES2 with AES-256-CBC and HMAC-SHA-256, integrity by HMAC-SHA-256 (RFC 7292 section 4). */
-	p12 = PKCS12_create((char *)pass.p, name.n ? friendly : NULL, key,
-		list.n ? cert_x509(list.certs[0]) : NULL, others, NID_aes_256_cbc, NID_aes_256_cbc,
+	p12 = PKCS12_create(password, name[0] ? name : NULL, key,
+		list->n ? cert_x509(list->certs[0]) : NULL, others, NID_aes_256_cbc, NID_aes_256_cbc,
 		EXPORT_ITERATIONS, EXPORT_ITERATIONS, 0);
 	sk_X509_free(others);
-	free(friendly);
-	if (!p12)
-		return say_no(KEYD_E_FAILED);
-	n = i2d_PKCS12(p12, NULL);
+	n = p12 ? i2d_PKCS12(p12, NULL) : 0;
 	if (n <= 0 || (size_t)n > out.room || i2d_PKCS12(p12, &p) != n)
 		return say_no(KEYD_E_FAILED);
 	*ret_n = (size_t)n;
 	return 0;
+}
+
+/* RFC 5958 section 3, EncryptedPrivateKeyInfo with PBES2 (AES-256-CBC, HMAC-SHA-256). */
+static int export_pkcs8(EVP_PKEY *key, const char *password, struct operation_out out, size_t *ret_n)
+{
+	CLEANUP(PKCS8_PRIV_KEY_INFO_freep) PKCS8_PRIV_KEY_INFO *info = EVP_PKEY2PKCS8(key);
+	CLEANUP(X509_SIG_freep) X509_SIG *sealed = NULL;
+	X509_ALGOR *algorithm;
+	uint8_t *p = out.p;
+	int n;
+
+	algorithm = PKCS5_pbe2_set_iv(EVP_aes_256_cbc(), EXPORT_ITERATIONS, NULL, 0, NULL,
+		NID_hmacWithSHA256);
+	if (info && algorithm)
+		sealed = PKCS8_set0_pbe(password, -1, info, algorithm);
+	if (!sealed)
+		X509_ALGOR_free(algorithm);
+	n = sealed ? i2d_X509_SIG(sealed, NULL) : 0;
+	if (n <= 0 || (size_t)n > out.room || i2d_X509_SIG(sealed, &p) != n)
+		return say_no(KEYD_E_FAILED);
+	*ret_n = (size_t)n;
+	return 0;
+}
+
+int operation_export(EVP_PKEY *key, unsigned form, struct span certs, struct span name,
+	struct span password, struct operation_out out, size_t *ret_n)
+{
+	CLEANUP(cert_list_done) struct cert_list list = {};
+	CLEANUP(secret_done) struct secret pass = secret_new(password.n + 1);
+	char *friendly;
+	int r = KEYD_E_REFUSED;
+
+	memcpy(pass.p, password.p, password.n);
+	friendly = span_to_string(name);
+	if (friendly && strlen((char *)pass.p) == password.n &&
+		cert_list_from_der(&list, certs, NULL) == 0) {
+		if (form == KEYD_FORM_PKCS12)
+			r = export_pkcs12(key, &list, friendly, (char *)pass.p, out, ret_n);
+		else if (form == KEYD_FORM_PKCS8)
+			r = export_pkcs8(key, (char *)pass.p, out, ret_n);
+	}
+	free(friendly);
+	return r;
 }

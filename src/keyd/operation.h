@@ -21,5 +21,5 @@ int operation_decrypt(EVP_PKEY *key, const struct keyd_decrypt *how, struct span
 	struct span ciphertext, struct operation_out out, size_t *ret_n) MUST_CHECK;
 int operation_derive(EVP_PKEY *key, const struct keyd_derive *how, struct span peer,
 	struct span ukm, struct operation_out out, size_t *ret_n) MUST_CHECK;
-int operation_export(EVP_PKEY *key, struct span certs, struct span name, struct span password,
+int operation_export(EVP_PKEY *key, unsigned form, struct span certs, struct span name, struct span password,
 	struct operation_out out, size_t *ret_n) MUST_CHECK;

@@ -13,6 +13,7 @@ enum { BOTH = KEYD_DOMAIN | KEYD_USER };
 
 #define TYPE     { 1, 1 }
 #define PURPOSE  { 1, 1 }
+#define FORM     { 1, 1 }
 #define OWNER    { 1, KEYD_OWNER_MAX }
 #define KEY_ID   { 64, 64 }
 #define SPKI     { 1, KEYD_SPKI_MAX }
@@ -42,8 +43,8 @@ static const struct keyd_shape shapes[KEYD_REQUESTS] = {
 		{ HANDLE, SESSION, { sizeof(struct keyd_derive), sizeof(struct keyd_derive) },
 			{ 1, 256 }, { 0, 1024 } },
 		1, { { 1, KEYD_DERIVED_MAX } } },
-	[KEYD_EXPORT] = { "export", BOTH, 5,
-		{ HANDLE, SESSION, { 0, KEYD_CERTS_MAX }, { 0, 255 }, PASSWORD },
+	[KEYD_EXPORT] = { "export", BOTH, 6,
+		{ HANDLE, SESSION, FORM, { 0, KEYD_CERTS_MAX }, { 0, 255 }, PASSWORD },
 		1, { { 1, KEYD_MESSAGE_MAX } } },
 	[KEYD_SEAL] = { "seal", KEYD_DOMAIN, 3, { PURPOSE, OWNER, { 0, KEYD_SECRET_MAX } },
 		1, { { 1, 2 * KEYD_SECRET_MAX } } },

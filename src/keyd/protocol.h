@@ -110,6 +110,10 @@ int keyd_message_read_request(struct span message, enum keyd_role role,
 int keyd_message_read_reply(struct span message, struct keyd_header *ret_header,
 	struct span ret_fields[static KEYD_FIELDS]) MUST_CHECK;
 
+/* How a private key is written out: PKCS #12 with certificates and a name, or PKCS #8 (RFC 5958), which
+ * has neither. */
+enum keyd_form { KEYD_FORM_PKCS12 = 1, KEYD_FORM_PKCS8 };
+
 /* How a signature is made. Text fields are OpenSSL's names of digests; empty where not used. */
 enum keyd_padding { KEYD_PAD_NONE, KEYD_PAD_PKCS1, KEYD_PAD_PSS, KEYD_PAD_OAEP };
 struct keyd_sign {

@@ -434,7 +434,7 @@ static int keyd_do_export(struct keyd *k, const struct span *f, struct reply *re
 	int r = use_key(k, f[0], f[1], EXPORT, &key);
 
 	if (!r)
-		r = operation_export(key, f[2], f[3], f[4], reply_begin(reply), &n);
+		r = operation_export(key, f[2].p[0], f[3], f[4], f[5], reply_begin(reply), &n);
 	if (!r)
 		reply_end(reply, n);
 	return r;

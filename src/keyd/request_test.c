@@ -387,6 +387,8 @@ static void test_export(void **state)
 	EVP_PKEY *key = NULL;
 	X509 *cert = NULL;
 	struct handle h;
+	PKCS8_PRIV_KEY_INFO *info;
+	X509_SIG *sealed;
 	const uint8_t *p;
 	PKCS12 *p12;
 
@@ -395,8 +397,11 @@ static void test_export(void **state)
 				 buf_span(&k.id), buf_span(&k.wrapped)),
 		0);
 	h = take_handle(&domain);
-	assert_int_equal(ask(&domain, KEYD_EXPORT, HANDLE(h), SPAN(""), SPAN(""), SPAN("my key"),
+	assert_int_equal(ask(&domain, KEYD_EXPORT, HANDLE(h), SPAN(""), octet(9), SPAN(""), SPAN("my key"),
 				 SPAN("file password")),
+		KEYD_E_REFUSED);
+	assert_int_equal(ask(&domain, KEYD_EXPORT, HANDLE(h), SPAN(""), octet(KEYD_FORM_PKCS12), SPAN(""),
+				 SPAN("my key"), SPAN("file password")),
 		0);
 	p = domain.f[0].p;
 	p12 = d2i_PKCS12(NULL, &p, (long)domain.f[0].n);
@@ -410,11 +415,29 @@ static void test_export(void **state)
 	PKCS12_free(p12);
 	ERR_clear_error();
 
-	assert_int_equal(ask(&domain, KEYD_EXPORT, HANDLE(h), SPAN(""), SPAN("not a certificate"),
-				 SPAN("my key"), SPAN("file password")),
+	assert_int_equal(ask(&domain, KEYD_EXPORT, HANDLE(h), SPAN(""), octet(KEYD_FORM_PKCS8),
+				 SPAN(""), SPAN(""), SPAN("file password")),
+		0);
+	p = domain.f[0].p;
+	sealed = d2i_X509_SIG(NULL, &p, (long)domain.f[0].n);
+	assert_non_null(sealed);
+	assert_null(PKCS8_decrypt(sealed, "other password", -1));
+	info = PKCS8_decrypt(sealed, "file password", -1);
+	assert_non_null(info);
+	key = EVP_PKCS82PKEY(info);
+	buf_clear(&spki);
+	assert_int_equal(key_to_spki(key, &spki), 0);
+	assert_true(span_equal(buf_span(&spki), buf_span(&k.spki)));
+	EVP_PKEY_free(key);
+	PKCS8_PRIV_KEY_INFO_free(info);
+	X509_SIG_free(sealed);
+	ERR_clear_error();
+
+	assert_int_equal(ask(&domain, KEYD_EXPORT, HANDLE(h), SPAN(""), octet(KEYD_FORM_PKCS12),
+				 SPAN("not a certificate"), SPAN("my key"), SPAN("file password")),
 		KEYD_E_REFUSED);
-	assert_int_equal(ask(&domain, KEYD_EXPORT, HANDLE(h), SPAN(""), SPAN(""), SPAN("my key"),
-				 SPAN("pass\0word")),
+	assert_int_equal(ask(&domain, KEYD_EXPORT, HANDLE(h), SPAN(""), octet(KEYD_FORM_PKCS12), SPAN(""),
+				 SPAN("my key"), SPAN("pass\0word")),
 		KEYD_E_REFUSED);
 }
 

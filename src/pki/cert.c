@@ -181,14 +181,19 @@ void cert_list_done(struct cert_list *l)
 	*l = (struct cert_list){};
 }
 
+void cert_list_add(struct cert_list *l, struct cert *c)
+{
+	l->certs = alloc_array(l->certs, l->n + 1, sizeof *l->certs);
+	l->certs[l->n++] = cert_ref(c);
+}
+
 static int list_add(struct cert_list *l, struct cert *c, struct why *why)
 {
 	if (l->n == CERT_LIST_MAX) {
 		why_set(why, "more than %d certificates", CERT_LIST_MAX);
 		return CERT_E_SYNTAX;
 	}
-	l->certs = alloc_array(l->certs, l->n + 1, sizeof *l->certs);
-	l->certs[l->n++] = cert_ref(c);
+	cert_list_add(l, c);
 	return 0;
 }
 
@@ -381,13 +386,90 @@ void cert_fingerprint(const struct cert *c, uint8_t ret_digest[static 32])
 	digest_sha256(cert_der(c), ret_digest);
 }
 
+static void add_colons(struct buf *out, const uint8_t *digest, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		buf_add_format(out, "%s%02X", i ? ":" : "", digest[i]);
+}
+
 void cert_add_fingerprint_text(const struct cert *c, struct buf *out)
 {
 	uint8_t digest[SHA256_OCTETS];
 
 	cert_fingerprint(c, digest);
-	for (size_t i = 0; i < sizeof digest; i++)
-		buf_add_format(out, "%s%02X", i ? ":" : "", digest[i]);
+	add_colons(out, digest, sizeof digest);
+}
+
+static void sha1_of(const struct cert *c, uint8_t digest[static EVP_MAX_MD_SIZE], unsigned *n)
+{
+	*n = 0;
+	(void)X509_digest(c->x509, EVP_sha1(), digest, n);
+	ERR_clear_error();
+}
+
+void cert_add_sha1_text(const struct cert *c, struct buf *out)
+{
+	uint8_t digest[EVP_MAX_MD_SIZE];
+	unsigned n;
+
+	sha1_of(c, digest, &n);
+	add_colons(out, digest, n);
+}
+
+bool cert_has_fingerprint(const struct cert *c, struct span text)
+{
+	CLEANUP(buf_done) struct buf hex = {};
+	CLEANUP(buf_done) struct buf octets = {};
+	uint8_t sha256[SHA256_OCTETS], sha1[EVP_MAX_MD_SIZE];
+	unsigned n_sha1;
+
+	if (text.n > 3 * SHA256_OCTETS)
+		return false;
+	for (size_t i = 0; i < text.n; i++) {
+		if (text.p[i] != ':')
+			buf_add_octet(&hex, octet_lower(text.p[i]));
+	}
+	if (!enc_hex_decode(&octets, buf_span(&hex)))
+		return false;
+	cert_fingerprint(c, sha256);
+	sha1_of(c, sha1, &n_sha1);
+	return span_equal(buf_span(&octets), span_of(sha256, sizeof sha256)) ||
+		(n_sha1 && span_equal(buf_span(&octets), span_of(sha1, n_sha1)));
+}
+
+void cert_add_signature_name(const struct cert *c, struct buf *out)
+{
+	char name[80] = "unknown";
+
+	(void)OBJ_obj2txt(name, sizeof name, X509_get0_tbs_sigalg(c->x509)->algorithm, 0);
+	buf_add_string(out, name);
+}
+
+void cert_add_key_text(const struct cert *c, struct buf *out)
+{
+	const EVP_PKEY *key = X509_get0_pubkey(c->x509);
+
+	if (key)
+		key_add_size_text(key, out);
+	else
+		buf_add_string(out, "unknown");
+	ERR_clear_error();
+}
+
+bool cert_is_ca(const struct cert *c)
+{
+	return (X509_get_extension_flags(c->x509) & EXFLAG_CA) != 0;
+}
+
+bool cert_allows(const struct cert *c, enum cert_use use)
+{
+	static const uint32_t bits[] = {
+		[CERT_USE_SERVER] = XKU_SSL_SERVER,
+		[CERT_USE_CLIENT] = XKU_SSL_CLIENT,
+		[CERT_USE_MAIL] = XKU_SMIME,
+	};
+
+	return (X509_get_extended_key_usage(c->x509) & (bits[use] | XKU_ANYEKU)) != 0;
 }
 
 bool cert_is_self_signed(const struct cert *c)

@@ -47,6 +47,9 @@ int cert_list_from_pem(struct cert_list *ret_list, struct span pem, struct why *
 int cert_list_from_der(struct cert_list *ret_list, struct span der, struct why *why) MUST_CHECK;
 void cert_list_done(struct cert_list *l);
 
+/* Appends, with a reference of its own and without that limit. */
+void cert_list_add(struct cert_list *l, struct cert *c);
+
 /* Borrowed: valid as long as the certificate. */
 X509 *cert_x509(const struct cert *c);
 struct span cert_der(const struct cert *c);
@@ -80,6 +83,23 @@ const STACK_OF(GENERAL_NAME) *cert_alt_names(const struct cert *c);
 /* SHA-256 of the certificate, and as the text certificate viewers show: AB:CD:... */
 void cert_fingerprint(const struct cert *c, uint8_t ret_digest[static 32]);
 void cert_add_fingerprint_text(const struct cert *c, struct buf *out);
+
+/* The same with SHA-1, by which older lists name certificates; for looking up only. */
+void cert_add_sha1_text(const struct cert *c, struct buf *out);
+
+/* Whether a text names the certificate: SHA-256 or SHA-1 in hexadecimal, with or without colons. */
+bool cert_has_fingerprint(const struct cert *c, struct span text);
+
+/* Its signature's algorithm and its key in words: "ecdsa-with-SHA256", "RSA, 2048 bits". */
+void cert_add_signature_name(const struct cert *c, struct buf *out);
+void cert_add_key_text(const struct cert *c, struct buf *out);
+
+/* basicConstraints says that it is an authority (RFC 5280 section 4.2.1.9). */
+bool cert_is_ca(const struct cert *c);
+
+/* What extendedKeyUsage allows (RFC 5280 section 4.2.1.12): anything, if it is absent or says so. */
+enum cert_use { CERT_USE_SERVER, CERT_USE_CLIENT, CERT_USE_MAIL };
+bool cert_allows(const struct cert *c, enum cert_use use);
 
 /* Subject and issuer are the same and its own key verifies its signature. */
 bool cert_is_self_signed(const struct cert *c);

@@ -250,9 +250,11 @@ void key_add_name(const EVP_PKEY *key, struct buf *out)
 void key_add_size_text(const EVP_PKEY *key, struct buf *out)
 {
 	const struct key_curve *curve = key_is_ec(key) ? key_curve(key) : NULL;
-	const char *text = curve ? curve->text : "Ed25519";
+	const char *text = curve ? curve->text : EVP_PKEY_get0_type_name(key);
 
-	if (key_is_rsa(key))
+	if (key_is_ed25519(key))
+		text = "Ed25519";
+	else if (key_is_rsa(key))
 		text = EVP_PKEY_is_a(key, "RSA") ? "RSA" : "RSA-PSS";
 	buf_add_format(out, "%s, %d bits", text, EVP_PKEY_get_bits(key));
 }

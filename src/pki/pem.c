@@ -34,7 +34,7 @@ bool pem_find(struct span text, const char *label, struct buf *out)
 	long n = 0;
 
 	while (bio && !found && PEM_read_bio(bio, &name, &header, &data, &n)) {
-		found = strcmp(name, label) == 0;
+		found = !label || strcmp(name, label) == 0;
 		if (found)
 			buf_add(out, span_of(data, (size_t)n));
 		OPENSSL_free(name);

@@ -12,6 +12,6 @@ void pem_add(struct buf *out, const char *label, struct span der);
 /* Whether a file has the form of PEM: then it is read as such, else as DER. */
 bool pem_is(struct span file);
 
-/* The first block of that label in a text, decoded and appended; false if there is none or it is
+/* The first block of that label (NULL: of any) in a text, decoded and appended; false if there is none or it is
  * damaged. */
 bool pem_find(struct span text, const char *label, struct buf *out);

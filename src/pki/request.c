@@ -71,7 +71,7 @@ int request_make(EVP_PKEY *signer, struct span spki, const struct subject *s, st
 {
 	CLEANUP(EVP_PKEY_freep) EVP_PKEY *public = NULL;
 	CLEANUP(X509_REQ_freep) X509_REQ *req = X509_REQ_new();
-	int r = subject_check(s, why);
+	int r = subject_check(s, NULL, why);
 
 	if (r)
 		return r < 0 ? r : REQUEST_E_REFUSED;

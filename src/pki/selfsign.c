@@ -119,7 +119,7 @@ int selfsign_make(struct cert **ret_cert, const struct selfsign *s, struct why *
 	int r = check_days(s->days, why);
 
 	if (!r)
-		r = subject_check(&s->subject, why);
+		r = subject_check(&s->subject, NULL, why);
 	if (r)
 		return r;
 	TRY(key_from_spki(&public, s->spki, why));

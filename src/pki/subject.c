@@ -26,17 +26,18 @@ enum {
 struct attribute {
 	int nid;
 	size_t offset;
+	const char *field;
 	const char *name;
 };
 
 static const struct attribute attributes[] = {
-	{ NID_countryName, offsetof(struct subject, country), "country" },
-	{ NID_stateOrProvinceName, offsetof(struct subject, state), "state" },
-	{ NID_localityName, offsetof(struct subject, city), "city" },
-	{ NID_organizationName, offsetof(struct subject, organization), "organization" },
-	{ NID_organizationalUnitName, offsetof(struct subject, unit), "unit" },
-	{ NID_commonName, offsetof(struct subject, common_name), "common name" },
-	{ NID_pkcs9_emailAddress, offsetof(struct subject, email), "e-mail address" },
+	{ NID_countryName, offsetof(struct subject, country), "country", "country" },
+	{ NID_stateOrProvinceName, offsetof(struct subject, state), "state", "state" },
+	{ NID_localityName, offsetof(struct subject, city), "city", "city" },
+	{ NID_organizationName, offsetof(struct subject, organization), "organization", "organization" },
+	{ NID_organizationalUnitName, offsetof(struct subject, unit), "unit", "unit" },
+	{ NID_commonName, offsetof(struct subject, common_name), "common_name", "common name" },
+	{ NID_pkcs9_emailAddress, offsetof(struct subject, email), "email", "e-mail address" },
 };
 
 enum { ATTRIBUTES = sizeof attributes / sizeof attributes[0] };
@@ -118,17 +119,28 @@ static int check_names(const struct subject *s, struct why *why)
 	return 0;
 }
 
-int subject_check(const struct subject *s, struct why *why)
+static const char *wrong_field(const struct subject *s, struct why *why)
 {
 	for (size_t i = 0; i < ATTRIBUTES; i++) {
-		int r = check_text(&attributes[i], attribute_of(s, &attributes[i]), why);
-
-		if (r)
-			return r;
+		if (check_text(&attributes[i], attribute_of(s, &attributes[i]), why))
+			return attributes[i].field;
 	}
-	if (check_country(s->country, why) || check_email(s->email, why))
-		return SUBJECT_E_REFUSED;
-	return check_names(s, why);
+	if (check_country(s->country, why))
+		return "country";
+	if (check_email(s->email, why))
+		return "email";
+	return check_names(s, why) ? "names" : NULL;
+}
+
+int subject_check(const struct subject *s, const char **ret_field, struct why *why)
+{
+	const char *field = wrong_field(s, why);
+
+	if (!field)
+		return 0;
+	if (ret_field)
+		*ret_field = field;
+	return SUBJECT_E_REFUSED;
 }
 
 /* RFC 5280 section 4.1.2.4: UTF8String, but PrintableString for the country and IA5String for the

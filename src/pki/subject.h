@@ -27,9 +27,10 @@ struct subject {
 
 enum { SUBJECT_NAMES_MAX = 256, SUBJECT_TEXT_MAX = 64 };
 
-/* Whether it can be one. REFUSED with why. */
+/* Whether it can be one. REFUSED with why, and the name of the member that is wrong (ret_field may be
+ * NULL). */
 enum subject_outcome { SUBJECT_E_REFUSED = 1 };
-int subject_check(const struct subject *s, struct why *why) MUST_CHECK;
+int subject_check(const struct subject *s, const char **ret_field, struct why *why) MUST_CHECK;
 
 /* Appends the attributes to a name, most general first. */
 int subject_add_to(const struct subject *s, X509_NAME *name) MUST_CHECK;

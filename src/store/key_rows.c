@@ -143,6 +143,26 @@ int store_cert_remove(struct store_conn *c, int64_t id)
 	return n ? 0 : STORE_E_NOT_FOUND;
 }
 
+int store_cert_replace(struct store_conn *c, int64_t id, struct span der, struct span chain)
+{
+	int64_t n;
+
+	assert(c->writer);
+	TRY(db_exec(c->db, &n, "update cert set der = $2, chain = $3, created = $4 where id = $1",
+		DB_ARGS(DB_INT(id), DB_SPAN(der), DB_SPAN(chain), DB_INT(clock_now_us()))));
+	return n ? 0 : STORE_E_NOT_FOUND;
+}
+
+int store_cert_set_chain(struct store_conn *c, int64_t id, struct span chain)
+{
+	int64_t n;
+
+	assert(c->writer);
+	TRY(db_exec(c->db, &n, "update cert set chain = $2 where id = $1",
+		DB_ARGS(DB_INT(id), DB_SPAN(chain))));
+	return n ? 0 : STORE_E_NOT_FOUND;
+}
+
 int store_cert_services(struct span services, unsigned *ret_bits)
 {
 	unsigned bits = 0;

@@ -58,6 +58,11 @@ int store_cert_services(struct span services, unsigned *ret_bits) MUST_CHECK;
  * certificates of the same key type. */
 int store_cert_add(struct store_conn *c, const struct store_cert *cert, int64_t *ret_id) MUST_CHECK;
 int store_cert_remove(struct store_conn *c, int64_t id) MUST_CHECK;
+/* Writes: another certificate (a refreshed or renewed one) in the place of the old. STORE_E_NOT_FOUND. */
+int store_cert_replace(struct store_conn *c, int64_t id, struct span der, struct span chain) MUST_CHECK;
+
+/* Writes: what is sent behind it. STORE_E_NOT_FOUND. */
+int store_cert_set_chain(struct store_conn *c, int64_t id, struct span chain) MUST_CHECK;
 int store_cert_activate(struct store_conn *c, int64_t id, struct span services) MUST_CHECK;
 int store_cert_each(struct store_conn *c, int64_t domain,
 	int (*each)(const struct store_cert *cert, void *context), void *context) MUST_CHECK;

@@ -84,6 +84,30 @@ int domain_key_make(struct env *e, struct arena *a, int64_t domain, enum key_use
 	return 0;
 }
 
+int domain_key_take(struct env *e, int64_t domain, enum key_use use, struct span pkcs8,
+	struct keyd_made *ret_made)
+{
+	CLEANUP(buf_done) struct buf owner = {};
+
+	domain_key_owner(domain, &owner);
+	return keyd_wrap(e->keyd, pkcs8, buf_span(&owner), purpose_of(use), ret_made);
+}
+
+int domain_key_export(struct env *e, const struct store_key *row, unsigned form, struct span certs,
+	struct span name, struct span file_password, struct buf *out)
+{
+	CLEANUP(buf_done) struct buf owner = {};
+	struct keyd_key *key;
+	int r;
+
+	domain_key_owner(row->domain, &owner);
+	key = keyd_key_new(e->keyd, row->wrapped, row->key_id, buf_span(&owner),
+		purpose_of(row->use));
+	r = keyd_key_export(key, form, certs, name, file_password, out);
+	keyd_key_unref(key);
+	return r;
+}
+
 int domain_cert_self_sign(struct env *e, struct arena *a, const struct store_key *key,
 	struct span alias, const struct subject *subject, unsigned days,
 	struct store_cert *ret_row, struct why *why)
@@ -102,5 +126,27 @@ int domain_cert_self_sign(struct env *e, struct arena *a, const struct store_key
 	*ret_row = (struct store_cert){ .domain = key->domain, .key = key->id,
 		.alias = arena_span(a, alias), .der = arena_span(a, cert_der(cert)),
 		.services = SPAN("all"), .created_us = clock_now_us() };
+	return 0;
+}
+
+int domain_cert_refresh(struct env *e, struct arena *a, const struct store_key *key, unsigned days,
+	bool new_serial, struct store_cert *ret_row, struct why *why)
+{
+	CLEANUP(EVP_PKEY_freep) EVP_PKEY *signer = NULL;
+	CLEANUP(cert_unrefp) struct cert *old = NULL;
+	CLEANUP(cert_unrefp) struct cert *cert = NULL;
+	struct selfsign_refresh s = { .spki = key->spki, .now_us = clock_now_us(), .days = days,
+		.new_serial = new_serial };
+	int r;
+
+	TRY(domain_key_open(e, key, &signer));
+	TRY(cert_from_der(&old, ret_row->der, why));
+	s.signer = signer;
+	s.old = old;
+	r = selfsign_renew(&cert, &s, why);
+	if (r)
+		return r < 0 ? r : DOMAIN_KEY_E_REFUSED;
+	ret_row->der = arena_span(a, cert_der(cert));
+	ret_row->created_us = s.now_us;
 	return 0;
 }

@@ -49,6 +49,17 @@ int api_domain(struct http_request *q, struct store_conn *c, struct store_domain
 	return find_domain(q, c, q->params[0], "domain", ret_domain);
 }
 
+int api_named_domain(struct http_request *q, struct store_conn *c, struct span name,
+	int64_t *ret_domain)
+{
+	struct store_domain domain;
+	int r = find_domain(q, c, name, "domain", &domain);
+
+	if (!r)
+		*ret_domain = domain.id;
+	return r;
+}
+
 int api_query_domain(struct http_request *q, struct store_conn *c, int64_t *ret_domain)
 {
 	struct span name = http_query(q, "domain");

@@ -24,6 +24,10 @@ int api_account(struct http_request *q, struct store_conn *c, struct store_accou
 int api_address(struct http_request *q, struct store_conn *c, struct span text, const char *field,
 	struct span *ret_local, struct store_domain *ret_domain) MUST_CHECK;
 
+/* The domain of that name; a problem with the field "domain" if there is none. */
+int api_named_domain(struct http_request *q, struct store_conn *c, struct span name,
+	int64_t *ret_domain) MUST_CHECK;
+
 /* The domain that the query's "domain" names, 0 if it is not given. */
 int api_query_domain(struct http_request *q, struct store_conn *c, int64_t *ret_domain) MUST_CHECK;
 

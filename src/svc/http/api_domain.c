@@ -161,7 +161,7 @@ int api_domain_set(struct http_request *q, struct store_conn *c)
 	if (r)
 		return r;
 	TRY(store_domain_find(c, &q->arena, span_str(domain.name), &domain));
-	q->tls_changed = true;
+	q->trust_changed = q->tls_changed = true;
 	q->answer = domain_json(&domain);
 	return 0;
 }

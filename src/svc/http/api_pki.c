@@ -1,264 +1,50 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the Signet authors */
 
-/*
- * A domain's keys and certificates. Private keys are made and used in keyd and never come here.
- * What takes time (making a key, signing) is done before the transaction that writes the row.
- */
+/* What the handlers of keys, requests, certificates and trust share: how files come and go, how a
+ * certificate is described, and how a domain's things are found. */
+
+#include "svc/http/api_pki.h"
 
 #include "base/digest.h"
 #include "base/enc.h"
-#include "pki/cert.h"
-#include "pki/key.h"
-#include "pki/selfsign.h"
+#include "pki/pem.h"
+#include "pki/subject.h"
 #include "store/store.h"
-#include "svc/domain_keys.h"
 #include "svc/env.h"
-#include "svc/http/api.h"
 
-enum { ALIAS_OCTETS = 8, PEM_COLUMNS = 64 };
+enum { ALIAS_OCTETS = 4 };
 
-static const char *const uses[] = {
-	[KEY_TLS] = "tls",
-	[KEY_SMIME] = "smime",
-	[KEY_DKIM] = "dkim",
-};
-
-/* RFC 7468 section 13. */
-static void add_public_key_pem(struct span spki, struct buf *out)
+int api_file(struct http_request *q, const char *member, struct buf *out)
 {
-	CLEANUP(buf_done) struct buf text = {};
-	struct span rest;
+	struct span text = http_text(q, member);
 
-	enc_base64(&text, spki);
-	buf_add_string(out, "-----BEGIN PUBLIC KEY-----\n");
-	for (rest = buf_span(&text); rest.n; rest = span_skip(rest, PEM_COLUMNS)) {
-		buf_add(out, span_head(rest, PEM_COLUMNS));
-		buf_add_octet(out, '\n');
-	}
-	buf_add_string(out, "-----END PUBLIC KEY-----\n");
-}
-
-static json_t *key_json(const struct store_key *key)
-{
-	CLEANUP(EVP_PKEY_freep) EVP_PKEY *public = NULL;
-	CLEANUP(buf_done) struct buf pem = {}, size = {};
-	json_t *object = json_object();
-
-	add_public_key_pem(key->spki, &pem);
-	if (key_from_spki(&public, key->spki, NULL) == 0)
-		key_add_size_text(public, &size);
-	api_set_text(object, "alias", key->alias);
-	api_set_text(object, "use", span_str(uses[key->use]));
-	api_set_text(object, "type", key->type);
-	api_set_text(object, "size", buf_span(&size));
-	api_set_text(object, "id", key->key_id);
-	api_set_text(object, "public_key", buf_span(&pem));
-	(void)json_object_set_new(object, "created", http_json_time(key->created_us));
-	return object;
-}
-
-static int add_key(const struct store_key *key, void *context)
-{
-	(void)json_array_append_new(context, key_json(key));
+	if (pem_is(text))
+		buf_add(out, text);
+	else if (text.n == 0 || !enc_base64_decode(out, text))
+		return http_problem(q, 422, member,
+			"%s is a file: PEM as it is, anything else in base64", member);
 	return 0;
 }
 
-int api_key_list(struct http_request *q, struct store_conn *c)
+int api_file_certs(struct http_request *q, const char *member, struct cert_list *ret_list)
 {
-	struct store_domain domain;
-	int r = api_domain(q, c, &domain);
-
-	return r ? r : store_key_each(c, domain.id, add_key, api_answer_list(q, "keys"));
-}
-
-/* The key of a domain with that alias; with an empty alias the newest one for TLS. */
-struct key_search {
-	struct arena *arena;
-	struct span alias;
-	bool found;
-	struct store_key key;
-};
-
-static int match_key(const struct store_key *key, void *context)
-{
-	struct key_search *s = context;
-
-	if (s->alias.n ? !span_equal(key->alias, s->alias) : key->use != KEY_TLS)
-		return 0;
-	if (s->found && key->created_us < s->key.created_us)
-		return 0;
-	s->found = true;
-	s->key = *key;
-	s->key.alias = arena_span(s->arena, key->alias);
-	s->key.type = arena_span(s->arena, key->type);
-	s->key.key_id = arena_span(s->arena, key->key_id);
-	s->key.wrapped = arena_span(s->arena, key->wrapped);
-	s->key.spki = arena_span(s->arena, key->spki);
-	return 0;
-}
-
-static int find_key(struct http_request *q, struct store_conn *c, int64_t domain, struct span alias,
-	struct store_key *ret_key)
-{
-	struct key_search search = { .arena = &q->arena, .alias = alias };
-
-	TRY(store_key_each(c, domain, match_key, &search));
-	if (!search.found)
-		return http_problem(q, 404, "key", "the domain has no such key");
-	*ret_key = search.key;
-	return 0;
-}
-
-int api_key_show(struct http_request *q, struct store_conn *c)
-{
-	struct store_domain domain;
-	struct store_key key;
-	int r = api_domain(q, c, &domain);
-
-	if (!r)
-		r = find_key(q, c, domain.id, q->params[1], &key);
-	if (!r)
-		q->answer = key_json(&key);
-	return r;
-}
-
-/* What is looked up before a key is made or used outside of a transaction. */
-struct look_up {
-	struct http_request *q;
-	struct span alias;
-	bool wants_key;
-	struct store_domain domain;
-	struct store_key key;
-	struct span *names; /* the domain and its aliases */
-	size_t n_names;
-};
-
-static int add_name(struct span alias, void *context)
-{
-	struct look_up *l = context;
-
-	if (l->n_names < SUBJECT_NAMES_MAX)
-		l->names[l->n_names++] = arena_span(&l->q->arena, alias);
-	return 0;
-}
-
-static int look_up(struct store_conn *c, void *arg)
-{
-	struct look_up *l = arg;
-	int r = api_domain(l->q, c, &l->domain);
-
-	if (r)
-		return r;
-	if (l->wants_key) {
-		r = find_key(l->q, c, l->domain.id, l->alias, &l->key);
-		if (r)
-			return r;
-	}
-	l->names = arena_alloc(&l->q->arena, SUBJECT_NAMES_MAX * sizeof l->names[0]);
-	l->n_names = 0;
-	TRY(add_name(span_str(l->domain.name), l));
-	return store_domain_alias_each(c, l->domain.id, add_name, l);
-}
-
-static int parse_use(struct http_request *q, enum key_use *ret_use)
-{
-	struct span text = http_text(q, "use");
-
-	*ret_use = KEY_TLS;
-	if (!text.p)
-		return 0;
-	for (unsigned i = 0; i < sizeof uses / sizeof uses[0]; i++) {
-		if (!span_is(text, uses[i]))
-			continue;
-		*ret_use = i;
-		return 0;
-	}
-	return http_problem(q, 422, "use", "use is tls, smime or dkim");
-}
-
-/* DESIGN of the command line: S/MIME keys are RSA or EC, DKIM keys RSA or Ed25519. */
-static bool type_fits(enum key_use use, struct span type)
-{
-	if (use == KEY_SMIME)
-		return !span_is(type, "ed25519");
-	return use != KEY_DKIM || !span_starts(type, SPAN("ec:"));
-}
-
-/* An alias stands in paths and on command lines. */
-static int check_alias(struct http_request *q, struct span alias)
-{
-	for (size_t i = 0; i < alias.n; i++) {
-		uint8_t c = alias.p[i];
-
-		if (!octet_is_alpha(c) && !octet_is_digit(c) && c != '-' && c != '_' && c != '.')
-			return http_problem(q, 422, "alias",
-				"an alias is made of letters, digits, \"-\", \"_\" and \".\"");
-	}
-	return 0;
-}
-
-int api_key_make_prepare(struct http_request *q, struct store_conn *c)
-{
-	struct look_up l = { .q = q };
-	struct store_key *key = ARENA_ALLOC(&q->arena, struct store_key);
-	struct span type = http_text(q, "type"), alias = http_text(q, "alias");
+	CLEANUP(buf_done) struct buf file = {};
+	struct cert *cert = NULL;
 	struct why why = {};
-	enum key_use use;
-	int r = parse_use(q, &use);
-
-	(void)c;
-	if (!type.p)
-		type = use == KEY_DKIM ? SPAN("rsa:2048") : SPAN("ec:p256");
-	if (!r)
-		r = check_alias(q, alias);
-	if (!r && !type_fits(use, type))
-		return http_problem(q, 422, "type", "keys for %s are not of this type", uses[use]);
-	if (!r)
-		r = store_read(q->env->store, look_up, &l);
-	if (r)
-		return r;
-	r = domain_key_make(q->env, &q->arena, l.domain.id, use, alias, type, key, &why);
-	if (r > 0)
-		return http_problem(q, 422, "type", "%s", why.text);
-	if (r)
-		return r;
-	if (!alias.n)
-		key->alias = span_head(key->key_id, ALIAS_OCTETS);
-	q->prepared = key;
-	return 0;
-}
-
-int api_key_make(struct http_request *q, struct store_conn *c)
-{
-	struct store_key *key = q->prepared;
-	int r = store_key_add(c, key, &key->id);
+	int r = api_file(q, member, &file);
 
 	if (r)
-		return http_store_problem(q, r, "key", "alias", NULL);
-	q->status = 201;
-	q->answer = key_json(key);
-	return http_audit(q, c, "key.generate", q->params[0], key->alias);
-}
-
-int api_key_test(struct http_request *q, struct store_conn *c)
-{
-	struct look_up l = { .q = q, .alias = q->params[1], .wants_key = true };
-	CLEANUP(EVP_PKEY_freep) EVP_PKEY *key = NULL;
-	struct why why = {};
-	int r = store_read(q->env->store, look_up, &l);
-
-	(void)c;
-	if (r)
 		return r;
-	TRY(domain_key_open(q->env, &l.key, &key));
-	r = key_self_test(key, l.key.spki, l.key.use != KEY_DKIM, &why);
-	if (r < 0)
-		return r;
-	q->answer = json_object();
-	(void)json_object_set_new(q->answer, "passed", json_boolean(r == 0));
-	api_set_text(q->answer, "result", span_str(why.text));
-	return 0;
+	if (pem_is(buf_span(&file))) {
+		r = cert_list_from_pem(ret_list, buf_span(&file), &why);
+	} else {
+		r = cert_from_der(&cert, buf_span(&file), &why);
+		if (!r)
+			r = cert_list_from_der(ret_list, buf_span(&file), &why);
+		cert_unref(cert);
+	}
+	return r > 0 ? http_problem(q, 422, member, "%s", why.text) : r;
 }
 
 static json_t *names_json(const struct cert *cert)
@@ -282,167 +68,145 @@ static void set_printed(json_t *object, const char *member, const struct cert *c
 	api_set_text(object, member, buf_span(&text));
 }
 
-static void set_chain(json_t *object, struct span chain)
+void api_set_cert(json_t *object, const struct cert *cert)
 {
-	CLEANUP(cert_list_done) struct cert_list list = {};
-	CLEANUP(buf_done) struct buf text = {};
+	static const struct {
+		const char *member;
+		void (*print)(const struct cert *c, struct buf *out);
+	} printed[] = {
+		{ "subject", cert_add_subject }, { "issuer", cert_add_issuer },
+		{ "serial", cert_add_serial }, { "fingerprint", cert_add_fingerprint_text },
+		{ "fingerprint_sha1", cert_add_sha1_text }, { "public_key", cert_add_key_text },
+		{ "signature", cert_add_signature_name }, { "certificate", cert_add_pem },
+	};
 
-	if (cert_list_from_der(&list, chain, NULL) == 0) {
-		for (size_t i = 0; i < list.n; i++)
-			cert_add_pem(list.certs[i], &text);
-	}
-	api_set_text(object, "chain", buf_span(&text));
-}
-
-static json_t *cert_json(const struct store_cert *row)
-{
-	CLEANUP(cert_unrefp) struct cert *cert = NULL;
-	json_t *object = json_object();
-	struct why why = {};
-
-	api_set_text(object, "alias", row->alias);
-	api_set_text(object, "services", row->services);
-	(void)json_object_set_new(object, "created", http_json_time(row->created_us));
-	if (cert_from_der(&cert, row->der, &why)) {
-		api_set_text(object, "unreadable", span_str(why.text));
-		return object;
-	}
-	set_printed(object, "subject", cert, cert_add_subject);
-	set_printed(object, "issuer", cert, cert_add_issuer);
-	set_printed(object, "serial", cert, cert_add_serial);
-	set_printed(object, "fingerprint", cert, cert_add_fingerprint_text);
-	set_printed(object, "certificate", cert, cert_add_pem);
-	set_chain(object, row->chain);
+	for (size_t i = 0; i < sizeof printed / sizeof printed[0]; i++)
+		set_printed(object, printed[i].member, cert, printed[i].print);
 	(void)json_object_set_new(object, "names", names_json(cert));
 	(void)json_object_set_new(object, "self_signed", json_boolean(cert_is_self_signed(cert)));
+	(void)json_object_set_new(object, "authority", json_boolean(cert_is_ca(cert)));
 	(void)json_object_set_new(object, "not_before",
 		http_json_time(cert_not_before_us(cert)));
 	(void)json_object_set_new(object, "not_after", http_json_time(cert_not_after_us(cert)));
-	return object;
 }
 
-static int add_cert(const struct store_cert *cert, void *context)
+void api_set_file(json_t *object, struct span octets, bool is_text)
 {
-	(void)json_array_append_new(context, cert_json(cert));
+	CLEANUP(buf_done) struct buf text = {};
+
+	if (is_text)
+		buf_add(&text, octets);
+	else
+		enc_base64(&text, octets);
+	api_set_text(object, "file", buf_span(&text));
+	api_set_text(object, "encoding", is_text ? SPAN("text") : SPAN("base64"));
+}
+
+int api_check_alias(struct http_request *q, struct span alias)
+{
+	for (size_t i = 0; i < alias.n; i++) {
+		uint8_t c = alias.p[i];
+
+		if (!octet_is_alpha(c) && !octet_is_digit(c) && c != '-' && c != '_' && c != '.')
+			return http_problem(q, 422, "alias",
+				"an alias is made of letters, digits, \"-\", \"_\" and \".\"");
+	}
 	return 0;
 }
 
-int api_cert_list(struct http_request *q, struct store_conn *c)
+struct span api_alias_of(struct http_request *q, struct span octets)
 {
-	struct store_domain domain;
-	int r = api_domain(q, c, &domain);
+	CLEANUP(buf_done) struct buf text = {};
+	uint8_t digest[SHA256_OCTETS];
 
-	return r ? r : store_cert_each(c, domain.id, add_cert, api_answer_list(q, "certificates"));
+	digest_sha256(octets, digest);
+	enc_hex(&text, span_of(digest, ALIAS_OCTETS));
+	return arena_span(&q->arena, buf_span(&text));
 }
 
-/* The certificate that parameter 1 names. */
-struct cert_search {
-	struct span alias;
-	int64_t id;
-	json_t *found;
-};
+static void key_copy(struct arena *a, const struct store_key *from, struct store_key *to)
+{
+	*to = *from;
+	to->alias = arena_span(a, from->alias);
+	to->type = arena_span(a, from->type);
+	to->key_id = arena_span(a, from->key_id);
+	to->wrapped = arena_span(a, from->wrapped);
+	to->spki = arena_span(a, from->spki);
+}
+
+static int match_key(const struct store_key *key, void *context)
+{
+	struct pki_look_up *l = context;
+
+	if (l->key_alias.n ? !span_equal(key->alias, l->key_alias) : key->use != KEY_TLS)
+		return 0;
+	if (!l->key.id || key->created_us >= l->key.created_us)
+		key_copy(&l->q->arena, key, &l->key);
+	return 0;
+}
+
+/* One in use goes before one that is not, a newer before an older. */
+static bool is_better(const struct store_cert *a, const struct store_cert *b)
+{
+	if (!b->id || (a->services.n > 0) != (b->services.n > 0))
+		return !b->id || a->services.n > 0;
+	return a->created_us >= b->created_us;
+}
 
 static int match_cert(const struct store_cert *cert, void *context)
 {
-	struct cert_search *s = context;
+	struct pki_look_up *l = context;
+	struct arena *a = &l->q->arena;
 
-	if (s->found || !span_equal(cert->alias, s->alias))
+	if (l->cert_alias.n && !span_equal(cert->alias, l->cert_alias))
 		return 0;
-	s->id = cert->id;
-	s->found = cert_json(cert);
+	if (!is_better(cert, &l->cert))
+		return 0;
+	l->cert = *cert;
+	l->cert.alias = arena_span(a, cert->alias);
+	l->cert.der = arena_span(a, cert->der);
+	l->cert.chain = arena_span(a, cert->chain);
+	l->cert.services = arena_span(a, cert->services);
 	return 0;
 }
 
-static int find_cert(struct http_request *q, struct store_conn *c, struct cert_search *search)
+static int add_name(struct span alias, void *context)
 {
-	struct store_domain domain;
-	int r = api_domain(q, c, &domain);
+	struct pki_look_up *l = context;
 
-	if (r)
-		return r;
-	search->alias = q->params[1];
-	r = store_cert_each(c, domain.id, match_cert, search);
-	q->answer = search->found;
-	TRY(r);
-	if (!search->found)
-		return http_problem(q, 404, "certificate", "the domain has no such certificate");
+	if (l->n_names < SUBJECT_NAMES_MAX)
+		l->names[l->n_names++] = arena_span(&l->q->arena, alias);
 	return 0;
 }
 
-int api_cert_show(struct http_request *q, struct store_conn *c)
+int pki_look_up_in(struct store_conn *c, struct pki_look_up *l)
 {
-	struct cert_search search = {};
+	int r = api_domain(l->q, c, &l->domain);
 
-	return find_cert(q, c, &search);
-}
-
-int api_cert_activate(struct http_request *q, struct store_conn *c)
-{
-	struct span services = http_text(q, "services");
-	struct cert_search search = {};
-	unsigned bits;
-	int r;
-
-	if (store_cert_services(services, &bits))
-		return http_problem(q, 422, "services",
-			"services is all, or some of smtp,imap,pop3,http");
-	r = find_cert(q, c, &search);
 	if (r)
 		return r;
-	r = store_cert_activate(c, search.id, services);
-	if (r)
-		return http_store_problem(q, r, "certificate", "certificate", NULL);
-	api_set_text(q->answer, "services", services);
-	q->tls_changed = true;
-	return http_audit(q, c, "cert.activate", q->params[0], search.alias);
+	l->key = (struct store_key){};
+	l->cert = (struct store_cert){};
+	if (l->wants_key)
+		TRY(store_key_each(c, l->domain.id, match_key, l));
+	if (l->wants_cert)
+		TRY(store_cert_each(c, l->domain.id, match_cert, l));
+	if (l->wants_key && !l->key.id)
+		return http_problem(l->q, 404, "key", "the domain has no such key");
+	if (l->wants_cert && !l->cert.id)
+		return http_problem(l->q, 404, "certificate", "the domain has no such certificate");
+	l->names = arena_alloc(&l->q->arena, SUBJECT_NAMES_MAX * sizeof l->names[0]);
+	l->n_names = 0;
+	TRY(add_name(span_str(l->domain.name), l));
+	return store_domain_alias_each(c, l->domain.id, add_name, l);
 }
 
-int api_cert_make_prepare(struct http_request *q, struct store_conn *c)
+static int look_up(struct store_conn *c, void *arg)
 {
-	struct look_up l = { .q = q, .alias = http_text(q, "key"), .wants_key = true };
-	struct store_cert *cert = ARENA_ALLOC(&q->arena, struct store_cert);
-	const json_t *days = json_object_get(q->json, "days");
-	struct span alias = http_text(q, "alias");
-	struct subject subject;
-	struct why why = {};
-	int r = check_alias(q, alias);
-
-	(void)c;
-	if (!r)
-		r = store_read(q->env->store, look_up, &l);
-	if (r)
-		return r;
-	if (l.key.use != KEY_TLS)
-		return http_problem(q, 422, "key", "this key is not for TLS");
-	subject = (struct subject){ .common_name = l.names[0], .names = l.names,
-		.n_names = l.n_names };
-	r = domain_cert_self_sign(q->env, &q->arena, &l.key, alias, &subject,
-		days ? (unsigned)json_integer_value(days) : SELFSIGN_DAYS, cert, &why);
-	if (r > 0)
-		return http_problem(q, 422, "days", "%s", why.text);
-	if (r)
-		return r;
-	if (!alias.n) {
-		CLEANUP(buf_done) struct buf text = {};
-		uint8_t digest[SHA256_OCTETS];
-
-		digest_sha256(cert->der, digest);
-		enc_hex(&text, span_of(digest, ALIAS_OCTETS / 2));
-		cert->alias = arena_span(&q->arena, buf_span(&text));
-	}
-	q->prepared = cert;
-	return 0;
+	return pki_look_up_in(c, arg);
 }
 
-int api_cert_make(struct http_request *q, struct store_conn *c)
+int pki_look_up(struct pki_look_up *l)
 {
-	struct store_cert *cert = q->prepared;
-	int r = store_cert_add(c, cert, &cert->id);
-
-	if (r)
-		return http_store_problem(q, r, "certificate", "alias", NULL);
-	q->status = 201;
-	q->tls_changed = true;
-	q->answer = cert_json(cert);
-	return http_audit(q, c, "cert.self-sign", q->params[0], cert->alias);
+	return store_read(l->q->env->store, look_up, l);
 }

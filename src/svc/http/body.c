@@ -67,6 +67,10 @@ static int value_check(struct http_request *q, const struct body_field *field, c
 			return 0;
 		return http_problem(q, 422, name, "%s is an integer from 0 to %llu", name,
 			(unsigned long long)field->max);
+	case BODY_BOOL:
+		if (json_is_boolean(value))
+			return 0;
+		return http_problem(q, 422, name, "%s is true or false", name);
 	case BODY_SCALAR_OR_NULL:
 		if (json_is_null(value))
 			return 0;

@@ -24,6 +24,7 @@
 #include "svc/http/route.h"
 #include "svc/http/web_session.h"
 #include "svc/login.h"
+#include "svc/trust.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -408,7 +409,7 @@ static void answer_clear(struct http_request *q)
 	q->n_headers = 0;
 	q->status = 200;
 	q->type = NULL;
-	q->tls_changed = q->settings_changed = false;
+	q->tls_changed = q->settings_changed = q->trust_changed = false;
 }
 
 static int run_in_store(struct store_conn *c, void *arg)
@@ -446,6 +447,8 @@ static void after_commit(struct http_request *q)
 
 	if (r)
 		log_fault(NULL, "HTTP", "http.settings_reload", err_fold(r));
+	if (q->trust_changed)
+		trust_changed(q->env);
 	r = q->tls_changed ? q->env->tls_rebuild(q->env) : 0;
 	if (r)
 		log_fault(NULL, "HTTP", "http.tls_rebuild", err_fold(r));

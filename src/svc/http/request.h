@@ -82,7 +82,8 @@ struct http_request {
 	const char *type;
 	struct http_pair headers[8];
 	size_t n_headers;
-	bool tls_changed;         /* after the commit: env->tls_rebuild */
+	bool trust_changed;       /* after the commit: trust_changed */
+	bool tls_changed;         /* after that: env->tls_rebuild */
 	bool settings_changed;    /* after the commit: settings_reload */
 	struct why problem;
 	char problem_field[64];

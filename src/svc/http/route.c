@@ -6,8 +6,16 @@
 #include "svc/http/route.h"
 
 #include "base/limit.h"
+#include "pki/subject.h"
 
-enum { SETTING_MAX = 4096, NAME_MAX_OCTETS = 200, TARGETS_MAX = 1000, DAYS_MAX = 3650 };
+enum {
+	SETTING_MAX = 4096,
+	NAME_MAX_OCTETS = 200,
+	TARGETS_MAX = 1000,
+	DAYS_MAX = 3650,
+	FILE_MAX = 256 * 1024, /* of a file, as text */
+	ATTRIBUTE_MAX = 4 * SUBJECT_TEXT_MAX,
+};
 
 static const struct body_field session_body[] = {
 	{ "login", BODY_TEXT, false, LIMIT_ADDRESS },
@@ -90,10 +98,88 @@ static const struct body_field key_body[] = {
 	{},
 };
 
+/* Who a certificate is for: what requests and self-signed certificates have in common. */
+#define SUBJECT_FIELDS                                                                             \
+	{ "common_name", BODY_TEXT, false, 4 * LIMIT_NAME },                                       \
+		{ "names", BODY_TEXTS, false, SUBJECT_NAMES_MAX },                                 \
+		{ "organization", BODY_TEXT, false, ATTRIBUTE_MAX },                               \
+		{ "unit", BODY_TEXT, false, ATTRIBUTE_MAX },                                       \
+		{ "city", BODY_TEXT, false, ATTRIBUTE_MAX },                                       \
+		{ "state", BODY_TEXT, false, ATTRIBUTE_MAX },                                      \
+		{ "country", BODY_TEXT, false, 2 }, { "email", BODY_TEXT, false, LIMIT_ADDRESS }
+
 static const struct body_field cert_body[] = {
 	{ "key", BODY_TEXT, false, 64 },
 	{ "alias", BODY_TEXT, false, 64 },
 	{ "days", BODY_NUMBER, false, DAYS_MAX },
+	SUBJECT_FIELDS,
+	{},
+};
+
+static const struct body_field key_import_body[] = {
+	{ "file", BODY_TEXT, true, FILE_MAX },
+	{ "passphrase", BODY_TEXT, false, LIMIT_PASSWORD },
+	{ "alias", BODY_TEXT, false, 64 },
+	{ "use", BODY_TEXT, false, 8 },
+	{},
+};
+
+static const struct body_field key_export_body[] = {
+	{ "file_password", BODY_TEXT, true, LIMIT_PASSWORD },
+	{ "password", BODY_TEXT, false, LIMIT_PASSWORD },
+	{},
+};
+
+static const struct body_field cert_export_body[] = {
+	{ "file_password", BODY_TEXT, false, LIMIT_PASSWORD },
+	{ "password", BODY_TEXT, false, LIMIT_PASSWORD },
+	{},
+};
+
+static const struct body_field request_body[] = {
+	{ "key", BODY_TEXT, false, 64 },
+	{ "alias", BODY_TEXT, false, 64 },
+	SUBJECT_FIELDS,
+	{},
+};
+
+static const struct body_field install_body[] = {
+	{ "certificate", BODY_TEXT, true, FILE_MAX },
+	{ "chain", BODY_TEXT, false, FILE_MAX },
+	{ "alias", BODY_TEXT, false, 64 },
+	{ "services", BODY_TEXT, false, 64 },
+	{ "force", BODY_BOOL, false, 0 },
+	{},
+};
+
+static const struct body_field cert_import_body[] = {
+	{ "file", BODY_TEXT, true, FILE_MAX },
+	{ "passphrase", BODY_TEXT, false, LIMIT_PASSWORD },
+	{ "alias", BODY_TEXT, false, 64 },
+	{ "services", BODY_TEXT, false, 64 },
+	{ "force", BODY_BOOL, false, 0 },
+	{},
+};
+
+static const struct body_field refresh_body[] = {
+	{ "new_serial", BODY_BOOL, false, 0 },
+	{ "days", BODY_NUMBER, false, DAYS_MAX },
+	{},
+};
+
+static const struct body_field chain_body[] = {
+	{ "chain", BODY_TEXT, true, FILE_MAX },
+	{ "force", BODY_BOOL, false, 0 },
+	{},
+};
+
+static const struct body_field trust_body[] = {
+	{ "certificate", BODY_TEXT, false, FILE_MAX },
+	{ "fingerprint", BODY_TEXT, false, 100 },
+	{ "scope", BODY_TEXT, false, 8 },
+	{ "domain", BODY_TEXT, false, LIMIT_NAME },
+	{ "purposes", BODY_TEXT, false, 32 },
+	{ "deny", BODY_BOOL, false, 0 },
 	{},
 };
 
@@ -147,6 +233,23 @@ const struct http_route http_routes[] = {
 	{ "GET", DOMAIN "/keys/{key}", RIGHT_ADMIN, NULL, NULL, ROUTE_READS, api_key_show, NULL },
 	{ "POST", DOMAIN "/keys/{key}/test", RIGHT_ADMIN, NULL, NULL, ROUTE_OUTSIDE, api_key_test,
 		NULL },
+	{ "POST", DOMAIN "/keys/import", RIGHT_ADMIN, key_import_body, NULL, ROUTE_WRITES,
+		api_key_import, api_key_import_prepare },
+	{ "POST", DOMAIN "/keys/{key}/export", RIGHT_ADMIN, key_export_body, NULL, ROUTE_WRITES,
+		api_key_export, api_key_export_prepare },
+	{ "DELETE", DOMAIN "/keys/{key}", RIGHT_ADMIN, NULL, NULL, ROUTE_WRITES, api_key_remove,
+		NULL },
+
+	{ "GET", DOMAIN "/names", RIGHT_ADMIN, NULL, NULL, ROUTE_READS, api_name_list, NULL },
+	{ "GET", DOMAIN "/requests", RIGHT_ADMIN, NULL, NULL, ROUTE_READS, api_request_list, NULL },
+	{ "POST", DOMAIN "/requests", RIGHT_ADMIN, request_body, NULL, ROUTE_WRITES,
+		api_request_make, api_request_make_prepare },
+	{ "GET", DOMAIN "/requests/{request}", RIGHT_ADMIN, NULL, NULL, ROUTE_READS,
+		api_request_show, NULL },
+	{ "DELETE", DOMAIN "/requests/{request}", RIGHT_ADMIN, NULL, NULL, ROUTE_WRITES,
+		api_request_remove, NULL },
+
+	{ "GET", DOMAIN "/check", RIGHT_ADMIN, NULL, "certificate", ROUTE_OUTSIDE, api_check, NULL },
 	{ "GET", DOMAIN "/certificates", RIGHT_ADMIN, NULL, NULL, ROUTE_READS, api_cert_list,
 		NULL },
 	{ "POST", DOMAIN "/certificates", RIGHT_ADMIN, cert_body, NULL, ROUTE_WRITES,
@@ -155,6 +258,29 @@ const struct http_route http_routes[] = {
 		api_cert_show, NULL },
 	{ "PATCH", DOMAIN "/certificates/{certificate}", RIGHT_ADMIN, activate_body, NULL,
 		ROUTE_WRITES, api_cert_activate, NULL },
+	{ "DELETE", DOMAIN "/certificates/{certificate}", RIGHT_ADMIN, NULL, NULL, ROUTE_WRITES,
+		api_cert_remove, NULL },
+	{ "POST", DOMAIN "/certificates/install", RIGHT_ADMIN, install_body, NULL, ROUTE_WRITES,
+		api_cert_install, api_cert_install_prepare },
+	{ "POST", DOMAIN "/certificates/import", RIGHT_ADMIN, cert_import_body, NULL, ROUTE_WRITES,
+		api_cert_import, api_cert_import_prepare },
+	{ "POST", DOMAIN "/certificates/{certificate}/export", RIGHT_ADMIN, cert_export_body, NULL,
+		ROUTE_WRITES, api_cert_export, api_cert_export_prepare },
+	{ "POST", DOMAIN "/certificates/{certificate}/refresh", RIGHT_ADMIN, refresh_body, NULL,
+		ROUTE_WRITES, api_cert_refresh, api_cert_refresh_prepare },
+	{ "GET", DOMAIN "/certificates/{certificate}/chain", RIGHT_ADMIN, NULL, NULL, ROUTE_READS,
+		api_chain_show, NULL },
+	{ "PUT", DOMAIN "/certificates/{certificate}/chain", RIGHT_ADMIN, chain_body, NULL,
+		ROUTE_WRITES, api_chain_set, api_chain_set_prepare },
+	{ "DELETE", DOMAIN "/certificates/{certificate}/chain", RIGHT_ADMIN, NULL, NULL,
+		ROUTE_WRITES, api_chain_remove, NULL },
+
+	{ "GET", API "/trust", RIGHT_ADMIN, NULL, "scope domain", ROUTE_OUTSIDE, api_trust_list,
+		NULL },
+	{ "POST", API "/trust", RIGHT_ADMIN, trust_body, NULL, ROUTE_WRITES, api_trust_add,
+		api_trust_add_prepare },
+	{ "DELETE", API "/trust/{fingerprint}", RIGHT_ADMIN, NULL, "scope domain", ROUTE_WRITES,
+		api_trust_remove, api_trust_remove_prepare },
 
 	{ "GET", API "/aliases", RIGHT_ADMIN, NULL, "domain", ROUTE_READS, api_alias_list, NULL },
 	{ "POST", API "/aliases", RIGHT_ADMIN, alias_add_body, NULL, ROUTE_WRITES, api_alias_add,

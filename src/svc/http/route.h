@@ -24,6 +24,7 @@ enum body_type {
 	BODY_NUMBER, /* an integer that is not negative */
 	BODY_SCALAR, /* text, integer or boolean */
 	BODY_SCALAR_OR_NULL,
+	BODY_BOOL,
 };
 
 struct body_field {
@@ -78,5 +79,14 @@ route_fn api_account_list, api_account_add, api_account_add_prepare, api_account
 route_fn api_account_set, api_account_remove, api_password_set, api_password_set_prepare;
 route_fn api_mailbox_list, api_mailbox_add, api_mailbox_remove;
 route_fn api_key_list, api_key_make, api_key_make_prepare, api_key_show, api_key_test;
+route_fn api_key_import, api_key_import_prepare, api_key_export, api_key_export_prepare;
+route_fn api_key_remove;
+route_fn api_name_list, api_request_list, api_request_make, api_request_make_prepare;
+route_fn api_request_show, api_request_remove;
 route_fn api_cert_list, api_cert_make, api_cert_make_prepare, api_cert_show, api_cert_activate;
+route_fn api_cert_install, api_cert_install_prepare, api_cert_import, api_cert_import_prepare;
+route_fn api_cert_export, api_cert_export_prepare, api_cert_refresh, api_cert_refresh_prepare;
+route_fn api_cert_remove, api_chain_show, api_chain_set, api_chain_set_prepare, api_chain_remove;
+route_fn api_check, api_trust_list, api_trust_add, api_trust_add_prepare;
+route_fn api_trust_remove, api_trust_remove_prepare;
 route_fn page_first, page_metrics, page_cert_pem, page_cert_der, page_chain_pem;

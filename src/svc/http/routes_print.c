@@ -14,6 +14,7 @@ static const char *const type_names[] = {
 	[BODY_NUMBER] = "number",
 	[BODY_SCALAR] = "scalar",
 	[BODY_SCALAR_OR_NULL] = "scalar-or-null",
+	[BODY_BOOL] = "bool",
 };
 
 static json_t *body_of(const struct body_field *field)

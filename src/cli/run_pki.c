@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the Signet authors */
+
+/* Commands about certificates and trust that are more than one request. */
+
+#include "cli/command.h"
+
+#include "cli/show.h"
+
+#include <stdlib.h>
+
+/* The table; and not valid, if clients would refuse something. */
+int run_cert_check(struct cli *cli)
+{
+	CLEANUP(json_owned_freep) json_t *answer = NULL;
+	const char *result;
+	int r = cli_request(cli, &answer);
+
+	if (r)
+		return r;
+	r = cli_show(cli, answer);
+	result = json_string_value(json_object_get(answer, "result"));
+	if (r || !result || strcmp(result, "error") != 0)
+		return r;
+	why_set(&cli->why, "clients will refuse a certificate of %s: see the rows with \"error\"",
+		cli->words[0]);
+	return CLIENT_E_REFUSED;
+}
+
+/* With --pfx the key goes along, under a password. */
+int run_cert_export(struct cli *cli)
+{
+	char *password = NULL;
+	int r;
+
+	if (!cli_option(cli, "--pfx") && !cli_option(cli, "--password-file"))
+		return run_cert_in_use(cli);
+	if (!cli_option(cli, "--password-file")) {
+		r = cli_password(cli, "--password-file", true, &password);
+		if (r)
+			return r;
+	}
+	cli->secret = password;
+	r = run_cert_in_use(cli);
+	cli->secret = NULL;
+	if (password)
+		explicit_bzero(password, strlen(password));
+	free(password);
+	return r;
+}
+
+/* The scope as the options name it: the server's, unless it is another. */
+static const char *scope_of(const struct cli *cli)
+{
+	if (cli_option(cli, "--domain"))
+		return "domain";
+	return cli_option(cli, "--cluster") ? "cluster" : "server";
+}
+
+static int check_scope(struct cli *cli)
+{
+	int n = !!cli_option(cli, "--domain") + !!cli_option(cli, "--cluster") +
+		!!cli_option(cli, "--server");
+
+	if (n < 2)
+		return 0;
+	why_set(&cli->why, "only one of --server, --cluster and --domain");
+	return CLI_E_USAGE;
+}
+
+static void add_scope(const struct cli *cli, struct buf *path)
+{
+	const char *domain = cli_option(cli, "--domain");
+
+	buf_add_format(path, "?scope=%s", scope_of(cli));
+	if (domain) {
+		buf_add_string(path, "&domain=");
+		cli_add_segment(path, domain);
+	}
+}
+
+int run_trust_list(struct cli *cli)
+{
+	CLEANUP(json_owned_freep) json_t *answer = NULL;
+	CLEANUP(buf_done) struct buf path = {};
+	int r = check_scope(cli);
+
+	buf_add_string(&path, "/trust");
+	add_scope(cli, &path);
+	if (!r)
+		r = cli_ask_at(cli, "GET", &path, NULL, &answer);
+	return r ? r : cli_show(cli, answer);
+}
+
+static bool is_fingerprint(const char *text)
+{
+	size_t n = strlen(text);
+
+	return n >= 40 && strspn(text, "0123456789abcdefABCDEF:") == n;
+}
+
+/* One request about one certificate: a file, or the fingerprint of one that is known. */
+static int trust_write(struct cli *cli, const char *what, bool deny, json_t **ret_answer)
+{
+	CLEANUP(json_owned_freep) json_t *body = json_object();
+	CLEANUP(buf_done) struct buf path = {};
+	const char *domain = cli_option(cli, "--domain"), *purposes = cli_option(cli, "--for");
+	int r = 0;
+
+	(void)json_object_set_new(body, "scope", json_string(scope_of(cli)));
+	if (domain)
+		(void)json_object_set_new(body, "domain", json_string(domain));
+	if (purposes)
+		(void)json_object_set_new(body, "purposes", json_string(purposes));
+	if (deny)
+		(void)json_object_set_new(body, "deny", json_true());
+	if (is_fingerprint(what))
+		(void)json_object_set_new(body, "fingerprint", json_string(what));
+	else
+		r = cli_body_file(cli, body, "certificate", what);
+	buf_add_string(&path, "/trust");
+	return r ? r : cli_ask_at(cli, "POST", &path, body, ret_answer);
+}
+
+static int trust_write_all(struct cli *cli, bool deny)
+{
+	int r = check_scope(cli);
+
+	for (size_t i = 0; i < cli->n_rest && !r; i++) {
+		CLEANUP(json_owned_freep) json_t *answer = NULL;
+
+		r = trust_write(cli, cli->rest[i], deny, &answer);
+		if (!r)
+			r = cli_show(cli, answer);
+	}
+	return r;
+}
+
+int run_trust_add(struct cli *cli)
+{
+	return trust_write_all(cli, false);
+}
+
+int run_trust_deny(struct cli *cli)
+{
+	return trust_write_all(cli, true);
+}
+
+int run_trust_remove(struct cli *cli)
+{
+	CLEANUP(json_owned_freep) json_t *answer = NULL;
+	CLEANUP(buf_done) struct buf path = {};
+	int r = check_scope(cli);
+
+	buf_add_string(&path, "/trust/");
+	cli_add_segment(&path, cli->words[0]);
+	add_scope(cli, &path);
+	return r ? r : cli_ask_at(cli, "DELETE", &path, NULL, &answer);
+}

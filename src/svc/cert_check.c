@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the Signet authors */
+
+/*
+ * The check of one certificate from all sides: what it says itself, its key in keyd, the chain that is
+ * sent, and what clients that trust what is trusted here make of it.
+ */
+
+#include "svc/cert_check.h"
+
+#include "base/clock.h"
+#include "pki/key.h"
+#include "pki/opinion.h"
+#include "svc/domain_keys.h"
+#include "svc/env.h"
+#include "svc/trust.h"
+
+static int check_key_match(struct env *e, const struct cert_check *what, const struct cert *cert,
+	struct check_list *l)
+{
+	CLEANUP(EVP_PKEY_freep) EVP_PKEY *key = NULL;
+	struct why why = {};
+	int r;
+
+	if (!what->key) {
+		check_add(l, "key match", CHECK_ERROR,
+			"the domain does not have the key of this certificate, so it cannot be used");
+		return 0;
+	}
+	if (!cert_has_key(cert, what->key->spki)) {
+		check_add(l, "key match", CHECK_ERROR, "its key is not the domain's key %.*s",
+			(int)what->key->alias.n, (const char *)what->key->alias.p);
+		return 0;
+	}
+	TRY(domain_key_open(e, what->key, &key));
+	r = key_self_test(key, what->key->spki, true, &why);
+	if (r < 0)
+		check_add(l, "key match", CHECK_ERROR,
+			"the key process does not answer, or cannot open the key");
+	else
+		check_add(l, "key match", r ? CHECK_ERROR : CHECK_OK, "key %.*s: %s",
+			(int)what->key->alias.n, (const char *)what->key->alias.p, why.text);
+	return 0;
+}
+
+/* The name that a client is taken to ask for: the domain's own, unless another is what it is for. */
+static struct span host_of(const struct cert_check *what, const struct cert *cert)
+{
+	for (size_t i = 0; i < what->n_names; i++) {
+		if (cert_covers_host(cert, what->names[i]))
+			return what->names[i];
+	}
+	return what->n_names ? what->names[0] : SPAN("");
+}
+
+static void add_opinion(struct check_list *l, const char *client, bool accepts, const struct buf *text)
+{
+	check_add(l, client, accepts ? CHECK_OK : CHECK_ERROR, "%s%.*s",
+		accepts ? "accepts it: " : "refuses it: ", (int)buf_size(text),
+		(const char *)buf_span(text).p);
+}
+
+static int check_opinions(const struct cert_check *what, const struct cert *cert,
+	const struct cert_list *sent, const struct trust *trust, struct check_list *l)
+{
+	CLEANUP(buf_done) struct buf openssl = {}, gnutls = {};
+	struct span host = host_of(what, cert);
+	bool accepts;
+
+	TRY(opinion_openssl(cert, sent, trust, host, clock_now_us(), &accepts, &openssl));
+	add_opinion(l, "OpenSSL client", accepts, &openssl);
+	TRY(opinion_gnutls(cert, sent, trust, host, &accepts, &gnutls));
+	add_opinion(l, "GnuTLS client", accepts, &gnutls);
+	return 0;
+}
+
+/* "chain", and whether its authority is one that clients know by themselves. */
+static int check_authority(struct env *e, const struct cert *cert, const struct cert_list *sent,
+	const struct trust *trust, struct check_list *l)
+{
+	CLEANUP(trust_unrefp) struct trust *built_in = trust_built_in(e);
+	CLEANUP(chain_done) struct chain here = {}, elsewhere = {};
+	const struct cert_list none = {};
+
+	TRY(chain_build(cert, sent, &none, trust, &here));
+	TRY(chain_build(cert, sent, &none, built_in, &elsewhere));
+	check_chain(l, &here);
+	if (here.end == CHAIN_TRUSTED && elsewhere.end != CHAIN_TRUSTED)
+		check_add(l, "authority", CHECK_WARNING,
+			"trusted here, but not an authority that clients know by themselves: only those"
+			" that have installed it accept this certificate");
+	return 0;
+}
+
+int cert_check(struct env *e, const struct cert_check *what, struct check_list *l)
+{
+	CLEANUP(trust_unrefp) struct trust *trust = NULL;
+	CLEANUP(cert_list_done) struct cert_list sent = {};
+	CLEANUP(cert_unrefp) struct cert *cert = NULL;
+	struct why why = {};
+	int r = cert_from_der(&cert, what->cert->der, &why);
+
+	if (!r)
+		r = cert_list_from_der(&sent, what->cert->chain, &why);
+	if (r) {
+		check_add(l, "reading", CHECK_ERROR, "%s", why.text);
+		return r < 0 ? r : 0;
+	}
+	TRY(trust_of_domain(e, what->cert->domain, &trust));
+	check_certificate(l, cert, what->names, what->n_names, clock_now_us());
+	TRY(check_key_match(e, what, cert, l));
+	TRY(check_authority(e, cert, &sent, trust, l));
+	return check_opinions(what, cert, &sent, trust, l);
+}
