@@ -184,7 +184,7 @@ static void test_acme(void **state)
 		0);
 	h = take_handle(&domain);
 	assert_int_equal(sign(&domain, HANDLE(h), SPAN("")), 0);
-	assert_int_equal(ask(&domain, KEYD_EXPORT, HANDLE(h), SPAN(""), SPAN(""), SPAN("my key"),
+	assert_int_equal(ask(&domain, KEYD_EXPORT, HANDLE(h), SPAN(""), octet(KEYD_FORM_PKCS12), SPAN(""), SPAN("my key"),
 				 SPAN("password")),
 		KEYD_E_REFUSED);
 	assert_int_equal(ask(&domain, KEYD_DERIVE, HANDLE(h), SPAN(""), span_of(&how, sizeof how),
