@@ -276,6 +276,7 @@ int api_key_test(struct http_request *q, struct store_conn *c)
 int api_confirm_password(struct http_request *q)
 {
 	struct span password = http_text(q, "password");
+	struct auth_source from = http_source(q);
 	struct auth_identity who = {};
 	int r;
 
@@ -285,8 +286,7 @@ int api_confirm_password(struct http_request *q)
 	if (!password.n)
 		return http_problem(q, 422, "password",
 			"a private key leaves the server only with your own password, again");
-	r = auth_password(q->env, auth_peer_key(&q->peer->from), span_str(q->who.address), password,
-		&who);
+	r = auth_password(q->env, &from, span_str(q->who.address), password, &who);
 	if (r < 0)
 		return r;
 	if (r == AUTH_E_TOO_MANY)
