@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "pki/key.h"
 #include "pki/opinion.h"
+#include "pki/path.h"
 #include "svc/domain_keys.h"
 #include "svc/env.h"
 #include "svc/trust.h"
@@ -92,6 +93,31 @@ static int check_authority(struct env *e, const struct cert *cert, const struct 
 	return 0;
 }
 
+/* RFC 5280 section 6 by our own rules: the reasons that stricter clients have. */
+static int check_path(const struct cert_check *what, struct cert *cert, const struct cert_list *sent,
+	struct trust *trust, struct check_list *l)
+{
+	CLEANUP(verdict_done) struct verdict verdict = {};
+	const struct path_name name = { PATH_DNS, host_of(what, cert) };
+	const struct path_request request = { .leaf = cert, .untrusted = sent, .trust = trust,
+		.time_us = clock_now_us(), .purposes = TRUST_SERVER, .names = &name, .n_names = 1 };
+
+	TRY(path_validate(&request, &verdict));
+	for (size_t i = 0; i < verdict.n; i++) {
+		const struct finding *f = &verdict.findings[i];
+		CLEANUP(buf_done) struct buf text = {};
+
+		finding_add_text(f, &text);
+		check_add(l, "validation",
+			f->severity == FINDING_ERROR ? CHECK_ERROR : CHECK_WARNING, "%.*s",
+			(int)buf_size(&text), (const char *)buf_span(&text).p);
+	}
+	if (verdict.valid)
+		check_add(l, "validation", CHECK_OK, "RFC 5280: a path of %zu certificates holds",
+			verdict.path.n);
+	return 0;
+}
+
 int cert_check(struct env *e, const struct cert_check *what, struct check_list *l)
 {
 	CLEANUP(trust_unrefp) struct trust *trust = NULL;
@@ -110,5 +136,6 @@ int cert_check(struct env *e, const struct cert_check *what, struct check_list *
 	check_certificate(l, cert, what->names, what->n_names, clock_now_us());
 	TRY(check_key_match(e, what, cert, l));
 	TRY(check_authority(e, cert, &sent, trust, l));
+	TRY(check_path(what, cert, &sent, trust, l));
 	return check_opinions(what, cert, &sent, trust, l);
 }

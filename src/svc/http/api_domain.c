@@ -4,6 +4,8 @@
 /* Domains, their aliases, and address aliases. */
 
 #include "mime/address.h"
+#include "pki/cert.h"
+#include "store/key_rows.h"
 #include "store/store.h"
 #include "svc/http/api.h"
 
@@ -129,6 +131,26 @@ static int set_main(struct http_request *q, struct store_conn *c, const struct s
 	return http_audit(q, c, "domain.set-main", span_str(domain->name), SPAN(""));
 }
 
+/* CGP-21: certificates keep the name they were made for. */
+static int warn_of_name(const struct store_cert *row, void *context)
+{
+	struct http_request *q = context;
+	CLEANUP(cert_unrefp) struct cert *cert = NULL;
+	CLEANUP(buf_done) struct buf text = {};
+	const char *name = json_string_value(json_object_get(q->answer, "name"));
+
+	if (!row->services.n || cert_from_der(&cert, row->der, NULL) ||
+		cert_covers_host(cert, span_str(name)))
+		return 0;
+	buf_add_string(&text, "certificate ");
+	buf_add(&text, row->alias);
+	buf_add_format(&text, " is not for %s: clients will refuse it until there is one that is"
+		" (cert self-sign, request create, acme order)", name);
+	(void)json_array_append_new(json_object_get(q->answer, "warnings"),
+		http_json_text(buf_span(&text)));
+	return 0;
+}
+
 static int set_name(struct http_request *q, struct store_conn *c, struct store_domain *domain)
 {
 	struct span name = http_text(q, "name");
@@ -163,7 +185,10 @@ int api_domain_set(struct http_request *q, struct store_conn *c)
 	TRY(store_domain_find(c, &q->arena, span_str(domain.name), &domain));
 	q->trust_changed = q->tls_changed = true;
 	q->answer = domain_json(&domain);
-	return 0;
+	if (!http_text(q, "name").p)
+		return 0;
+	(void)json_object_set_new(q->answer, "warnings", json_array());
+	return store_cert_each(c, domain.id, warn_of_name, q);
 }
 
 int api_domain_remove(struct http_request *q, struct store_conn *c)
