@@ -13,17 +13,30 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* Its position in the row; ARGUMENTS_MAX if the row has no such option. */
+static size_t option_find(const struct cli *cli, const char *name)
+{
+	for (size_t i = 0; i < ARGUMENTS_MAX && cli->command->arguments[i].kind != ARG_END; i++) {
+		const char *own = cli->command->arguments[i].name;
+
+		if (own && strcmp(own, name) == 0)
+			return i;
+	}
+	return ARGUMENTS_MAX;
+}
+
 const char *cli_option(const struct cli *cli, const char *name)
 {
-	for (size_t i = 0; i < ARGUMENTS_MAX; i++) {
-		const struct argument *a = &cli->command->arguments[i];
+	size_t i = option_find(cli, name);
 
-		if (a->kind == ARG_END)
-			break;
-		if (a->name && strcmp(a->name, name) == 0)
-			return cli->options[i];
-	}
-	return NULL;
+	return i < ARGUMENTS_MAX ? cli->options[i] : NULL;
+}
+
+const char *cli_option_at(const struct cli *cli, const char *name, size_t i)
+{
+	size_t at = option_find(cli, name);
+
+	return at < ARGUMENTS_MAX && i < cli->given[at].n ? cli->given[at].values[i] : NULL;
 }
 
 void cli_add_segment(struct buf *path, const char *text)

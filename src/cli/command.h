@@ -37,9 +37,10 @@ struct argument {
 	const char *value;  /* what it is where it is not given; NULL: nothing */
 	const char *sample; /* how help writes an option's value */
 	const char *help;   /* of an option */
+	bool many;          /* an option that may be given again */
 };
 
-enum { ARGUMENTS_MAX = 20, COLUMNS_MAX = 8, CLI_FILE_MAX = 1 << 20 };
+enum { ARGUMENTS_MAX = 20, COLUMNS_MAX = 8, CLI_FILE_MAX = 16 << 20 };
 
 struct column {
 	const char *title; /* NULL ends */
@@ -80,11 +81,18 @@ struct cli {
 	size_t n_rest;
 	const char *options[ARGUMENTS_MAX]; /* by position in the row; a flag is "" */
 	const char *secret; /* for ARG_SECRET where no file was named; NULL: none */
+	struct values {
+		const char **values;
+		size_t n;
+	} given[ARGUMENTS_MAX]; /* each value of the options that may be given again */
 	struct why why;
 };
 
 /* The value of an option or flag by name; NULL if it was not given. */
 const char *cli_option(const struct cli *cli, const char *name);
+
+/* The i-th value of an option that may be given again; NULL behind the last. */
+const char *cli_option_at(const struct cli *cli, const char *name, size_t i);
 
 /* Any request; the client is made at the first. */
 int cli_ask(struct cli *cli, const char *method, const char *path, const json_t *body,
@@ -129,4 +137,5 @@ int cli_password(struct cli *cli, const char *option, bool is_new, char **ret_pa
 command_fn run_log, run_alias_list, run_alias_add, run_alias_remove, run_cert_list, run_cert_in_use,
 	run_cert_newest, run_key_list, run_key_newest, run_setting_get, run_setting_reset,
 	run_completion, run_request_newest, run_chain_set, run_cert_check, run_cert_export,
-	run_trust_list, run_trust_add, run_trust_deny, run_trust_remove;
+	run_trust_list, run_trust_add, run_trust_deny, run_trust_remove,
+	run_verify;

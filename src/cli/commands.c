@@ -9,6 +9,8 @@
 #define MAYBE(title, field)    { .kind = ARG_OPTIONAL, .name = title, .member = field }
 #define OPTION(title, of, field, text)                                                             \
 	{ .kind = ARG_OPTION, .name = title, .sample = of, .member = field, .help = text }
+#define SEVERAL(title, of, text)                                                                   \
+	{ .kind = ARG_OPTION, .name = title, .sample = of, .help = text, .many = true }
 #define FIXED(field, text) { .kind = ARG_FIXED, .member = field, .value = text }
 #define PAIRS              { .kind = ARG_PAIRS, .name = "KEY=VALUE..." }
 #define PASSWORD                                                                                   \
@@ -327,6 +329,24 @@ const struct command commands[] = {
 	{ "trust", "remove", "takes back what was added or denied in a scope",
 		"signet trust remove 5F:A1:... --domain example.org",
 		{ WORD("FINGERPRINT", NULL), SCOPE }, .run = run_trust_remove },
+
+	{ "verify", NULL,
+		"whether a certificate holds, for a purpose and a name; needs no server",
+		"signet verify --purpose server --host mail.example.org --untrusted chain.pem cert.pem",
+		{ MAYBE("CERT.pem", NULL),
+			SEVERAL("--roots", "FILE",
+				"trusted certificates, PEM (default: those of the system)"),
+			SEVERAL("--untrusted", "FILE", "certificates that may lead to one of them"),
+			SEVERAL("--crl", "FILE", "revocation lists; with one, each certificate needs one"),
+			OPTION("--time", "RFC3339", NULL, "when (default: now)"),
+			OPTION("--purpose", "PURPOSE", NULL,
+				"server, client, mail or any (default any)"),
+			OPTION("--host", "NAME", NULL, "a host that it must be for"),
+			OPTION("--ip", "ADDRESS", NULL, "an IP address that it must be for"),
+			OPTION("--email", "ADDRESS", NULL, "a mail address that it must be for"),
+			{ .kind = ARG_FLAG, .name = "--batch",
+				.help = "answers JSON lines on standard input, one each" } },
+		.run = run_verify },
 
 	{ "completion", NULL, "a completion script for bash", "source <(signet completion)",
 		.run = run_completion },

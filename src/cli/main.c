@@ -44,7 +44,7 @@ static void print_arguments(const struct command *c)
 		case ARG_PASSWORD:
 		case ARG_PASSPHRASE:
 		case ARG_SECRET:
-			(void)printf(" [%s %s]", a->name, a->sample);
+			(void)printf(" [%s %s]%s", a->name, a->sample, a->many ? "..." : "");
 			break;
 		case ARG_FIXED:
 		case ARG_END:
@@ -175,6 +175,12 @@ static bool is_option(const char *word, const char *name, const char **ret_value
 	return true;
 }
 
+static void values_add(struct values *v, const char *value)
+{
+	v->values = alloc_array(v->values, v->n + 1, sizeof *v->values);
+	v->values[v->n++] = value;
+}
+
 /* An option of the row; *i moves to its value. */
 static bool take_option(struct cli *cli, int argc, char **argv, int *i)
 {
@@ -199,6 +205,8 @@ static bool take_option(struct cli *cli, int argc, char **argv, int *i)
 			return false;
 		}
 		cli->options[k] = value ? value : argv[++*i];
+		if (a->many)
+			values_add(&cli->given[k], cli->options[k]);
 		return true;
 	}
 	why_set(&cli->why, "%s is not an option of this command", argv[*i]);
@@ -327,6 +335,8 @@ static int call(struct cli *cli, int argc, char **argv)
 		return usage(cli);
 	r = finish(cli, run(cli));
 	cli->client = client_free(cli->client);
+	for (size_t k = 0; k < ARGUMENTS_MAX; k++)
+		free(cli->given[k].values);
 	return r;
 }
 

@@ -33,7 +33,7 @@ bool altname_is_utf8_mailbox(const GENERAL_NAME *name, struct span *ret_address)
 static bool octet_is_atext(uint8_t c, bool utf8)
 {
 	return octet_is_alpha(c) || octet_is_digit(c) || (c && strchr("!#$%&'*+-/=?^_`{|}~", c)) ||
-		(utf8 && c >= 0x80);
+	       (utf8 && c >= 0x80);
 }
 
 static bool local_part_is_quoted(struct span local, bool utf8)
@@ -46,7 +46,8 @@ static bool local_part_is_quoted(struct span local, bool utf8)
 		if (c == '\\' && ++i == local.n - 1)
 			return false;
 		c = local.p[i];
-		if (c < 0x20 || c == 0x7f || (c >= 0x80 && !utf8) || (c == '"' && local.p[i - 1] != '\\'))
+		if (c < 0x20 || c == 0x7f || (c >= 0x80 && !utf8) ||
+			(c == '"' && local.p[i - 1] != '\\'))
 			return false;
 	}
 	return true;
@@ -92,7 +93,7 @@ static bool mailbox_is_well_formed(struct span address, bool utf8)
 	struct span local, domain;
 
 	return altname_split_address(address, &local, &domain) &&
-		local_part_is_well_formed(local, utf8) && name_is_dns(domain, false);
+	       local_part_is_well_formed(local, utf8) && name_is_dns(domain, false);
 }
 
 /* RFC 9598 section 3: this form is for local parts that are not ASCII, and for those only. */
@@ -101,7 +102,7 @@ static bool utf8_mailbox_is_well_formed(struct span address)
 	struct span local, domain;
 
 	return span_is_utf8(address) && altname_split_address(address, &local, &domain) &&
-		!span_is_ascii(local) && mailbox_is_well_formed(address, true);
+	       !span_is_ascii(local) && mailbox_is_well_formed(address, true);
 }
 
 static bool uri_is_well_formed(struct span uri)
@@ -129,7 +130,8 @@ bool altname_is_well_formed(const GENERAL_NAME *name, struct why *why)
 		why_set(why, "an alternative name is not a mail address");
 		return mailbox_is_well_formed(altname_text(name), false);
 	case GEN_IPADD:
-		why_set(why, "an alternative name is an IP address of %zu octets", altname_text(name).n);
+		why_set(why, "an alternative name is an IP address of %zu octets",
+			altname_text(name).n);
 		return altname_text(name).n == 4 || altname_text(name).n == 16;
 	case GEN_URI:
 		why_set(why, "an alternative name is not a URI");
@@ -150,7 +152,8 @@ bool altname_is_suspicious(const GENERAL_NAME *name, struct why *why)
 
 	if (name->type == GEN_DNS)
 		text = altname_text(name);
-	else if (name->type != GEN_EMAIL || !altname_split_address(altname_text(name), &local, &text))
+	else if (name->type != GEN_EMAIL ||
+		 !altname_split_address(altname_text(name), &local, &text))
 		return false;
 	if (!name_mixes_scripts(text))
 		return false;
@@ -163,7 +166,8 @@ bool altname_is_suspicious(const GENERAL_NAME *name, struct why *why)
  * top-level domain. */
 static bool host_matches(struct span presented, struct span reference)
 {
-	if (presented.n && presented.p[0] == '*' && span_find(span_skip(presented, 2), '.') + 2 >= presented.n)
+	if (presented.n && presented.p[0] == '*' &&
+		span_find(span_skip(presented, 2), '.') + 2 >= presented.n)
 		return false;
 	return name_matches(presented, reference);
 }
@@ -178,6 +182,19 @@ static bool covers_host(const GENERAL_NAMES *names, struct span host)
 		const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
 
 		if (name->type == GEN_DNS && host_matches(altname_text(name), buf_span(&ascii)))
+			return true;
+	}
+	return false;
+}
+
+bool altname_has_host(const struct cert *cert, struct span host)
+{
+	const GENERAL_NAMES *names = cert_alt_names(cert);
+
+	for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
+		const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
+
+		if (name->type == GEN_DNS && span_equal_nocase(altname_text(name), host))
 			return true;
 	}
 	return false;
@@ -213,7 +230,7 @@ static bool address_matches(struct span presented, struct span local, struct spa
 	struct span own_local, own_domain;
 
 	return altname_split_address(presented, &own_local, &own_domain) &&
-		span_equal(own_local, local) && span_equal_nocase(own_domain, domain);
+	       span_equal(own_local, local) && span_equal_nocase(own_domain, domain);
 }
 
 bool altname_subject_email(const struct cert *cert, size_t i, struct span *ret_address)

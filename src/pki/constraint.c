@@ -2,10 +2,10 @@
 /* Copyright the Signet authors */
 
 /*
- * Constraints and names meet as values of a type and octets. A wildcard name stands for every host it
- * matches: it must lie within what is permitted as a whole, and may share no host with what is
- * excluded. What is not understood, a kind of name or a form of constraint, is refused where it could
- * matter, never passed over.
+ * Constraints and names meet as values of a type and octets. A wildcard name stands for every host
+ * it matches: it must lie within what is permitted as a whole, and may share no host with what is
+ * excluded. What is not understood, a kind of name or a form of constraint, is refused where it
+ * could matter, never passed over.
  */
 
 #include "pki/constraint.h"
@@ -45,7 +45,8 @@ static void fail(struct walk *w, const char *rule, const char *text)
 
 	cert_add_subject(w->authority, &subject);
 	verdict_add(w->out, FINDING_ERROR, rule, "RFC 5280 4.2.1.10", w->cert, w->depth,
-		"%s the authority %.*s", text, (int)(buf_size(&subject) < 200 ? buf_size(&subject) : 200),
+		"%s the authority %.*s", text,
+		(int)(buf_size(&subject) < 200 ? buf_size(&subject) : 200),
 		(const char *)buf_span(&subject).p);
 	w->ended = true;
 }
@@ -87,7 +88,7 @@ static bool email_matches(struct span address, struct span base)
 		return span_equal(local, base_local) && span_equal_nocase(domain, base_domain);
 	if (base.n && base.p[0] == '.')
 		return domain.n > base.n &&
-			span_equal_nocase(span_skip(domain, domain.n - base.n), base);
+		       span_equal_nocase(span_skip(domain, domain.n - base.n), base);
 	return base.n == 0 || span_equal_nocase(domain, base);
 }
 
@@ -138,8 +139,9 @@ static bool directory_matches(const X509_NAME *name, const X509_NAME *base)
 
 	if (n == 0)
 		return true;
-	if (n_all < n || (n_all > n && X509_NAME_ENTRY_set(X509_NAME_get_entry(name, n)) ==
-					       X509_NAME_ENTRY_set(X509_NAME_get_entry(name, n - 1))))
+	if (n_all < n ||
+		(n_all > n && X509_NAME_ENTRY_set(X509_NAME_get_entry(name, n)) ==
+				      X509_NAME_ENTRY_set(X509_NAME_get_entry(name, n - 1))))
 		return false;
 	front = X509_NAME_dup(name);
 	while (front && X509_NAME_entry_count(front) > n)
@@ -168,19 +170,19 @@ static bool matches(const struct name *name, const GENERAL_NAME *base, bool excl
 static bool is_understood(int type)
 {
 	return type == GEN_DNS || type == GEN_EMAIL || type == GEN_IPADD || type == GEN_URI ||
-		type == GEN_DIRNAME;
+	       type == GEN_DIRNAME;
 }
 
 static bool is_same_kind(const struct name *name, const GENERAL_NAME *base)
 {
 	return name->type == base->type &&
-		(name->type != GEN_OTHERNAME ||
-			OBJ_cmp(name->other, base->d.otherName->type_id) == 0);
+	       (name->type != GEN_OTHERNAME ||
+		       OBJ_cmp(name->other, base->d.otherName->type_id) == 0);
 }
 
 /* Whether any of the subtrees has the name; *ret_applies: there is one of its kind. */
-static bool match_any(struct walk *w, const STACK_OF(GENERAL_SUBTREE) *trees, const struct name *name,
-	bool excluded, bool *ret_applies)
+static bool match_any(struct walk *w, const STACK_OF(GENERAL_SUBTREE) *trees,
+	const struct name *name, bool excluded, bool *ret_applies)
 {
 	for (int i = 0; i < sk_GENERAL_SUBTREE_num(trees); i++) {
 		const GENERAL_NAME *base = sk_GENERAL_SUBTREE_value(trees, i)->base;
@@ -189,7 +191,8 @@ static bool match_any(struct walk *w, const STACK_OF(GENERAL_SUBTREE) *trees, co
 			continue;
 		*ret_applies = true;
 		if (*w->budget == 0) {
-			fail(w, "limit", "there are too many names to compare with the constraints of");
+			fail(w, "limit",
+				"there are too many names to compare with the constraints of");
 			return false;
 		}
 		--*w->budget;
@@ -212,7 +215,8 @@ static void check_name(struct walk *w, const struct name *name)
 	if (w->ended)
 		return;
 	if ((permits || excludes) && !is_understood(name->type))
-		fail(w, "name-constraints", "a name is of a kind that is not understood here, and constrained by");
+		fail(w, "name-constraints",
+			"a name is of a kind that is not understood here, and constrained by");
 	else if (permits && !hit)
 		fail(w, "name-constraints", "a name is not among those permitted to");
 	/* A URI without a host cannot be held against constraints on hosts. */
@@ -254,13 +258,15 @@ static bool has_name(const GENERAL_NAMES *names, int type)
 	for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
 		const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
 
-		if (name->type == type || (type == GEN_EMAIL && altname_is_utf8_mailbox(name, &text)))
+		if (name->type == type ||
+			(type == GEN_EMAIL && altname_is_utf8_mailbox(name, &text)))
 			return true;
 	}
 	return false;
 }
 
-/* Common names that have the form of a host: nobody here takes them for one, but others do. */
+/* Common names that have the form of a host: nobody here takes them for one, but others do where
+ * there is no alternative name of a host. */
 static void check_common_names(struct walk *w)
 {
 	const X509_NAME *subject = X509_get_subject_name(cert_x509(w->cert));
@@ -289,11 +295,12 @@ static void check_cert(struct walk *w)
 	if (X509_NAME_entry_count(name.directory) > 0)
 		check_name(w, &name);
 	name = (struct name){ .type = GEN_EMAIL };
-	for (size_t i = 0; !has_name(names, GEN_EMAIL) && altname_subject_email(w->cert, i, &name.text); i++)
+	for (size_t i = 0;
+		!has_name(names, GEN_EMAIL) && altname_subject_email(w->cert, i, &name.text); i++)
 		check_name(w, &name);
 	for (int i = 0; i < sk_GENERAL_NAME_num(names) && !w->ended; i++)
 		check_general_name(w, sk_GENERAL_NAME_value(names, i));
-	if (w->depth == 0 && !has_name(names, GEN_DNS))
+	if (w->depth == 0 && !has_name(names, GEN_DNS) && !has_name(names, GEN_IPADD))
 		check_common_names(w);
 }
 
@@ -331,7 +338,8 @@ static bool base_is_well_formed(const GENERAL_NAME *base)
 		return (text.n == 8 || text.n == 32) && mask_is_prefix(span_skip(text, text.n / 2));
 	case GEN_EMAIL:
 		if (altname_split_address(text, &local, &domain))
-			return local.n && span_find(local, '@') == local.n && name_is_dns(domain, false);
+			return local.n && span_find(local, '@') == local.n &&
+			       name_is_dns(domain, false);
 		break;
 	default:
 		break;
@@ -359,15 +367,19 @@ static bool trees_are_well_formed(const STACK_OF(GENERAL_SUBTREE) *trees)
 static bool constraints_are_well_formed(const NAME_CONSTRAINTS *c)
 {
 	return (c->permittedSubtrees || c->excludedSubtrees) &&
-		trees_are_well_formed(c->permittedSubtrees) && trees_are_well_formed(c->excludedSubtrees);
+	       trees_are_well_formed(c->permittedSubtrees) &&
+	       trees_are_well_formed(c->excludedSubtrees);
 }
 
-void constraint_check(struct cert *authority, size_t depth, struct cert *const *below, size_t n_below,
-	size_t *budget, struct verdict *out)
+void constraint_check(struct cert *authority, size_t depth, struct cert *const *below,
+	size_t n_below, size_t *budget, struct verdict *out)
 {
 	CLEANUP(NAME_CONSTRAINTS_freep) NAME_CONSTRAINTS *constraints = NULL;
-	struct walk w = { .authority = authority, .cert = authority,
-		.depth = depth, .budget = budget, .out = out };
+	struct walk w = { .authority = authority,
+		.cert = authority,
+		.depth = depth,
+		.budget = budget,
+		.out = out };
 	int critical;
 
 	constraints = X509_get_ext_d2i(cert_x509(authority), NID_name_constraints, &critical, NULL);
@@ -375,8 +387,8 @@ void constraint_check(struct cert *authority, size_t depth, struct cert *const *
 		return;
 	w.constraints = constraints;
 	if (!constraints || !constraints_are_well_formed(constraints)) {
-		verdict_add(out, FINDING_ERROR, "name-constraints", "RFC 5280 4.2.1.10", authority, depth,
-			"the name constraints are empty or not well-formed");
+		verdict_add(out, FINDING_ERROR, "name-constraints", "RFC 5280 4.2.1.10", authority,
+			depth, "the name constraints are empty or not well-formed");
 		ERR_clear_error();
 		return;
 	}

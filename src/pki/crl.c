@@ -49,7 +49,7 @@ static bool crl_take_times(struct crl *c)
 
 	c->has_next_update = next;
 	return cert_time_us(X509_CRL_get0_lastUpdate(c->x509), &c->this_update_us) &&
-		(!next || cert_time_us(next, &c->next_update_us));
+	       (!next || cert_time_us(next, &c->next_update_us));
 }
 
 int crl_from_der(struct crl **ret_crl, struct span der, struct why *why)

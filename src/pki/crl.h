@@ -3,7 +3,8 @@
 #pragma once
 
 /*
- * Certificate revocation lists (RFC 5280 section 5), read strictly and never changed, shared by count.
+ * Certificate revocation lists (RFC 5280 section 5), read strictly and never changed, shared by
+ * count.
  *
  * Not checked here: the signature, whether it is current, what it is about. Those belong to a path.
  */
@@ -33,8 +34,8 @@ struct crl_list {
 
 enum { CRL_LIST_MAX = 64 };
 
-/* One in DER, or all X509 CRL blocks of a PEM text; at least one, at most CRL_LIST_MAX. What is read
- * is appended to the list. */
+/* One in DER, or all X509 CRL blocks of a PEM text; at least one, at most CRL_LIST_MAX. What is
+ * read is appended to the list. */
 int crl_list_add(struct crl_list *list, struct span data, struct why *why) MUST_CHECK;
 void crl_list_done(struct crl_list *l);
 

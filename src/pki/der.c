@@ -2,9 +2,9 @@
 /* Copyright the Signet authors */
 
 /*
- * A walk over nested values with a stack of ends rather than recursion: hostile nesting costs nothing.
- * Default values that are written out (X.690 section 11.5) are not looked for: that needs to know what
- * is read, and certificates with a written "CA:FALSE" are common.
+ * A walk over nested values with a stack of ends rather than recursion: hostile nesting costs
+ * nothing. Default values that are written out (X.690 section 11.5) are not looked for: that needs
+ * to know what is read, and certificates with a written "CA:FALSE" are common.
  */
 
 #include "pki/der.h"
@@ -56,7 +56,8 @@ static bool integer_is_strict(struct span v)
 {
 	if (v.n == 0)
 		return false;
-	return v.n == 1 || !((v.p[0] == 0 && !(v.p[1] & 0x80)) || (v.p[0] == 0xff && (v.p[1] & 0x80)));
+	return v.n == 1 ||
+	       !((v.p[0] == 0 && !(v.p[1] & 0x80)) || (v.p[0] == 0xff && (v.p[1] & 0x80)));
 }
 
 /* X.690 section 8.19.2: no number begins with 0x80, the last one ends. */
@@ -89,7 +90,7 @@ static bool primitive_is_strict(const struct der *value)
 	switch (value->tag) {
 	case DER_BOOLEAN:
 		return value->content.n == 1 &&
-			(value->content.p[0] == 0 || value->content.p[0] == 0xff);
+		       (value->content.p[0] == 0 || value->content.p[0] == 0xff);
 	case DER_INTEGER:
 		return integer_is_strict(value->content);
 	case DER_OID:
@@ -106,7 +107,8 @@ static bool primitive_is_strict(const struct der *value)
 	}
 }
 
-/* Strings in pieces are BER (X.690 section 10.2): of the universal tags only these two are built. */
+/* Strings in pieces are BER (X.690 section 10.2): of the universal tags only these two are built.
+ */
 static bool constructed_is_strict(uint8_t tag)
 {
 	return tag & 0xc0 || tag == DER_SEQUENCE || tag == DER_SET;

@@ -28,8 +28,8 @@ struct der {
 	struct span whole; /* with tag and length */
 };
 
-/* Takes one value from the front of *s: definite length in as few octets as it can be (X.690 section
- * 10.1). False, and nothing taken, if there is none. */
+/* Takes one value from the front of *s: definite length in as few octets as it can be (X.690
+ * section 10.1). False, and nothing taken, if there is none. */
 bool der_next(struct span *s, struct der *ret_value);
 
 /* One value and nothing behind it. */

@@ -2,11 +2,11 @@
 /* Copyright the Signet authors */
 
 /*
- * OpenSSL is told which path it is to take: who may be whose issuer is answered from the path alone,
- * and signatures and times, which were checked while it was built, are not checked again. Of what it
- * reports, the rules that are ours (profile.h, constraint.h) are passed over, and everything else is a
- * finding. A revocation list's issuer may have a path of its own, which OpenSSL builds and checks by
- * itself with all that is known.
+ * OpenSSL is told which path it is to take: who may be whose issuer is answered from the path
+ * alone, and signatures and times, which were checked while it was built, are not checked again. Of
+ * what it reports, the rules that are ours (profile.h, constraint.h) are passed over, and
+ * everything else is a finding. A revocation list's issuer may have a path of its own, which
+ * OpenSSL builds and checks by itself with all that is known.
  */
 
 #include "pki/judge.h"
@@ -53,8 +53,8 @@ static bool is_ours(int error)
 		X509_V_ERR_SUBTREE_MINMAX, X509_V_ERR_UNSUPPORTED_CONSTRAINT_TYPE,
 		X509_V_ERR_UNSUPPORTED_CONSTRAINT_SYNTAX, X509_V_ERR_UNSUPPORTED_NAME_SYNTAX,
 		X509_V_ERR_UNSPECIFIED, X509_V_ERR_UNHANDLED_CRITICAL_EXTENSION,
-		X509_V_ERR_PATH_LENGTH_EXCEEDED, X509_V_ERR_INVALID_CA, X509_V_ERR_EC_KEY_EXPLICIT_PARAMS,
-		X509_V_ERR_INVALID_EXTENSION };
+		X509_V_ERR_PATH_LENGTH_EXCEEDED, X509_V_ERR_INVALID_CA,
+		X509_V_ERR_EC_KEY_EXPLICIT_PARAMS, X509_V_ERR_INVALID_EXTENSION };
 
 	for (size_t i = 0; i < sizeof ours / sizeof ours[0]; i++) {
 		if (ours[i] == error)
@@ -164,7 +164,8 @@ static int is_issued(X509_STORE_CTX *ctx, X509 *x, X509 *issuer)
 		if (cert_x509(j->certs[i]) == x)
 			return cert_x509(j->certs[i + 1]) == issuer;
 	}
-	return x == issuer && j->n > 0 && cert_x509(j->certs[j->n - 1]) == x && X509_self_signed(x, 0) == 1;
+	return x == issuer && j->n > 0 && cert_x509(j->certs[j->n - 1]) == x &&
+	       X509_self_signed(x, 0) == 1;
 }
 
 static int signatures_are_known(X509_STORE_CTX *ctx)
@@ -177,8 +178,9 @@ static const EVP_MD *crl_digest(const X509_CRL *crl)
 {
 	int digest = NID_undef;
 
-	return OBJ_find_sigid_algs(X509_CRL_get_signature_nid(crl), &digest, NULL) ?
-		EVP_get_digestbynid(digest) : NULL;
+	return OBJ_find_sigid_algs(X509_CRL_get_signature_nid(crl), &digest, NULL)
+		       ? EVP_get_digestbynid(digest)
+		       : NULL;
 }
 
 /* RFC 5280 section 5: version 2, a next update, and a number that is not critical. */
@@ -243,7 +245,7 @@ static crl_stack *crl_stack_of(const struct crl_list *crls)
 static bool uses_crls(const struct path_request *q)
 {
 	return q->revocation == PATH_REVOCATION_REQUIRED ||
-		(q->revocation == PATH_REVOCATION_GIVEN && q->crls && q->crls->n > 0);
+	       (q->revocation == PATH_REVOCATION_GIVEN && q->crls && q->crls->n > 0);
 }
 
 static int set_policies(const struct judge *j, X509_VERIFY_PARAM *param)
@@ -272,7 +274,7 @@ static int set_parameters(const struct judge *j, X509_VERIFY_PARAM *param)
 
 	if (uses_crls(j->q))
 		flags |= X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL |
-			X509_V_FLAG_EXTENDED_CRL_SUPPORT | X509_V_FLAG_USE_DELTAS;
+			 X509_V_FLAG_EXTENDED_CRL_SUPPORT | X509_V_FLAG_USE_DELTAS;
 	if (j->q->require_explicit_policy)
 		flags |= X509_V_FLAG_EXPLICIT_POLICY;
 	if (j->q->inhibit_policy_mapping)
@@ -309,14 +311,16 @@ static int run(const struct judge *j, X509_STORE_CTX *ctx)
 	TRY(set_parameters(j, X509_STORE_CTX_get0_param(ctx)));
 	r = X509_verify_cert(ctx);
 	ERR_clear_error();
-	if (r < 0)
-		return err_fault(EIO, "X509_verify_cert");
-	if ((r == 0 || !is_same_path(j, ctx)) && verdict_n_errors(j->out) == 0)
+	if (r < 0 && X509_STORE_CTX_get_error(ctx) == X509_V_ERR_OUT_OF_MEM)
+		return err_fault(ENOMEM, "X509_verify_cert");
+	/* What it cannot read stops it too. */
+	if ((r <= 0 || !is_same_path(j, ctx)) && verdict_n_errors(j->out) == 0)
 		judge_error(j, X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT, 0);
 	return 0;
 }
 
-int judge_path(const struct path_request *q, struct cert *const *certs, size_t n, struct verdict *out)
+int judge_path(const struct path_request *q, struct cert *const *certs, size_t n,
+	struct verdict *out)
 {
 	CLEANUP(X509_STORE_freep) X509_STORE *store = X509_STORE_new();
 	CLEANUP(X509_STORE_CTX_freep) X509_STORE_CTX *ctx = NULL;

@@ -3,9 +3,9 @@
 #pragma once
 
 /*
- * A path that is complete, put before OpenSSL's verifier for what it does well: certificate policies
- * (RFC 5280 section 6.1) and revocation lists (section 6.3), with lists for some reasons, from other
- * issuers and for changes only. The lists' own form is looked at here first.
+ * A path that is complete, put before OpenSSL's verifier for what it does well: certificate
+ * policies (RFC 5280 section 6.1) and revocation lists (section 6.3), with lists for some reasons,
+ * from other issuers and for changes only. The lists' own form is looked at here first.
  */
 
 #include "pki/path.h"

@@ -2,10 +2,10 @@
 /* Copyright the Signet authors */
 
 /*
- * A search from the leaf upwards, depth first, in two rounds. The first looks for a path that holds: a
- * certificate that breaks a rule at its place is left at once, so that the way around it is found. If
- * there is none, the second looks for the path that says best what is wrong: it goes through such
- * certificates, a few paths long, and the one with the fewest errors is reported.
+ * A search from the leaf upwards, depth first, in two rounds. The first looks for a path that
+ * holds: a certificate that breaks a rule at its place is left at once, so that the way around it
+ * is found. If there is none, the second looks for the path that says best what is wrong: it goes
+ * through such certificates, a few paths long, and the one with the fewest errors is reported.
  *
  * Signatures are verified as the path grows, each at most once however many paths need it, and only
  * under keys whose size is bounded. All work is counted: signatures, steps, complete paths, and
@@ -26,13 +26,13 @@
 #include <openssl/x509v3.h>
 
 enum {
-	CERTS_MAX = 20,            /* of one path */
-	DEPTH_DEFAULT = 10,        /* intermediates that are not self-issued */
+	CERTS_MAX = 20,     /* of one path */
+	DEPTH_DEFAULT = 10, /* intermediates that are not self-issued */
 	ISSUERS_MAX = CERT_LIST_MAX,
-	STEPS_MAX = 2000,          /* issuers tried, in both rounds */
+	STEPS_MAX = 2000, /* issuers tried, in both rounds */
 	SIGNATURES_MAX = 200,
-	CANDIDATES_MAX = 50,       /* complete paths judged in the first round */
-	EXPLAINED_MAX = 8,         /* paths looked at in the second */
+	CANDIDATES_MAX = 50, /* complete paths judged in the first round */
+	EXPLAINED_MAX = 8,   /* paths looked at in the second */
 	COMPARISONS_MAX = 250000,
 };
 
@@ -41,7 +41,7 @@ struct search {
 	bool explain; /* the second round */
 	struct cert *certs[CERTS_MAX];
 	size_t n;
-	struct verdict now;  /* what was found about the path so far */
+	struct verdict now; /* what was found about the path so far */
 	struct verdict best;
 	size_t best_score;
 	bool has_best;
@@ -132,7 +132,8 @@ static bool may_issue(const struct cert *cert, const struct cert *issuer)
 
 static bool is_anchor(const struct search *s, const struct cert *cert)
 {
-	unsigned wanted = s->q->purposes & TRUST_ALL_PURPOSES, trusted = trust_purposes(s->q->trust, cert, NULL);
+	unsigned wanted = s->q->purposes & TRUST_ALL_PURPOSES,
+		 trusted = trust_purposes(s->q->trust, cert, NULL);
 
 	return trusted && (trusted & wanted) == wanted;
 }
@@ -151,7 +152,8 @@ static void trial_add(struct search *s, struct trial *trials, size_t *n, struct 
 		trials[(*n)++] = (struct trial){ issuer, is_anchor(s, issuer) };
 }
 
-/* Who may have issued the last certificate: trusted ones first, and first those whose key it names. */
+/* Who may have issued the last certificate: trusted ones first, and first those whose key it names.
+ */
 static size_t search_issuers(struct search *s, struct trial *trials)
 {
 	const struct cert *last = s->certs[s->n - 1];
@@ -178,7 +180,8 @@ static size_t search_issuers(struct search *s, struct trial *trials)
 }
 
 /* Of a key whose size its profile has accepted. */
-static bool search_signature_holds(struct search *s, const struct cert *cert, const struct cert *issuer)
+static bool search_signature_holds(struct search *s, const struct cert *cert,
+	const struct cert *issuer)
 {
 	const struct cert *const pair[2] = { cert, issuer };
 	const struct span key = span_of(pair, sizeof pair);
@@ -190,7 +193,8 @@ static bool search_signature_holds(struct search *s, const struct cert *cert, co
 		s->spent = true;
 		return false;
 	}
-	known = X509_verify(cert_x509(cert), X509_get0_pubkey(cert_x509(issuer))) == 1 ? &good : &bad;
+	known = X509_verify(cert_x509(cert), X509_get0_pubkey(cert_x509(issuer))) == 1 ? &good
+										       : &bad;
 	ERR_clear_error();
 	(void)map_put(&s->signatures, key, (void *)known);
 	return known == &good;
@@ -229,19 +233,22 @@ static void check_depth(struct search *s)
 	size_t max = s->q->has_max_depth ? s->q->max_depth : DEPTH_DEFAULT, n = n_intermediates(s);
 
 	if (n > max)
-		FAIL(s, s->n - 1, "max-depth", "", "%zu intermediate authorities; at most %zu are accepted",
-			n, max);
+		FAIL(s, s->n - 1, "max-depth", "",
+			"%zu intermediate authorities; at most %zu are accepted", n, max);
 }
 
 /* Everything that can be said of the last certificate, with those below it. */
 static void check_last(struct search *s, bool anchor)
 {
 	struct cert *cert = s->certs[s->n - 1];
+	enum trust_scope scope = TRUST_SCOPES;
+	unsigned trusted_for = trust_purposes(s->q->trust, cert, &scope);
 	const struct profile_place place = {
 		.cert = cert,
 		.depth = s->n - 1,
 		.anchor = anchor,
-		.trusted_for = anchor ? trust_purposes(s->q->trust, cert, NULL) : 0,
+		.trusted_for = trusted_for,
+		.built_in = anchor && scope == TRUST_BUILT_IN,
 		.n_intermediates = n_intermediates(s),
 	};
 

@@ -3,15 +3,16 @@
 #pragma once
 
 /*
- * Whether a certificate holds for a purpose and a name at a time: a path from it to a certificate that
- * is trusted (RFC 5280 section 6), found among the certificates that are there. Where several paths
- * are possible, one that holds is enough. Trust ends a path wherever it is met, at a root, at an
- * intermediate or at the certificate itself; a denied certificate is in no path.
+ * Whether a certificate holds for a purpose and a name at a time: a path from it to a certificate
+ * that is trusted (RFC 5280 section 6), found among the certificates that are there. Where several
+ * paths are possible, one that holds is enough. Trust ends a path wherever it is met, at a root, at
+ * an intermediate or at the certificate itself; a denied certificate is in no path.
  *
  * doc/path-validation.md lists the rules and where they differ from other validators.
  *
- * Not checked here: that the peer has the key; OCSP; transparency logs; what is fetched from anywhere.
- * The work is bounded, however hostile the certificates are, and may take some milliseconds.
+ * Not checked here: that the peer has the key; OCSP; transparency logs; what is fetched from
+ * anywhere. The work is bounded, however hostile the certificates are, and may take some
+ * milliseconds.
  */
 
 #include "pki/crl.h"
@@ -32,24 +33,27 @@ enum path_name_kind { PATH_DNS, PATH_IP, PATH_EMAIL };
 /* A name that the leaf must be for. */
 struct path_name {
 	enum path_name_kind kind;
-	struct span text; /* a host (A-labels or UTF-8), an IP address in text, a mail address (UTF-8) */
+	struct span text; /* a host (A-labels or UTF-8), an IP address in text, a mail address
+			     (UTF-8) */
 };
 
 enum path_revocation {
 	PATH_REVOCATION_GIVEN,    /* lists that are given count; who has none passes */
-	PATH_REVOCATION_REQUIRED, /* everything but the trusted certificate needs a current list, or the
-	                           * word that there are none (RFC 9608) */
+	PATH_REVOCATION_REQUIRED, /* everything but the trusted certificate needs a current list, or
+				   * the word that there are none (RFC 9608) */
 	PATH_REVOCATION_IGNORED,
 };
 
 struct path_request {
 	struct cert *leaf;
-	const struct cert_list *untrusted; /* intermediates from anywhere, in any order; may be NULL */
+	const struct cert_list
+		*untrusted; /* intermediates from anywhere, in any order; may be NULL */
 	const struct trust *trust;
 	const struct crl_list *crls; /* may be NULL */
 	int64_t time_us;
 
-	unsigned purposes;  /* bits of trust_purpose and path_usage, all of which must hold; 0: any */
+	unsigned
+		purposes; /* bits of trust_purpose and path_usage, all of which must hold; 0: any */
 	unsigned key_usage; /* KU_ bits of openssl/x509v3.h that the leaf must have; 0: none */
 	const struct path_name *names; /* each must be one of the leaf's */
 	size_t n_names;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the Signet authors */
 
-/* Paths over certificates made here: an authority, an intermediate, leaves. The suites of vectors are
- * in test/vectors. */
+/* Paths over certificates made here: an authority, an intermediate, leaves. The suites of vectors
+ * are in test/vectors. */
 
 #include "pki/path.h"
 
@@ -23,7 +23,8 @@ static int setup(void **state)
 	static const struct span names[] = { SPAN("mail.example.org"), SPAN("*.example.net") };
 	CLEANUP(buf_done) struct buf spki = {};
 	struct selfsign s = { .subject = { .common_name = names[0], .names = names, .n_names = 2 },
-		.now_us = now_us, .days = 10 };
+		.now_us = now_us,
+		.days = 10 };
 
 	(void)state;
 	if (key_generate(&key, KEY_EC_P256) || key_to_spki(key, &spki))
@@ -50,19 +51,25 @@ static void test_trusted_leaf(void **state)
 		struct path_name name;
 		const char *rule; /* of the first error; NULL: valid */
 	} rows[] = {
-		{ TRUST_ALL_PURPOSES, TRUST_SERVER, 0, { PATH_DNS, SPAN("mail.example.org") }, NULL },
+		{ TRUST_ALL_PURPOSES, TRUST_SERVER, 0, { PATH_DNS, SPAN("mail.example.org") },
+			NULL },
 		{ TRUST_SERVER, TRUST_SERVER, 0, { PATH_DNS, SPAN("MAIL.example.org.") }, NULL },
 		{ TRUST_SERVER, TRUST_SERVER, 0, { PATH_DNS, SPAN("a.example.net") }, NULL },
 		{ TRUST_SERVER, 0, 0, { PATH_DNS, SPAN("mail.example.org") }, NULL },
 		{ TRUST_ALL_PURPOSES, TRUST_SERVER, 0, { PATH_DNS, SPAN("example.org") }, "name" },
-		{ TRUST_ALL_PURPOSES, TRUST_SERVER, 0, { PATH_DNS, SPAN("a.b.example.net") }, "name" },
+		{ TRUST_ALL_PURPOSES, TRUST_SERVER, 0, { PATH_DNS, SPAN("a.b.example.net") },
+			"name" },
 		{ TRUST_ALL_PURPOSES, TRUST_SERVER, 0, { PATH_IP, SPAN("192.0.2.1") }, "name" },
-		{ TRUST_ALL_PURPOSES, TRUST_SERVER, 0, { PATH_EMAIL, SPAN("a@mail.example.org") }, "name" },
-		{ TRUST_ALL_PURPOSES, TRUST_SERVER, 11, { PATH_DNS, SPAN("mail.example.org") }, "expired" },
-		{ TRUST_ALL_PURPOSES, TRUST_SERVER, -2, { PATH_DNS, SPAN("mail.example.org") }, "not-yet-valid" },
+		{ TRUST_ALL_PURPOSES, TRUST_SERVER, 0, { PATH_EMAIL, SPAN("a@mail.example.org") },
+			"name" },
+		{ TRUST_ALL_PURPOSES, TRUST_SERVER, 11, { PATH_DNS, SPAN("mail.example.org") },
+			"expired" },
+		{ TRUST_ALL_PURPOSES, TRUST_SERVER, -2, { PATH_DNS, SPAN("mail.example.org") },
+			"not-yet-valid" },
 		{ TRUST_ALL_PURPOSES, TRUST_CLIENT, 0, { PATH_DNS, SPAN("mail.example.org") },
 			"extended-key-usage" },
-		{ TRUST_MAIL, TRUST_SERVER, 0, { PATH_DNS, SPAN("mail.example.org") }, "untrusted" },
+		{ TRUST_MAIL, TRUST_SERVER, 0, { PATH_DNS, SPAN("mail.example.org") },
+			"untrusted" },
 		{ 0, TRUST_SERVER, 0, { PATH_DNS, SPAN("mail.example.org") }, "untrusted" },
 	};
 

@@ -3,9 +3,10 @@
 
 /*
  * Rules as a list of small functions, each of which adds a finding or none. They ask more than
- * OpenSSL's verifier does in its strict mode; doc/path-validation.md says where that matters. An anchor
- * is trusted by decision: its signature, serial number and dates' encoding are not held against it, but
- * what it may issue is.
+ * OpenSSL's verifier does in its strict mode; doc/path-validation.md says where that matters. An
+ * anchor is trusted by decision: its signature, serial number and dates' encoding are not held
+ * against it, but what it may issue is. Those who keep the system's set of authorities have looked
+ * at what is in it.
  */
 
 #include "pki/profile.h"
@@ -13,6 +14,7 @@
 #include "base/clock.h"
 #include "pki/altname.h"
 #include "pki/der.h"
+#include "pki/name.h"
 
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
@@ -40,7 +42,7 @@ struct check {
 };
 
 #define SAY(c, severity, rule, standard, ...)                                                      \
-	verdict_add((c)->out, (severity), (rule), (standard), (c)->place->cert, (c)->place->depth,     \
+	verdict_add((c)->out, (severity), (rule), (standard), (c)->place->cert, (c)->place->depth, \
 		__VA_ARGS__)
 #define FAIL(c, rule, standard, ...) SAY(c, FINDING_ERROR, rule, standard, __VA_ARGS__)
 #define WARN(c, rule, standard, ...) SAY(c, FINDING_WARNING, rule, standard, __VA_ARGS__)
@@ -76,7 +78,8 @@ static void check_form(const struct check *c)
 static void check_serial(const struct check *c)
 {
 	const ASN1_STRING *serial = (const ASN1_STRING *)X509_get0_serialNumber(c->x);
-	enum finding_severity severity = c->place->anchor ? FINDING_WARNING : FINDING_ERROR;
+	bool excused = c->place->anchor && is_ca_place(c);
+	enum finding_severity severity = excused ? FINDING_WARNING : FINDING_ERROR;
 	int n = ASN1_STRING_length(serial);
 
 	if (ASN1_STRING_type(serial) == V_ASN1_NEG_INTEGER)
@@ -85,7 +88,7 @@ static void check_serial(const struct check *c)
 		SAY(c, severity, "serial", "RFC 5280 4.1.2.2", "the serial number is zero");
 	/* The limit is of the encoding: a set first bit costs an octet. */
 	else if (n > SERIAL_OCTETS_MAX ||
-		(n == SERIAL_OCTETS_MAX && ASN1_STRING_get0_data(serial)[0] & 0x80))
+		 (n == SERIAL_OCTETS_MAX && ASN1_STRING_get0_data(serial)[0] & 0x80))
 		SAY(c, severity, "serial", "RFC 5280 4.1.2.2",
 			"the serial number has more than %d octets", SERIAL_OCTETS_MAX);
 }
@@ -97,7 +100,8 @@ static void check_subject(const struct check *c)
 	if (X509_NAME_entry_count(X509_get_subject_name(c->x)) > 0)
 		return;
 	if (is_ca_place(c) || c->flags & EXFLAG_CA)
-		FAIL(c, "subject", "RFC 5280 4.1.2.6", "an authority's certificate names no subject");
+		FAIL(c, "subject", "RFC 5280 4.1.2.6",
+			"an authority's certificate names no subject");
 	else if (!cert_alt_names(c->place->cert))
 		FAIL(c, "subject", "RFC 5280 4.1.2.6",
 			"the certificate names no subject and has no alternative names");
@@ -127,8 +131,9 @@ static void check_time(const struct check *c)
 			"RFC 5280 4.1.2.5", "the validity is not written as the standard wants");
 	if (now < cert_not_before_us(cert)) {
 		clock_add_rfc3339(&when, cert_not_before_us(cert));
-		FAIL(c, "not-yet-valid", "RFC 5280 4.1.2.5", "the certificate is valid from %.*s only",
-			(int)buf_size(&when), (const char *)buf_span(&when).p);
+		FAIL(c, "not-yet-valid", "RFC 5280 4.1.2.5",
+			"the certificate is valid from %.*s only", (int)buf_size(&when),
+			(const char *)buf_span(&when).p);
 	} else if (now > cert_not_after_us(cert)) {
 		clock_add_rfc3339(&when, cert_not_after_us(cert));
 		FAIL(c, "expired", "RFC 5280 4.1.2.5", "the certificate expired at %.*s",
@@ -148,7 +153,8 @@ static void check_rsa(const struct check *c, const EVP_PKEY *key)
 		FAIL(c, "limit", "", "an RSA key of %d bits; at most %d are accepted", bits,
 			RSA_BITS_MAX);
 	else if (bits % 8)
-		FAIL(c, "weak-key", "", "an RSA key of %d bits, which is not a multiple of 8", bits);
+		FAIL(c, "weak-key", "", "an RSA key of %d bits, which is not a multiple of 8",
+			bits);
 	if (!EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_RSA_E, &e) || !BN_is_odd(e) || BN_is_one(e))
 		FAIL(c, "weak-key", "", "the RSA key's exponent is not an odd number from 3");
 	else if (BN_num_bits(e) > RSA_EXPONENT_BITS_MAX)
@@ -164,17 +170,21 @@ static void check_ec(const struct check *c, const EVP_PKEY *key)
 	char name[64] = "";
 	int named = 1, nid;
 
-	if (EVP_PKEY_get_int_param(key, OSSL_PKEY_PARAM_EC_DECODED_FROM_EXPLICIT_PARAMS, &named) && named) {
-		FAIL(c, "explicit-curve", "RFC 5480 2.1.1", "the key's curve is spelt out, not named");
+	if (EVP_PKEY_get_int_param(key, OSSL_PKEY_PARAM_EC_DECODED_FROM_EXPLICIT_PARAMS, &named) &&
+		named) {
+		FAIL(c, "explicit-curve", "RFC 5480 2.1.1",
+			"the key's curve is spelt out, not named");
 		return;
 	}
-	(void)EVP_PKEY_get_utf8_string_param(key, OSSL_PKEY_PARAM_GROUP_NAME, name, sizeof name, NULL);
+	(void)EVP_PKEY_get_utf8_string_param(key, OSSL_PKEY_PARAM_GROUP_NAME, name, sizeof name,
+		NULL);
 	nid = OBJ_txt2nid(name);
 	for (size_t i = 0; i < sizeof accepted / sizeof accepted[0]; i++) {
 		if (accepted[i] == nid)
 			return;
 	}
-	FAIL(c, "weak-key", "", "keys on the curve %s are not accepted", name[0] ? name : "without a name");
+	FAIL(c, "weak-key", "", "keys on the curve %s are not accepted",
+		name[0] ? name : "without a name");
 }
 
 static void check_key(const struct check *c)
@@ -188,7 +198,7 @@ static void check_key(const struct check *c)
 	else if (EVP_PKEY_is_a(key, "EC"))
 		check_ec(c, key);
 	else if (!EVP_PKEY_is_a(key, "ED25519") && !EVP_PKEY_is_a(key, "ED448") &&
-		(is_ca_place(c) || !(EVP_PKEY_is_a(key, "X25519") || EVP_PKEY_is_a(key, "X448"))))
+		 (is_ca_place(c) || !(EVP_PKEY_is_a(key, "X25519") || EVP_PKEY_is_a(key, "X448"))))
 		FAIL(c, "weak-key", "", "keys of the kind %s are not accepted",
 			EVP_PKEY_get0_type_name(key));
 	ERR_clear_error();
@@ -208,7 +218,8 @@ static void check_signature_algorithm(const struct check *c)
 	if (c->place->anchor)
 		return;
 	if (!X509_get_signature_info(c->x, &digest, NULL, &security, &flags))
-		FAIL(c, "signature-algorithm", "RFC 5280 4.1.1.2", "the signature algorithm is not known");
+		FAIL(c, "signature-algorithm", "RFC 5280 4.1.1.2",
+			"the signature algorithm is not known");
 	else if (security < SIGNATURE_SECURITY_MIN)
 		FAIL(c, "weak-signature", "", "the signature rests on %s, which is broken",
 			digest ? OBJ_nid2ln(digest) : "a weak digest");
@@ -226,39 +237,41 @@ static const struct extension {
 	const char *standard;
 	int critical;
 	int in;
-	bool processed; /* may be critical */
 } extensions[] = {
-	{ NID_basic_constraints, NULL, "basic constraints", "RFC 5280 4.2.1.9", CRITICAL_ANY, IN_ANY,
-		true },
-	{ NID_key_usage, NULL, "key usage", "RFC 5280 4.2.1.3", CRITICAL_ANY, IN_ANY, true },
-	{ NID_ext_key_usage, NULL, "extended key usage", "RFC 5280 4.2.1.12", CRITICAL_ANY, IN_ANY, true },
-	{ NID_subject_alt_name, NULL, "alternative names", "RFC 5280 4.2.1.6", CRITICAL_ANY, IN_ANY, true },
-	{ NID_issuer_alt_name, NULL, "issuer's alternative names", "RFC 5280 4.2.1.7", CRITICAL_ANY, IN_ANY,
-		true },
-	{ NID_subject_key_identifier, NULL, "subject key identifier", "RFC 5280 4.2.1.2", CRITICAL_NEVER,
-		IN_ANY, false },
+	{ NID_basic_constraints, NULL, "basic constraints", "RFC 5280 4.2.1.9", CRITICAL_ANY,
+		IN_ANY },
+	{ NID_key_usage, NULL, "key usage", "RFC 5280 4.2.1.3", CRITICAL_ANY, IN_ANY },
+	{ NID_ext_key_usage, NULL, "extended key usage", "RFC 5280 4.2.1.12", CRITICAL_ANY,
+		IN_ANY },
+	{ NID_subject_alt_name, NULL, "alternative names", "RFC 5280 4.2.1.6", CRITICAL_ANY,
+		IN_ANY },
+	{ NID_issuer_alt_name, NULL, "issuer's alternative names", "RFC 5280 4.2.1.7", CRITICAL_ANY,
+		IN_ANY },
+	{ NID_subject_key_identifier, NULL, "subject key identifier", "RFC 5280 4.2.1.2",
+		CRITICAL_NEVER, IN_ANY },
 	{ NID_authority_key_identifier, NULL, "authority key identifier", "RFC 5280 4.2.1.1",
-		CRITICAL_NEVER, IN_ANY, false },
-	{ NID_name_constraints, NULL, "name constraints", "RFC 5280 4.2.1.10", CRITICAL_SHOULD, IN_CA,
-		true },
-	{ NID_certificate_policies, NULL, "certificate policies", "RFC 5280 4.2.1.4", CRITICAL_ANY, IN_ANY,
-		true },
-	{ NID_policy_mappings, NULL, "policy mappings", "RFC 5280 4.2.1.5", CRITICAL_ANY, IN_ANY, true },
-	{ NID_policy_constraints, NULL, "policy constraints", "RFC 5280 4.2.1.11", CRITICAL_SHOULD, IN_ANY,
-		true },
-	{ NID_inhibit_any_policy, NULL, "inhibit anyPolicy", "RFC 5280 4.2.1.14", CRITICAL_SHOULD, IN_ANY,
-		true },
-	{ NID_crl_distribution_points, NULL, "revocation list distribution points", "RFC 5280 4.2.1.13",
-		CRITICAL_ANY, IN_ANY, true },
-	{ NID_freshest_crl, NULL, "freshest revocation list", "RFC 5280 4.2.1.15", CRITICAL_NEVER, IN_ANY,
-		false },
-	{ NID_info_access, NULL, "authority information access", "RFC 5280 4.2.2.1", CRITICAL_NEVER, IN_ANY,
-		false },
-	{ NID_sinfo_access, NULL, "subject information access", "RFC 5280 4.2.2.2", CRITICAL_NEVER, IN_ANY,
-		false },
-	{ NID_id_pkix_OCSP_noCheck, NULL, "OCSP no check", "RFC 6960 4.2.2.2.1", CRITICAL_ANY, IN_ANY,
-		true },
-	{ NID_undef, "2.5.29.56", "no revocation available", "RFC 9608 2", CRITICAL_NEVER, IN_LEAF, false },
+		CRITICAL_NEVER, IN_ANY },
+	{ NID_name_constraints, NULL, "name constraints", "RFC 5280 4.2.1.10", CRITICAL_SHOULD,
+		IN_CA },
+	{ NID_certificate_policies, NULL, "certificate policies", "RFC 5280 4.2.1.4", CRITICAL_ANY,
+		IN_ANY },
+	{ NID_policy_mappings, NULL, "policy mappings", "RFC 5280 4.2.1.5", CRITICAL_ANY, IN_ANY },
+	{ NID_policy_constraints, NULL, "policy constraints", "RFC 5280 4.2.1.11", CRITICAL_SHOULD,
+		IN_ANY },
+	{ NID_inhibit_any_policy, NULL, "inhibit anyPolicy", "RFC 5280 4.2.1.14", CRITICAL_SHOULD,
+		IN_ANY },
+	{ NID_crl_distribution_points, NULL, "revocation list distribution points",
+		"RFC 5280 4.2.1.13", CRITICAL_ANY, IN_ANY },
+	{ NID_freshest_crl, NULL, "freshest revocation list", "RFC 5280 4.2.1.15", CRITICAL_NEVER,
+		IN_ANY },
+	{ NID_info_access, NULL, "authority information access", "RFC 5280 4.2.2.1", CRITICAL_NEVER,
+		IN_ANY },
+	{ NID_sinfo_access, NULL, "subject information access", "RFC 5280 4.2.2.2", CRITICAL_NEVER,
+		IN_ANY },
+	{ NID_id_pkix_OCSP_noCheck, NULL, "OCSP no check", "RFC 6960 4.2.2.2.1", CRITICAL_ANY,
+		IN_ANY },
+	{ NID_undef, "2.5.29.56", "no revocation available", "RFC 9608 2", CRITICAL_NEVER,
+		IN_LEAF },
 };
 
 static const struct extension *extension_find(const ASN1_OBJECT *object)
@@ -280,10 +293,11 @@ static const struct extension *extension_find(const ASN1_OBJECT *object)
 static void check_criticality(const struct check *c, const struct extension *e, bool critical)
 {
 	if (critical && e->critical == CRITICAL_NEVER)
-		FAIL(c, "criticality", e->standard, "the extension %s is critical and must not be", e->name);
-	else if (!critical && e->critical == CRITICAL_SHOULD)
-		WARN(c, "criticality", e->standard, "the extension %s is not critical and should be",
+		FAIL(c, "criticality", e->standard, "the extension %s is critical and must not be",
 			e->name);
+	else if (!critical && e->critical == CRITICAL_SHOULD)
+		WARN(c, "criticality", e->standard,
+			"the extension %s is not critical and should be", e->name);
 }
 
 /* The value is one that its own syntax and DER have, with nothing behind it. */
@@ -293,15 +307,18 @@ static void check_value(const struct check *c, const struct extension *e, X509_E
 	const X509V3_EXT_METHOD *method = X509V3_EXT_get(extension);
 	void *read;
 
-	if (!der_is_strict(span_of(ASN1_STRING_get0_data(value), (size_t)ASN1_STRING_length(value)))) {
-		FAIL(c, "extension-encoding", e->standard, "the extension %s is not in DER", e->name);
+	if (!der_is_strict(
+		    span_of(ASN1_STRING_get0_data(value), (size_t)ASN1_STRING_length(value)))) {
+		FAIL(c, "extension-encoding", e->standard, "the extension %s is not in DER",
+			e->name);
 		return;
 	}
 	if (!method)
 		return;
 	read = X509V3_EXT_d2i(extension);
 	if (!read)
-		FAIL(c, "extension-encoding", e->standard, "the extension %s is not readable", e->name);
+		FAIL(c, "extension-encoding", e->standard, "the extension %s is not readable",
+			e->name);
 	else if (method->it)
 		ASN1_item_free(read, ASN1_ITEM_ptr(method->it));
 	else
@@ -316,7 +333,8 @@ static void check_unknown(const struct check *c, const ASN1_OBJECT *object, bool
 	if (!critical)
 		return;
 	(void)OBJ_obj2txt(oid, sizeof oid, object, 1);
-	FAIL(c, "critical-extension", "RFC 5280 4.2", "the extension %s is critical and not known here", oid);
+	FAIL(c, "critical-extension", "RFC 5280 4.2",
+		"the extension %s is critical and not known here", oid);
 }
 
 static bool is_twice(X509 *x, int i)
@@ -335,7 +353,8 @@ static void check_extensions(const struct check *c)
 		return;
 	}
 	if (n == 0 && X509_get0_extensions(c->x))
-		FAIL(c, "extension-encoding", "RFC 5280 4.1.2.9", "the list of extensions is empty");
+		FAIL(c, "extension-encoding", "RFC 5280 4.1.2.9",
+			"the list of extensions is empty");
 	for (int i = 0; i < n; i++) {
 		X509_EXTENSION *extension = X509_get_ext(c->x, i);
 		const ASN1_OBJECT *object = X509_EXTENSION_get_object(extension);
@@ -343,7 +362,8 @@ static void check_extensions(const struct check *c)
 		bool critical = X509_EXTENSION_get_critical(extension);
 
 		if (is_twice(c->x, i))
-			FAIL(c, "duplicate-extension", "RFC 5280 4.2", "an extension is there twice");
+			FAIL(c, "duplicate-extension", "RFC 5280 4.2",
+				"an extension is there twice");
 		if (!e) {
 			check_unknown(c, object, critical);
 			continue;
@@ -372,19 +392,23 @@ static void check_key_identifiers(const struct check *c)
 {
 	const ASN1_OCTET_STRING *subject = X509_get0_subject_key_id(c->x);
 	const ASN1_OCTET_STRING *authority = X509_get0_authority_key_id(c->x);
-	bool has_issuer = X509_get0_authority_issuer(c->x), has_serial = X509_get0_authority_serial(c->x);
+	bool has_issuer = X509_get0_authority_issuer(c->x),
+	     has_serial = X509_get0_authority_serial(c->x);
 	bool has_authority = X509_get_ext_by_NID(c->x, NID_authority_key_identifier, -1) >= 0;
 
 	if (!subject && c->flags & EXFLAG_CA && X509_get_version(c->x) == X509_VERSION_3)
-		FAIL(c, "subject-key-identifier", "RFC 5280 4.2.1.2",
+		SAY(c, c->place->built_in ? FINDING_WARNING : FINDING_ERROR,
+			"subject-key-identifier", "RFC 5280 4.2.1.2",
 			"an authority's certificate has no subject key identifier");
-	if (!authority && (has_authority || !profile_is_self_issued(c->place->cert)) &&
-		X509_get_version(c->x) == X509_VERSION_3)
+	/* Who issued an anchor is of no interest, but what it says of that is well-formed. */
+	if (!authority && X509_get_version(c->x) == X509_VERSION_3 &&
+		(has_authority || !(c->place->anchor || profile_is_self_issued(c->place->cert))))
 		FAIL(c, "authority-key-identifier", "RFC 5280 4.2.1.1",
 			"the certificate does not identify its issuer's key");
 	if (has_issuer != has_serial)
 		FAIL(c, "authority-key-identifier", "RFC 5280 4.2.1.1",
-			"the authority key identifier has one of issuer and serial number, not both");
+			"the authority key identifier has one of issuer and serial number, not "
+			"both");
 }
 
 static void check_alternative_names(const struct check *c)
@@ -394,8 +418,10 @@ static void check_alternative_names(const struct check *c)
 	if (!names)
 		return;
 	if (sk_GENERAL_NAME_num(names) == 0)
-		FAIL(c, "alternative-name", "RFC 5280 4.2.1.6", "the list of alternative names is empty");
-	if (X509_NAME_entry_count(X509_get_subject_name(c->x)) == 0 && !is_critical(c->x, NID_subject_alt_name))
+		FAIL(c, "alternative-name", "RFC 5280 4.2.1.6",
+			"the list of alternative names is empty");
+	if (X509_NAME_entry_count(X509_get_subject_name(c->x)) == 0 &&
+		!is_critical(c->x, NID_subject_alt_name))
 		FAIL(c, "criticality", "RFC 5280 4.2.1.6",
 			"the alternative names are not critical although there is no subject");
 	for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
@@ -410,6 +436,28 @@ static void check_alternative_names(const struct check *c)
 	}
 }
 
+/* Nothing here takes a common name for a host, but who reads it may (RFC 9525 section 2). */
+static void check_common_name(const struct check *c)
+{
+	const X509_NAME *subject = X509_get_subject_name(c->x);
+	int at = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
+	uint8_t *utf8 = NULL;
+	struct span name;
+	int n;
+
+	if (is_ca_place(c) || at < 0)
+		return;
+	n = ASN1_STRING_to_UTF8(&utf8, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at)));
+	name = span_of(utf8, n > 0 ? (size_t)n : 0);
+	if (name_is_dns(name, true) && span_find(name, '.') < name.n &&
+		!altname_has_host(c->place->cert, name))
+		WARN(c, "common-name", "RFC 9525 2",
+			"the common name is a host that is not among the"
+			" alternative names");
+	OPENSSL_free(utf8);
+	ERR_clear_error();
+}
+
 /* Basic constraints and key usage, which must agree (RFC 5280 sections 4.2.1.3 and 4.2.1.9). */
 static void check_authority(const struct check *c)
 {
@@ -418,22 +466,28 @@ static void check_authority(const struct check *c)
 
 	if (has_usage && usage == 0)
 		FAIL(c, "key-usage", "RFC 5280 4.2.1.3", "the key usage is empty");
-	if (!ca && has_usage && usage & KU_KEY_CERT_SIGN &&
-		!(c->place->anchor && !is_ca_place(c)))
+	if (!ca && has_usage && usage & KU_KEY_CERT_SIGN && !(c->place->anchor && !is_ca_place(c)))
 		FAIL(c, "key-usage", "RFC 5280 4.2.1.9",
-			"the key usage says that it signs certificates, the basic constraints do not");
+			"the key usage says that it signs certificates, the basic constraints do "
+			"not");
+	if (ca && has_usage && !(usage & (KU_KEY_CERT_SIGN | KU_CRL_SIGN)) && !c->place->anchor)
+		FAIL(c, "key-usage", "RFC 5280 4.2.1.3",
+			"an authority whose key signs neither certificates nor revocation lists");
 	if (!ca && c->flags & EXFLAG_BCONS && X509_get_pathlen(c->x) >= 0)
-		FAIL(c, "basic-constraints", "RFC 5280 4.2.1.9", "a path length without an authority");
+		FAIL(c, "basic-constraints", "RFC 5280 4.2.1.9",
+			"a path length without an authority");
 	if (ca && !is_critical(c->x, NID_basic_constraints) && is_ca_place(c))
 		FAIL(c, "criticality", "RFC 5280 4.2.1.9",
 			"an authority's basic constraints are not critical");
 	if (!is_ca_place(c) || (c->place->anchor && X509_get_version(c->x) != X509_VERSION_3))
 		return;
 	if (!ca)
-		FAIL(c, "basic-constraints", "RFC 5280 6.1.4", "the certificate is not an authority's");
+		FAIL(c, "basic-constraints", "RFC 5280 6.1.4",
+			"the certificate is not an authority's");
 	if (has_usage && !(usage & KU_KEY_CERT_SIGN))
 		FAIL(c, "key-usage", "RFC 5280 6.1.4", "the key is not for signing certificates");
-	if (X509_get_pathlen(c->x) >= 0 && c->place->n_intermediates > (size_t)X509_get_pathlen(c->x))
+	if (X509_get_pathlen(c->x) >= 0 &&
+		c->place->n_intermediates > (size_t)X509_get_pathlen(c->x))
 		FAIL(c, "path-length", "RFC 5280 4.2.1.9",
 			"%zu intermediate authorities below one that allows %ld",
 			c->place->n_intermediates, X509_get_pathlen(c->x));
@@ -453,10 +507,10 @@ static const struct usage {
 	{ PATH_ANY_USAGE, XKU_ANYEKU, "anything" },
 };
 
-/* An authority that restricts its use restricts what it issues. Who trusts an anchor for some purposes
- * and not for others has decided, whatever the anchor says. Time stamps and OCSP answers must be named:
- * "anything" is not enough (RFC 3161 section 2.3, RFC 6960 section 4.2.2.2), and an authority's own
- * restriction does not reach OCSP. */
+/* An authority that restricts its use restricts what it issues. Who trusts an anchor for some
+ * purposes and not for others has decided, whatever the anchor says. Time stamps and OCSP answers
+ * must be named: "anything" is not enough (RFC 3161 section 2.3, RFC 6960 section 4.2.2.2), and an
+ * authority's own restriction does not reach OCSP. */
 static void check_extended_usage(const struct check *c)
 {
 	unsigned trusted = c->place->trusted_for;
@@ -468,12 +522,14 @@ static void check_extended_usage(const struct check *c)
 		const struct usage *u = &usages[i];
 		bool exact = u->usage & (PATH_TIME_STAMPING | PATH_OCSP_SIGNING) && !is_ca_place(c);
 
-		if (!(c->q->purposes & u->usage) || allowed & u->flag || (allowed & XKU_ANYEKU && !exact))
+		if (!(c->q->purposes & u->usage) || allowed & u->flag ||
+			(allowed & XKU_ANYEKU && !exact))
 			continue;
 		if (!(u->usage == PATH_OCSP_SIGNING && is_ca_place(c)))
 			FAIL(c, "extended-key-usage", "RFC 5280 4.2.1.12",
-				is_ca_place(c) ? "the authority issues no certificates for %s" :
-						 "the certificate is not for %s", u->name);
+				is_ca_place(c) ? "the authority issues no certificates for %s"
+					       : "the certificate is not for %s",
+				u->name);
 	}
 }
 
@@ -482,7 +538,8 @@ static void check_key_usage(const struct check *c)
 	uint32_t usage = X509_get_key_usage(c->x);
 
 	if (!is_ca_place(c) && usage != UINT32_MAX && (usage & c->q->key_usage) != c->q->key_usage)
-		FAIL(c, "key-usage", "RFC 5280 4.2.1.3", "the key is not for what it is wanted for");
+		FAIL(c, "key-usage", "RFC 5280 4.2.1.3",
+			"the key is not for what it is wanted for");
 }
 
 bool profile_has_no_revocation(const struct cert *cert)
@@ -490,7 +547,8 @@ bool profile_has_no_revocation(const struct cert *cert)
 	X509 *x = cert_x509(cert);
 
 	for (int i = 0; i < X509_get_ext_count(x); i++) {
-		const struct extension *e = extension_find(X509_EXTENSION_get_object(X509_get_ext(x, i)));
+		const struct extension *e = extension_find(
+			X509_EXTENSION_get_object(X509_get_ext(x, i)));
 
 		if (e && e->oid && strcmp(e->oid, "2.5.29.56") == 0)
 			return !(X509_get_extension_flags(x) & EXFLAG_CA);
@@ -512,12 +570,23 @@ static void check_no_revocation(const struct check *c)
 	}
 }
 
-void profile_check(const struct path_request *q, const struct profile_place *place, struct verdict *out)
+void profile_check(const struct path_request *q, const struct profile_place *place,
+	struct verdict *out)
 {
 	static void (*const rules[])(const struct check *c) = {
-		check_form, check_serial, check_subject, check_time, check_key,
-		check_signature_algorithm, check_extensions, check_key_identifiers,
-		check_alternative_names, check_authority, check_key_usage, check_extended_usage,
+		check_form,
+		check_serial,
+		check_subject,
+		check_time,
+		check_key,
+		check_signature_algorithm,
+		check_extensions,
+		check_key_identifiers,
+		check_alternative_names,
+		check_common_name,
+		check_authority,
+		check_key_usage,
+		check_extended_usage,
 		check_no_revocation,
 	};
 	X509 *x = cert_x509(place->cert);

@@ -16,7 +16,9 @@ struct profile_place {
 	size_t depth;           /* 0: the leaf */
 	bool anchor;            /* trusted: the end of the path */
 	unsigned trusted_for;   /* an anchor's purposes */
-	size_t n_intermediates; /* between it and the leaf, those that are self-issued not counted */
+	bool built_in;          /* an anchor that came with the system */
+	size_t n_intermediates; /* between it and the leaf, those that are self-issued not counted
+				 */
 };
 
 /* Adds what it finds to the verdict. */

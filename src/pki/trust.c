@@ -3,9 +3,9 @@
 
 /*
  * A pile of sets. Each has two indices: by the certificate's digest, for what is said of one
- * certificate, and by its subject's hash, for who may have issued another. What is denied is found by
- * its subject and key together: an authority that nobody here wants is not let in again by another
- * certificate for the same key, such as one that another authority made for it.
+ * certificate, and by its subject's hash, for who may have issued another. What is denied is found
+ * by its subject and key together: an authority that nobody here wants is not let in again by
+ * another certificate for the same key, such as one that another authority made for it.
  */
 
 #include "pki/trust.h"
@@ -289,7 +289,8 @@ bool trust_by_subject(const struct trust *t, const X509_NAME *subject, size_t i,
 		const struct entry *e = map_get(&set->by_subject, name_key_span(&key));
 
 		for (; e; e = e->next_of_subject) {
-			if (X509_NAME_cmp(X509_get_subject_name(cert_x509(e->cert)), subject) != 0 ||
+			if (X509_NAME_cmp(X509_get_subject_name(cert_x509(e->cert)), subject) !=
+					0 ||
 				is_above(t, set, e->cert) || trust_is_denied(t, e->cert))
 				continue;
 			if (i-- > 0)
@@ -301,7 +302,8 @@ bool trust_by_subject(const struct trust *t, const X509_NAME *subject, size_t i,
 	return false;
 }
 
-int trust_each(const struct trust *t, int (*each)(const struct trust_entry *, void *), void *context)
+int trust_each(const struct trust *t, int (*each)(const struct trust_entry *, void *),
+	void *context)
 {
 	for (; t; t = t->below) {
 		for (size_t i = 0; i < t->n; i++) {

@@ -3,9 +3,9 @@
 #pragma once
 
 /*
- * The outcome of a validation as data: whether it holds, and what was found on the way, each finding
- * with the rule, the standard and the certificate it is about. The API, the log and the command line
- * print the same one.
+ * The outcome of a validation as data: whether it holds, and what was found on the way, each
+ * finding with the rule, the standard and the certificate it is about. The API, the log and the
+ * command line print the same one.
  */
 
 #include "pki/cert.h"
@@ -30,8 +30,8 @@ struct verdict {
 	bool valid;
 	struct finding *findings;
 	size_t n;
-	struct cert_list path; /* leaf first, the trusted certificate last; of an invalid verdict what
-	                        * came nearest to one, possibly nothing */
+	struct cert_list path; /* leaf first, the trusted certificate last; of an invalid verdict
+				* what came nearest to one, possibly nothing */
 };
 
 void verdict_done(struct verdict *v);
@@ -57,3 +57,12 @@ const char *finding_severity_name(enum finding_severity severity);
 
 /* "TEXT (RFC 5280 4.2.1.9); certificate 1, CN=An Authority": the certificate where there is one. */
 void finding_add_text(const struct finding *f, struct buf *out);
+
+/* The findings as a JSON list: [{"rule", "standard", "text", "severity", "certificate", "depth"}],
+ * the last two where there is a certificate. And the whole: {"valid", "findings", "path":
+ * [{"subject", "issuer", "serial", "not_before", "not_after", "fingerprint"}]}. */
+void verdict_add_findings_json(const struct verdict *v, struct buf *out);
+void verdict_add_json(const struct verdict *v, struct buf *out);
+
+/* Text as a JSON string; octets that are not UTF-8 become U+FFFD. */
+void verdict_add_json_string(struct span text, struct buf *out);

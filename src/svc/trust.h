@@ -28,8 +28,3 @@ struct trust *trust_built_in(struct env *e);
 
 /* After rows of trust or a domain's "shared" have changed: sets are made anew when they are wanted. */
 void trust_changed(struct env *e);
-
-/* The built-in authorities of the system: TRUST_SERVER and TRUST_MAIL. A client that logs in must be
- * somebody's decision. */
-enum { TRUST_BUILT_IN_PURPOSES = TRUST_SERVER | TRUST_MAIL };
-#define TRUST_BUNDLE "/etc/ssl/certs/ca-certificates.crt"

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the Signet authors */
+
+/*
+ * signet verify: whether a certificate holds, as the server would judge it, from files alone. With
+ * --batch many validations, one JSON object on each line of standard input.
+ */
+
+#include "cli/command.h"
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/limit.h"
+#include "cli/batch.h"
+#include "cli/show.h"
+#include "pki/path.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct verify {
+	struct cert *leaf;
+	struct cert_list untrusted;
+	struct trust *trust;
+	struct crl_list crls;
+	struct path_name names[3];
+	struct path_request q;
+	struct verdict verdict;
+};
+
+static void verify_done(struct verify *v)
+{
+	cert_unref(v->leaf);
+	cert_list_done(&v->untrusted);
+	trust_unref(v->trust);
+	crl_list_done(&v->crls);
+	verdict_done(&v->verdict);
+}
+
+/* The reason with the file's name before it. */
+static int refuse(struct cli *cli, const char *name, int r)
+{
+	CLEANUP(alloc_freep) char *text = NULL;
+
+	if (r < 0)
+		return r;
+	text = alloc_format("%s: %s", name, cli->why.text);
+	why_set(&cli->why, "%s", text);
+	return CLIENT_E_REFUSED;
+}
+
+static int read_certs(struct cli *cli, const char *name, struct cert_list *ret_list)
+{
+	CLEANUP(buf_done) struct buf file = {};
+	int r = cli_read_file(cli, name, &file);
+
+	if (r)
+		return r;
+	r = cert_list_from_pem(ret_list, buf_span(&file), &cli->why);
+	return r ? refuse(cli, name, r) : 0;
+}
+
+static int read_roots(struct cli *cli, struct verify *v)
+{
+	const char *name;
+	size_t n_unreadable;
+	bool given = cli_option_at(cli, "--roots", 0);
+
+	v->trust = trust_new(given ? TRUST_DOMAIN : TRUST_BUILT_IN, NULL);
+	for (size_t i = 0; (name = given    ? cli_option_at(cli, "--roots", i)
+				   : i == 0 ? TRUST_BUNDLE
+					    : NULL);
+		i++) {
+		CLEANUP(buf_done) struct buf file = {};
+		int r = cli_read_file(cli, name, &file);
+
+		if (r)
+			return r;
+		trust_add_bundle(v->trust, buf_span(&file),
+			given ? TRUST_ALL_PURPOSES : TRUST_BUILT_IN_PURPOSES, &n_unreadable);
+		if (!given || (n_unreadable == 0 && buf_size(&file)))
+			continue;
+		why_set(&cli->why, "%zu certificates in it cannot be read", n_unreadable);
+		return refuse(cli, name, CERT_E_SYNTAX);
+	}
+	return 0;
+}
+
+static int read_untrusted(struct cli *cli, struct verify *v)
+{
+	const char *name;
+
+	for (size_t i = 0; (name = cli_option_at(cli, "--untrusted", i)); i++) {
+		CLEANUP(cert_list_done) struct cert_list list = {};
+		int r = read_certs(cli, name, &list);
+
+		if (r)
+			return r;
+		v->untrusted.certs = alloc_array(v->untrusted.certs, v->untrusted.n + list.n,
+			sizeof(struct cert *));
+		for (size_t k = 0; k < list.n; k++)
+			v->untrusted.certs[v->untrusted.n++] = cert_ref(list.certs[k]);
+	}
+	return 0;
+}
+
+static int read_crls(struct cli *cli, struct verify *v)
+{
+	const char *name;
+
+	for (size_t i = 0; (name = cli_option_at(cli, "--crl", i)); i++) {
+		CLEANUP(buf_done) struct buf file = {};
+		int r = cli_read_file(cli, name, &file);
+
+		if (r)
+			return r;
+		r = crl_list_add(&v->crls, buf_span(&file), &cli->why);
+		if (r)
+			return refuse(cli, name, r);
+	}
+	return 0;
+}
+
+/* More than the leaf in its file: the others are its chain. */
+static int read_leaf(struct cli *cli, struct verify *v)
+{
+	CLEANUP(cert_list_done) struct cert_list list = {};
+	int r = read_certs(cli, cli->words[0], &list);
+
+	if (r)
+		return r;
+	v->leaf = cert_ref(list.certs[0]);
+	v->untrusted.certs = alloc_array(v->untrusted.certs, v->untrusted.n + list.n,
+		sizeof(struct cert *));
+	for (size_t i = 1; i < list.n; i++)
+		v->untrusted.certs[v->untrusted.n++] = cert_ref(list.certs[i]);
+	return 0;
+}
+
+static void take_name(struct cli *cli, struct verify *v, const char *option,
+	enum path_name_kind kind)
+{
+	const char *text = cli_option(cli, option);
+
+	if (text)
+		v->names[v->q.n_names++] = (struct path_name){ kind, span_str(text) };
+}
+
+static int take_options(struct cli *cli, struct verify *v)
+{
+	const char *time = cli_option(cli, "--time"), *purpose = cli_option(cli, "--purpose");
+
+	v->q.time_us = clock_now_us();
+	if (time && !clock_parse_rfc3339(span_str(time), &v->q.time_us)) {
+		why_set(&cli->why, "--time is written like 2026-02-03T04:05:06Z");
+		return CLI_E_USAGE;
+	}
+	if (purpose && strcmp(purpose, "any") != 0 &&
+		!trust_purposes_parse(span_str(purpose), &v->q.purposes)) {
+		why_set(&cli->why, "--purpose is server, client, mail or any");
+		return CLI_E_USAGE;
+	}
+	take_name(cli, v, "--host", PATH_DNS);
+	take_name(cli, v, "--ip", PATH_IP);
+	take_name(cli, v, "--email", PATH_EMAIL);
+	return 0;
+}
+
+static void show_path(const struct verdict *v)
+{
+	for (size_t i = 0; i < v->path.n; i++) {
+		CLEANUP(buf_done) struct buf line = {};
+
+		cert_add_subject(v->path.certs[i], &line);
+		(void)printf("%zu  %.*s\n", i, (int)buf_size(&line),
+			(const char *)buf_span(&line).p);
+	}
+}
+
+static void show_verdict(const struct cli *cli, const struct verdict *v)
+{
+	CLEANUP(buf_done) struct buf text = {};
+
+	if (cli->json) {
+		verdict_add_json(v, &text);
+		(void)printf("%.*s\n", (int)buf_size(&text), (const char *)buf_span(&text).p);
+		return;
+	}
+	show_text(v->valid ? "valid" : "not valid");
+	show_path(v);
+	for (size_t i = 0; i < v->n; i++) {
+		buf_clear(&text);
+		finding_add_text(&v->findings[i], &text);
+		(void)printf("%s %s: %.*s\n", finding_severity_name(v->findings[i].severity),
+			v->findings[i].rule, (int)buf_size(&text), (const char *)buf_span(&text).p);
+	}
+}
+
+static int verify_files(struct cli *cli, struct verify *v)
+{
+	int (*const steps[])(struct cli * cli, struct verify * v) = { take_options, read_leaf,
+		read_roots, read_untrusted, read_crls };
+
+	for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+		int r = steps[i](cli, v);
+
+		if (r)
+			return r;
+	}
+	v->q.leaf = v->leaf;
+	v->q.untrusted = &v->untrusted;
+	v->q.trust = v->trust;
+	v->q.crls = &v->crls;
+	v->q.names = v->names;
+	v->q.revocation = v->crls.n ? PATH_REVOCATION_REQUIRED : PATH_REVOCATION_IGNORED;
+	TRY(path_validate(&v->q, &v->verdict));
+	show_verdict(cli, &v->verdict);
+	if (v->verdict.valid)
+		return 0;
+	why_set(&cli->why, "%s is not valid: %s", cli->words[0], verdict_error(&v->verdict)->text);
+	return CLIENT_E_REFUSED;
+}
+
+/* The next line without its end; what is longer than the limit is read and cut one octet above it.
+ */
+static bool read_line(FILE *f, struct buf *line)
+{
+	int c;
+
+	buf_clear(line);
+	while ((c = getc_unlocked(f)) != EOF && c != '\n') {
+		if (buf_size(line) <= BATCH_LINE_MAX)
+			buf_add_octet(line, (uint8_t)c);
+	}
+	return c != EOF || buf_size(line) > 0;
+}
+
+static int verify_batch(struct cli *cli)
+{
+	CLEANUP(buf_done) struct buf line = {};
+	CLEANUP(buf_done) struct buf answer = {};
+
+	(void)cli;
+	while (read_line(stdin, &line)) {
+		buf_clear(&answer);
+		TRY(batch_answer(buf_span(&line), clock_now_us(), &answer));
+		if (fwrite(buf_span(&answer).p, 1, buf_size(&answer), stdout) !=
+				buf_size(&answer) ||
+			fflush(stdout))
+			return err_fault(errno, "stdout");
+	}
+	return ferror(stdin) ? err_fault(errno, "stdin") : 0;
+}
+
+int run_verify(struct cli *cli)
+{
+	CLEANUP(verify_done) struct verify v = {};
+
+	if (cli_option(cli, "--batch"))
+		return verify_batch(cli);
+	if (!cli->words[0]) {
+		why_set(&cli->why, "CERT.pem is missing");
+		return CLI_E_USAGE;
+	}
+	return verify_files(cli, &v);
+}
