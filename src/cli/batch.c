@@ -13,9 +13,9 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "pki/path.h"
+#include "pki/usage.h"
 
 #include <jansson.h>
-#include <openssl/x509v3.h>
 #include <stdlib.h>
 
 enum { LIST_MAX = 256 }; /* elements of any list */
@@ -139,56 +139,23 @@ static bool take_name(struct batch_case *c, const json_t *value)
 	return false;
 }
 
-struct word {
-	const char *name;
-	const char *oid; /* may be NULL */
-	unsigned bit;
-};
-
-static bool take_word(const struct word *words, size_t n, struct span text, unsigned *bits)
-{
-	for (size_t i = 0; i < n; i++) {
-		if (!span_is(text, words[i].name) && !(words[i].oid && span_is(text, words[i].oid)))
-			continue;
-		*bits |= words[i].bit;
-		return true;
-	}
-	return false;
-}
-
 static bool take_extended_usage(struct batch_case *c, const json_t *value)
 {
-	static const struct word words[] = {
-		{ "serverAuth", "1.3.6.1.5.5.7.3.1", TRUST_SERVER },
-		{ "clientAuth", "1.3.6.1.5.5.7.3.2", TRUST_CLIENT },
-		{ "emailProtection", "1.3.6.1.5.5.7.3.4", TRUST_MAIL },
-		{ "codeSigning", "1.3.6.1.5.5.7.3.3", PATH_CODE_SIGNING },
-		{ "timeStamping", "1.3.6.1.5.5.7.3.8", PATH_TIME_STAMPING },
-		{ "OCSPSigning", "1.3.6.1.5.5.7.3.9", PATH_OCSP_SIGNING },
-		{ "anyExtendedKeyUsage", "2.5.29.37.0", PATH_ANY_USAGE },
-	};
+	unsigned bit = usage_extended(text_of(value));
 
 	why_set(&c->why, "there is no such extended key usage here");
 	c->has_usages = true;
-	return take_word(words, sizeof words / sizeof words[0], text_of(value), &c->q.purposes);
+	c->q.purposes |= bit;
+	return bit;
 }
 
 static bool take_key_usage(struct batch_case *c, const json_t *value)
 {
-	static const struct word words[] = {
-		{ "digitalSignature", NULL, KU_DIGITAL_SIGNATURE },
-		{ "contentCommitment", NULL, KU_NON_REPUDIATION },
-		{ "keyEncipherment", NULL, KU_KEY_ENCIPHERMENT },
-		{ "dataEncipherment", NULL, KU_DATA_ENCIPHERMENT },
-		{ "keyAgreement", NULL, KU_KEY_AGREEMENT },
-		{ "keyCertSign", NULL, KU_KEY_CERT_SIGN },
-		{ "cRLSign", NULL, KU_CRL_SIGN },
-		{ "encipherOnly", NULL, KU_ENCIPHER_ONLY },
-		{ "decipherOnly", NULL, KU_DECIPHER_ONLY },
-	};
+	unsigned bit = usage_key(text_of(value));
 
 	why_set(&c->why, "there is no such key usage");
-	return take_word(words, sizeof words / sizeof words[0], text_of(value), &c->q.key_usage);
+	c->q.key_usage |= bit;
+	return bit;
 }
 
 static bool take_depth(struct batch_case *c, const json_t *value)
