@@ -7,6 +7,9 @@
 #include "pki/cert.h"
 #include "store/key_rows.h"
 #include "store/store.h"
+#include "store/tls_rows.h"
+#include "svc/client.h"
+#include "svc/env.h"
 #include "svc/http/api.h"
 
 static json_t *domain_json(const struct store_domain *d)
@@ -169,6 +172,60 @@ static int set_name(struct http_request *q, struct store_conn *c, struct store_d
 	return 0;
 }
 
+struct issuer_check {
+	struct http_request *q;
+	struct store_domain domain;
+};
+
+static int find_domain(struct store_conn *c, void *arg)
+{
+	struct issuer_check *check = arg;
+
+	return api_domain(check->q, c, &check->domain);
+}
+
+/* A domain that requires certificates and has no issuer would lock everybody out. */
+int api_domain_set_prepare(struct http_request *q, struct store_conn *c)
+{
+	const json_t *value = json_object_get(q->json, "client_required");
+	struct issuer_check check = { .q = q };
+	struct span text;
+	size_t n = 0;
+	int r;
+
+	(void)c;
+	text = value ? http_scalar(q, value) : SPAN("no");
+	if (span_is(text, "no") || span_is(text, "false") || span_is(text, "off"))
+		return 0;
+	r = store_read(q->env->store, find_domain, &check);
+	if (r)
+		return r;
+	TRY(client_usable_issuers(q->env, check.domain.id, &n));
+	if (n)
+		return 0;
+	return http_problem(q, 422, "client_required", "%s has no issuer of client certificates that"
+		" it trusts for clients: choose one with signet client-ca set %s FILE",
+		check.domain.name, check.domain.name);
+}
+
+/* What its TLS policy says too (signet tls); "default": what the server says. */
+static int set_client_abort(struct http_request *q, struct store_conn *c,
+	const struct store_domain *domain)
+{
+	const json_t *value = json_object_get(q->json, "client_abort");
+	struct store_tls_value row = { .domain = domain->id, .key = SPAN("client_abort") };
+
+	if (!value)
+		return 0;
+	row.value = http_scalar(q, value);
+	if (span_is(row.value, "default"))
+		row.value = (struct span){};
+	else if (!span_is(row.value, "yes") && !span_is(row.value, "no"))
+		return http_problem(q, 422, "client_abort", "client_abort is yes, no or default");
+	TRY(store_tls_value_set(c, &row));
+	return http_audit(q, c, "domain.set", span_str(domain->name), SPAN("client_abort"));
+}
+
 int api_domain_set(struct http_request *q, struct store_conn *c)
 {
 	struct store_domain domain;
@@ -176,6 +233,8 @@ int api_domain_set(struct http_request *q, struct store_conn *c)
 
 	if (!r)
 		r = set_members(q, c, &domain);
+	if (!r)
+		r = set_client_abort(q, c, &domain);
 	if (!r)
 		r = set_main(q, c, &domain);
 	if (!r)

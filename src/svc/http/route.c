@@ -6,6 +6,7 @@
 #include "svc/http/route.h"
 
 #include "base/limit.h"
+#include "store/client_rows.h"
 #include "pki/subject.h"
 
 enum {
@@ -42,6 +43,8 @@ static const struct body_field domain_set_body[] = {
 	{ "pki", BODY_TEXT, false, 16 },
 	{ "account_quota", BODY_SCALAR, false, 32 },
 	{ "shared", BODY_SCALAR, false, 8 },
+	{ "client_required", BODY_SCALAR, false, 8 },
+	{ "client_abort", BODY_SCALAR, false, 8 },
 	{ "main", BODY_SCALAR, false, 8 },
 	{},
 };
@@ -188,6 +191,21 @@ static const struct body_field activate_body[] = {
 	{},
 };
 
+static const struct body_field issuers_body[] = {
+	{ "issuers", BODY_TEXTS, true, CLIENT_ISSUERS_MAX },
+	{},
+};
+
+static const struct body_field certmap_body[] = {
+	{ "rules", BODY_TEXTS, true, CERTMAP_RULES_MAX },
+	{},
+};
+
+static const struct body_field client_cert_body[] = {
+	{ "certificate", BODY_TEXT, true, 4 * LIMIT_CERT },
+	{},
+};
+
 #define API "/api/v1"
 #define DOMAIN API "/domains/{domain}"
 #define ACCOUNT API "/accounts/{address}"
@@ -218,7 +236,8 @@ const struct http_route http_routes[] = {
 	{ "POST", API "/domains", RIGHT_ADMIN, domain_add_body, NULL, ROUTE_WRITES, api_domain_add,
 		NULL },
 	{ "GET", DOMAIN, RIGHT_ADMIN, NULL, NULL, ROUTE_READS, api_domain_show, NULL },
-	{ "PATCH", DOMAIN, RIGHT_ADMIN, domain_set_body, NULL, ROUTE_WRITES, api_domain_set, NULL },
+	{ "PATCH", DOMAIN, RIGHT_ADMIN, domain_set_body, NULL, ROUTE_WRITES, api_domain_set,
+		api_domain_set_prepare },
 	{ "DELETE", DOMAIN, RIGHT_ADMIN, NULL, NULL, ROUTE_WRITES, api_domain_remove, NULL },
 	{ "GET", DOMAIN "/aliases", RIGHT_ADMIN, NULL, NULL, ROUTE_READS, api_domain_alias_list,
 		NULL },
@@ -282,6 +301,36 @@ const struct http_route http_routes[] = {
 	{ "DELETE", API "/trust/{fingerprint}", RIGHT_ADMIN, NULL, "scope domain", ROUTE_WRITES,
 		api_trust_remove, api_trust_remove_prepare },
 
+	{ "GET", DOMAIN "/client-issuers", RIGHT_ADMIN, NULL, NULL, ROUTE_OUTSIDE, api_issuer_list,
+		NULL },
+	{ "PUT", DOMAIN "/client-issuers", RIGHT_ADMIN, issuers_body, NULL, ROUTE_WRITES,
+		api_issuer_set, api_issuer_set_prepare },
+	{ "DELETE", DOMAIN "/client-issuers", RIGHT_ADMIN, NULL, NULL, ROUTE_WRITES,
+		api_issuer_clear, NULL },
+	{ "DELETE", DOMAIN "/client-issuers/{fingerprint}", RIGHT_ADMIN, NULL, NULL, ROUTE_WRITES,
+		api_issuer_remove, NULL },
+	{ "GET", DOMAIN "/certmap", RIGHT_ADMIN, NULL, NULL, ROUTE_READS, api_certmap_show, NULL },
+	{ "PUT", DOMAIN "/certmap", RIGHT_ADMIN, certmap_body, NULL, ROUTE_WRITES, api_certmap_set,
+		NULL },
+	{ "DELETE", DOMAIN "/certmap", RIGHT_ADMIN, NULL, NULL, ROUTE_WRITES, api_certmap_clear,
+		NULL },
+	{ "POST", DOMAIN "/certmap/test", RIGHT_ADMIN, client_cert_body, NULL, ROUTE_OUTSIDE,
+		api_certmap_test, NULL },
+
+	/* The same for domains that have none of their own. */
+	{ "GET", API "/client-issuers", RIGHT_ADMIN, NULL, NULL, ROUTE_OUTSIDE, api_issuer_list,
+		NULL },
+	{ "PUT", API "/client-issuers", RIGHT_ADMIN, issuers_body, NULL, ROUTE_WRITES,
+		api_issuer_set, api_issuer_set_prepare },
+	{ "DELETE", API "/client-issuers", RIGHT_ADMIN, NULL, NULL, ROUTE_WRITES, api_issuer_clear,
+		NULL },
+	{ "DELETE", API "/client-issuers/{fingerprint}", RIGHT_ADMIN, NULL, NULL, ROUTE_WRITES,
+		api_issuer_remove, NULL },
+	{ "GET", API "/certmap", RIGHT_ADMIN, NULL, NULL, ROUTE_READS, api_certmap_show, NULL },
+	{ "PUT", API "/certmap", RIGHT_ADMIN, certmap_body, NULL, ROUTE_WRITES, api_certmap_set,
+		NULL },
+	{ "DELETE", API "/certmap", RIGHT_ADMIN, NULL, NULL, ROUTE_WRITES, api_certmap_clear, NULL },
+
 	{ "GET", API "/aliases", RIGHT_ADMIN, NULL, "domain", ROUTE_READS, api_alias_list, NULL },
 	{ "POST", API "/aliases", RIGHT_ADMIN, alias_add_body, NULL, ROUTE_WRITES, api_alias_add,
 		NULL },
@@ -302,6 +351,12 @@ const struct http_route http_routes[] = {
 	{ "DELETE", ACCOUNT, RIGHT_ADMIN, NULL, NULL, ROUTE_WRITES, api_account_remove, NULL },
 	{ "PUT", ACCOUNT "/password", RIGHT_OWN, password_body, NULL, ROUTE_WRITES,
 		api_password_set, api_password_set_prepare },
+	{ "GET", ACCOUNT "/certificates", RIGHT_OWN, NULL, NULL, ROUTE_READS, api_own_cert_list,
+		NULL },
+	{ "POST", ACCOUNT "/certificates", RIGHT_ADMIN, client_cert_body, NULL, ROUTE_WRITES,
+		api_own_cert_add, NULL },
+	{ "DELETE", ACCOUNT "/certificates/{fingerprint}", RIGHT_ADMIN, NULL, NULL, ROUTE_WRITES,
+		api_own_cert_remove, NULL },
 	{ "GET", ACCOUNT "/mailboxes", RIGHT_OWN, NULL, NULL, ROUTE_READS, api_mailbox_list, NULL },
 	{ "POST", ACCOUNT "/mailboxes", RIGHT_OWN, mailbox_body, NULL, ROUTE_WRITES,
 		api_mailbox_add, NULL },

@@ -72,7 +72,8 @@ void route_allow(struct span path, struct buf *out);
 route_fn api_session_start, api_session_show, api_session_end;
 route_fn api_status, api_log, api_audit, api_queue_list, api_queue_set, api_queue_remove;
 route_fn api_setting_list, api_setting_show, api_setting_set;
-route_fn api_domain_list, api_domain_add, api_domain_show, api_domain_set, api_domain_remove;
+route_fn api_domain_list, api_domain_add, api_domain_show, api_domain_set, api_domain_set_prepare;
+route_fn api_domain_remove;
 route_fn api_domain_alias_list, api_domain_alias_add, api_domain_alias_remove;
 route_fn api_alias_list, api_alias_add, api_alias_show, api_alias_set, api_alias_remove;
 route_fn api_account_list, api_account_add, api_account_add_prepare, api_account_show;
@@ -89,4 +90,7 @@ route_fn api_cert_export, api_cert_export_prepare, api_cert_refresh, api_cert_re
 route_fn api_cert_remove, api_chain_show, api_chain_set, api_chain_set_prepare, api_chain_remove;
 route_fn api_check, api_trust_list, api_trust_add, api_trust_add_prepare;
 route_fn api_trust_remove, api_trust_remove_prepare;
+route_fn api_issuer_list, api_issuer_set, api_issuer_set_prepare, api_issuer_clear;
+route_fn api_issuer_remove, api_certmap_show, api_certmap_set, api_certmap_clear, api_certmap_test;
+route_fn api_own_cert_list, api_own_cert_add, api_own_cert_remove;
 route_fn page_first, page_metrics, page_cert_pem, page_cert_der, page_chain_pem;
