@@ -95,6 +95,9 @@ struct cert_made cert_make(const struct cert_order *o)
 		add_extension(x, issuer, NID_authority_key_identifier, "keyid:always");
 	add_extension(x, issuer, NID_ext_key_usage, o->usage);
 	add_extension(x, issuer, NID_subject_alt_name, o->names);
+	add_extension(x, issuer, NID_info_access, o->access);
+	add_extension(x, issuer, NID_crl_distribution_points, o->points);
+	add_extension(x, issuer, NID_tlsfeature, o->must_staple ? "status_request" : NULL);
 	require(X509_sign(x, o->issuer ? o->issuer->key : made.key, EVP_sha256()) > 0, "X509_sign");
 	require(cert_from_x509(&made.cert, x, &why) == 0, why.text);
 	X509_free(x);

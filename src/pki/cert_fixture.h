@@ -18,6 +18,9 @@ struct cert_order {
 	const char *subject; /* "CN=Alice,UID=alice": no escapes, most general last */
 	const char *names;   /* subjectAltName as OpenSSL's configuration writes it: "email:a@b,DNS:c" */
 	const char *usage;   /* extendedKeyUsage: "clientAuth"; NULL: none */
+	const char *access;  /* authorityInfoAccess: "OCSP;URI:http://..."; NULL: none */
+	const char *points;  /* crlDistributionPoints: "URI:http://..."; NULL: none */
+	bool must_staple;    /* RFC 7633 */
 	bool is_authority;
 	int64_t from_us, till_us; /* 0: an hour ago, in a year */
 	const struct cert_made *issuer; /* NULL: itself */
