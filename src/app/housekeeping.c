@@ -16,6 +16,7 @@
 #include "store/store.h"
 #include "svc/env.h"
 #include "svc/expiry.h"
+#include "svc/revocation.h"
 
 #include <malloc.h>
 #include <pthread.h>
@@ -75,6 +76,12 @@ static int warn_of_expiry(struct housekeeping *h)
 	return expiry_check(h->env, clock_now_us());
 }
 
+static int tend_revocation(struct housekeeping *h)
+{
+	revocation_tend(h->env);
+	return 0;
+}
+
 static const struct chore {
 	const char *name;
 	int64_t first_ms; /* after the start; then each: */
@@ -85,6 +92,7 @@ static const struct chore {
 	{ "sweep", 3600 * 1000, 3600 * 1000, sweep_contents },
 	{ "memory", 60 * 1000, 60 * 1000, return_memory },
 	{ "expiry", 1000, 3600 * 1000, warn_of_expiry },
+	{ "revocation", 2000, 60 * 1000, tend_revocation },
 };
 
 enum { CHORES = sizeof chores / sizeof chores[0] };

@@ -34,6 +34,7 @@
 #include "svc/http/http.h"
 #include "svc/imap/service.h"
 #include "svc/pop3/pop3.h"
+#include "svc/revocation.h"
 #include "svc/smtp/smtp.h"
 #include "svc/tls_policies.h"
 #include "svc/trust.h"
@@ -192,6 +193,7 @@ static void apply_settings(void *context)
 {
 	struct server *s = context;
 	CLEANUP(settings_unrefp) struct settings *settings = settings_get(s->env.store);
+	int r;
 
 	apply_connections(s, settings);
 	log_set_level((enum log_level)settings->log_level);
@@ -204,6 +206,9 @@ static void apply_settings(void *context)
 		(double)settings->smtp_peer_rate, 0);
 	limiter_set(s->env.smtp_account, (double)settings->smtp_account_rate / 60,
 		(double)settings->smtp_account_rate, 0);
+	r = revocation_load(&s->env);
+	if (r)
+		log_fault(NULL, "PKI", "crl.load", r);
 }
 
 static int start_env(struct server *s, unsigned n_cpu)
@@ -216,6 +221,7 @@ static int start_env(struct server *s, unsigned n_cpu)
 	e->blocking = pool_executor(s->blocking);
 	e->auth = auth_new();
 	e->trusts = trusts_new(TRUST_BUNDLE);
+	e->revocations = revocations_new(e);
 	e->login_failures = limiter_new(1, 1, 0, LIMITER_KEYS);
 	e->login_accounts = limiter_new(1, 1, 0, LIMITER_KEYS);
 	e->smtp_peer = limiter_new(1, 1, 0, LIMITER_KEYS);
@@ -501,6 +507,7 @@ static void stop(struct server *s)
 	/* Tasks post to the loops, so these end last. */
 	pool_free(s->cpu);
 	pool_free(s->blocking);
+	revocations_free(s->env.revocations);
 	store_close(s->env.store);
 	for (size_t i = 0; i < s->n_loops; i++)
 		loop_free(s->loops[i]);

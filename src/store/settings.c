@@ -18,6 +18,8 @@
 #include <stdlib.h>
 
 static const char *const cleartext_words[] = { "never", "loopback", NULL };
+static const char *const crl_fetch_words[] = { "never", "given", "named", NULL };
+static const char *const crl_stale_words[] = { "ignore", "refuse", NULL };
 static const char *const level_words[] = { "debug", "info", "warning", "error", NULL };
 
 enum { DAY_S = 86400 };
@@ -79,6 +81,28 @@ const struct conf_row settings_rows[] = {
 	ROW(proxies, CONF_TEXT, "", 0, 4096, "",
 		"Addresses and prefixes, a comma between, whose connections begin with a PROXY "
 		"header."),
+
+	{ .key = "crl_fetch",
+		.type = CONF_CHOICE,
+		.fallback = "given",
+		.choices = crl_fetch_words,
+		.offset = offsetof(struct settings, crl_fetch),
+		.help = "Which revocation lists are fetched: never any, those whose URL an "
+			"administrator has given, or also those that the certificates of users who "
+			"log in have named." },
+	{ .key = "crl_stale",
+		.type = CONF_CHOICE,
+		.fallback = "ignore",
+		.choices = crl_stale_words,
+		.offset = offsetof(struct settings, crl_stale),
+		.help = "What a revocation list says of certificates it does not name once it is "
+			"over: ignore lets them pass, refuse does not. Those it names are revoked in "
+			"either case." },
+	ROW(ocsp_stapling, CONF_BOOL, "yes", 0, 0, "",
+		"Whether responders are asked about the domains' own certificates, and what they say "
+		"is shown in TLS handshakes."),
+	ROW(fetch_private, CONF_BOOL, "no", 0, 0, "",
+		"Whether revocation lists and responders may be at addresses that are not public."),
 
 	{ .key = "log_level",
 		.type = CONF_CHOICE,

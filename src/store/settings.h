@@ -13,6 +13,8 @@
 struct store;
 struct store_conn;
 
+enum crl_fetch { CRL_FETCH_NEVER, CRL_FETCH_GIVEN, CRL_FETCH_NAMED };
+enum crl_stale { CRL_STALE_IGNORE, CRL_STALE_REFUSE };
 enum cleartext_login { CLEARTEXT_NEVER, CLEARTEXT_LOOPBACK };
 
 struct settings {
@@ -41,6 +43,12 @@ struct settings {
 	uint64_t imap_timeout_s;         /* RFC 9051 section 5.4: at least 30 minutes */
 	uint64_t pop3_timeout_s;
 	char *proxies;                   /* addresses and prefixes that send a PROXY header */
+
+	/* Revocation */
+	unsigned crl_fetch;              /* enum crl_fetch */
+	unsigned crl_stale;              /* enum crl_stale */
+	bool ocsp_stapling;
+	bool fetch_private;              /* lists and answers also from addresses that are not public */
 
 	unsigned log_level;              /* enum log_level */
 };

@@ -12,6 +12,7 @@
 #include "store/mailbox.h"
 #include "store/settings.h"
 #include "svc/auth.h"
+#include "svc/revocation.h"
 #include "svc/trust.h"
 
 #include <stdio.h>
@@ -43,6 +44,7 @@ struct env_fixture *env_fixture_new(void)
 	f->env.keyd = f->keyd.client;
 	f->env.auth = auth_new();
 	f->env.trusts = trusts_new(TRUST_BUNDLE);
+	f->env.revocations = revocations_new(&f->env);
 	f->env.tls = (struct tls_host *)f;
 	env_fixture_person(f, "alice", "wonderland");
 	return f;
@@ -54,6 +56,7 @@ struct env_fixture *env_fixture_free(struct env_fixture *f)
 		pool_free(f->cpu);
 		auth_free(f->env.auth);
 		trusts_free(f->env.trusts);
+		revocations_free(f->env.revocations);
 		testing_done(&f->keyd);
 		arena_done(&f->credentials);
 		buf_done(&f->people);

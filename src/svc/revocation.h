@@ -8,12 +8,13 @@
  * asks no database and waits for nobody. doc/revocation.md says what counts.
  */
 
+#include "base/buf.h"
 #include "base/err.h"
-#include "base/span.h"
 
 struct crl_list;
 struct env;
 struct path_request;
+struct store_crl;
 struct verdict;
 
 /* The lists of one domain at one moment; shared by count, never changed. */
@@ -40,3 +41,37 @@ int revocation_validate(const struct revocation *r, struct path_request *request
 /* A valid path that a client's or signer's certificate was found by. Where the setting crl_fetch allows
  * it, lists that its certificates name and that are not here are fetched soon. Never blocks. */
 void revocation_seen(struct env *e, int64_t domain, const struct verdict *verdict);
+
+/* All snapshots of a server; lives in env->revocations. */
+struct revocations;
+struct revocations *revocations_new(struct env *e);
+struct revocations *revocations_free(struct revocations *r);
+
+/* Reads the lists anew: at the start, after rows or settings have changed. Blocks. */
+int revocation_load(struct env *e) MUST_CHECK;
+
+/* Takes lists in that somebody gave (PEM or DER; one or several), for a domain or the server (0).
+ * authority: PEM or DER of certificates that may have signed them, besides those that are known here;
+ * may be empty. prepare verifies and blocks; write runs in the writer's task, for each list; the
+ * caller then loads. REFUSED with why. */
+enum revocation_outcome { REVOCATION_E_REFUSED = 1 };
+struct revocation_taking {
+	struct store_crl *rows; /* in the arena */
+	size_t n;
+};
+struct arena;
+struct store_conn;
+int revocation_take(struct env *e, struct arena *a, int64_t domain, struct span lists,
+	struct span authority, struct revocation_taking *ret_taking, struct why *why) MUST_CHECK;
+int revocation_put(struct store_conn *c, const struct revocation_taking *taking, struct why *why)
+	MUST_CHECK;
+
+/* Whether a URL that somebody gave may be fetched as things are set; REFUSED with why. */
+int revocation_url_check(struct env *e, struct span url, struct why *why) MUST_CHECK;
+
+/* Fetches a row's list now and takes it in. REFUSED with why, also kept in the row. Blocks. */
+int revocation_fetch(struct env *e, int64_t id, struct why *why) MUST_CHECK;
+
+/* Called every minute: starts the fetches that are due, sees changes that other servers have made, and
+ * logs lists that have become stale. Returns at once. */
+void revocation_tend(struct env *e);
