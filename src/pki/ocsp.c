@@ -222,8 +222,7 @@ static bool is_named(const OCSP_BASICRESP *basic, const X509 *x)
 			span_of(ASN1_STRING_get0_data(key), (size_t)ASN1_STRING_length(key)));
 }
 
-/* MD5 and SHA-1 are not believed any more (RFC 9155 says it for TLS, the browsers' programmes for
- * answers). Algorithms without a digest of their own name (PSS, Ed25519) have modern ones. */
+/* MD5 and SHA-1 are not believed any more, by clients neither. Algorithms without a digest of their own name (PSS, Ed25519) have modern ones. */
 static bool digest_is_weak(const X509_ALGOR *algorithm)
 {
 	const ASN1_OBJECT *object = NULL;
