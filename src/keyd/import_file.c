@@ -244,6 +244,14 @@ static int open_pem(struct import *i, char *header, uint8_t *data, long *n)
 	return 0;
 }
 
+/* "DSA PRIVATE KEY", "OPENSSH PRIVATE KEY" and the like. */
+static int other_kind(struct import *i, const char *name)
+{
+	why_set(i->why, "the file holds a %s, which is not supported; supported are RSA, EC on P-256,"
+		" P-384 and P-521, and Ed25519, in PKCS#8, PKCS#1, SEC1 or PKCS#12", name);
+	return IMPORT_E_KIND;
+}
+
 static int from_pem_block(struct import *i, const char *name, char *header, uint8_t *data, long n)
 {
 	struct span der;
@@ -263,6 +271,8 @@ static int from_pem_block(struct import *i, const char *name, char *header, uint
 		r = from_traditional(i, EVP_PKEY_RSA, der);
 	else if (strcmp(name, PEM_STRING_ECPRIVATEKEY) == 0)
 		r = from_traditional(i, EVP_PKEY_EC, der);
+	else if (strstr(name, "PRIVATE KEY"))
+		r = other_kind(i, name);
 	/* A passphrase that happens to give good padding gives garbage. */
 	return r == IMPORT_E_FILE && strstr(header, "ENCRYPTED") ? no_password(i) : r;
 }
