@@ -54,8 +54,7 @@ static int body_number(struct cli *cli, json_t *body, const struct argument *a, 
 	return 0;
 }
 
-/* KEY=VALUE words become members of the body. */
-static int body_pairs(struct cli *cli, json_t *body)
+int cli_pairs(struct cli *cli, json_t *body)
 {
 	for (size_t i = 0; i < cli->n_rest; i++) {
 		struct span value = span_str(cli->rest[i]);
@@ -150,7 +149,7 @@ static int body_argument(struct cli *cli, json_t *body, size_t i, const char *wo
 	case ARG_MANY:
 		return a->member ? body_rest(cli, body, a->member) : 0;
 	case ARG_PAIRS:
-		return body_pairs(cli, body);
+		return cli_pairs(cli, body);
 	case ARG_PASSWORD:
 	case ARG_PASSPHRASE:
 	case ARG_SECRET:

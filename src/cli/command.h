@@ -102,6 +102,9 @@ int cli_ask(struct cli *cli, const char *method, const char *path, const json_t 
 int cli_ask_at(struct cli *cli, const char *method, struct buf *path, const json_t *body,
 	json_t **ret_answer) MUST_CHECK;
 
+/* KEY=VALUE words as members of the body. */
+int cli_pairs(struct cli *cli, json_t *body) MUST_CHECK;
+
 /* The row's own request: path filled in, body from the arguments. */
 int cli_request(struct cli *cli, json_t **ret_answer) MUST_CHECK;
 
@@ -139,4 +142,5 @@ command_fn run_log, run_alias_list, run_alias_add, run_alias_remove, run_cert_li
 	run_completion, run_request_newest, run_chain_set, run_cert_check, run_cert_export,
 	run_trust_list, run_trust_add, run_trust_deny, run_trust_remove,
 	run_verify, run_issuer_show, run_issuer_set, run_issuer_remove, run_certmap_show,
-	run_certmap_set, run_certmap_remove, run_own_cert_remove;
+	run_certmap_set, run_certmap_remove, run_own_cert_remove, run_tls_show,
+	run_tls_set, run_tls_reset;

@@ -53,6 +53,13 @@
 		{ "not_before", "not_before" }, { "not_after", "not_after" },                      \
 		{ "fingerprint", "fingerprint" }, { "services", "services" } }
 
+/* Whose policy; neither: the server's. */
+#define TLS_WHOSE                                                                                  \
+	OPTION("--domain", "D", NULL, "of this domain"),                                           \
+		OPTION("--listener", "L", NULL,                                                    \
+			"of this listener: smtp, submission, submissions, imap, imaps, pop3, pop3s,"  \
+			" https")
+
 const struct command commands[] = {
 	{ "status", NULL, "what runs, since when, and its figures", "signet status",
 		{}, "GET", "/status" },
@@ -76,8 +83,9 @@ const struct command commands[] = {
 		{ WORD("NAME", "name") }, "POST", "/domains" },
 	{ "domain", "show", "everything about a domain", "signet domain show example.net",
 		{ WORD("NAME", NULL) }, "GET", "/domains/{0}" },
-	{ "domain", "set", "changes a domain: pki=disabled|test|enabled, account_quota=SIZE, shared=yes|no,"
-		" client_required=yes|no, client_abort=yes|no|default, main=yes",
+	{ "domain", "set", "changes a domain: pki=disabled|test|enabled, addresses=IP,...,"
+		" account_quota=SIZE, shared=yes|no, client_required=yes|no,"
+		" client_abort=yes|no|default, main=yes",
 		"signet domain set example.net account_quota=5G", { WORD("NAME", NULL), PAIRS },
 		"PATCH", "/domains/{0}" },
 	{ "domain", "rename", "gives a domain another name; certificates keep the old one",
@@ -86,6 +94,18 @@ const struct command commands[] = {
 	{ "domain", "remove", "removes a domain that has no accounts",
 		"signet domain remove example.net", { WORD("NAME", NULL) }, "DELETE",
 		"/domains/{0}" },
+
+	{ "tls", "show", "the TLS policy: the server's, or what holds for a domain, on a listener",
+		"signet tls show --domain example.net --listener imaps", { TLS_WHOSE },
+		.run = run_tls_show, .list = "settings",
+		.columns = { { "KEY", "key" }, { "VALUE", "value" }, { "FROM", "source" },
+			{ "MEANING", "help" } } },
+	{ "tls", "set", "changes the TLS policy of the server, of a domain, or of a listener",
+		"signet tls set oldest=1.3 --domain example.net", { TLS_WHOSE, PAIRS },
+		.run = run_tls_set },
+	{ "tls", "reset", "takes values away: what the listener, the server or the default says holds",
+		"signet tls reset oldest --listener smtp",
+		{ TLS_WHOSE, { .kind = ARG_MANY, .name = "KEY..." } }, .run = run_tls_reset },
 
 	{ "alias", "list", "aliases of domains and of addresses", "signet alias list example.org",
 		{ MAYBE("DOMAIN", NULL) }, .run = run_alias_list, .list = "aliases",

@@ -14,7 +14,7 @@ enum { LIST_MAX = 1024, DAY_S = 86400 };
 	.key = #field, .type = kind, .fallback = standard, .unit = of,                             \
 	.offset = offsetof(struct tls_policy, field), .help = help_text
 
-const struct conf_row tls_policy_rows[] = {
+const struct conf_row tls_policy_rows[TLS_POLICY_ROWS] = {
 	/* RFC 8996, RFC 9325 section 3.1.1. */
 	{ ROW(oldest, CONF_CHOICE, "1.2", "", "The oldest version of TLS that is accepted: 1.0, 1.1,"
 		" 1.2 or 1.3. Below 1.2 signatures with SHA-1 and MD5 are accepted too."),
@@ -50,8 +50,6 @@ const struct conf_row tls_policy_rows[] = {
 		" (failures too), details (and what the client offered)."), .choices = log_words },
 };
 
-const size_t tls_policy_n_rows = sizeof tls_policy_rows / sizeof tls_policy_rows[0];
-
 const char *tls_version_name(enum tls_version version)
 {
 	return version_words[version];
@@ -60,12 +58,12 @@ const char *tls_version_name(enum tls_version version)
 void tls_policy_init(struct tls_policy *p)
 {
 	*p = (struct tls_policy){};
-	conf_defaults(tls_policy_rows, tls_policy_n_rows, p);
+	conf_defaults(tls_policy_rows, TLS_POLICY_ROWS, p);
 }
 
 void tls_policy_done(struct tls_policy *p)
 {
-	conf_done(tls_policy_rows, tls_policy_n_rows, p);
+	conf_done(tls_policy_rows, TLS_POLICY_ROWS, p);
 }
 
 void tls_policy_copy(struct tls_policy *to, const struct tls_policy *from)
@@ -78,11 +76,11 @@ void tls_policy_copy(struct tls_policy *to, const struct tls_policy *from)
 
 int tls_policy_set(struct tls_policy *p, struct span key, struct span value, struct why *why)
 {
-	if (!conf_find(tls_policy_rows, tls_policy_n_rows, key)) {
+	if (!conf_find(tls_policy_rows, TLS_POLICY_ROWS, key)) {
 		why_set(why, "TLS has no such setting; \"signet tls show\" lists all");
 		return CONF_E_UNKNOWN;
 	}
-	return conf_set(tls_policy_rows, tls_policy_n_rows, p, key, value, why);
+	return conf_set(tls_policy_rows, TLS_POLICY_ROWS, p, key, value, why);
 }
 
 bool tls_policy_is_of_domain(struct span key)
@@ -92,7 +90,7 @@ bool tls_policy_is_of_domain(struct span key)
 
 void tls_policy_print(const struct tls_policy *p, struct buf *out)
 {
-	for (size_t i = 0; i < tls_policy_n_rows; i++) {
+	for (size_t i = 0; i < TLS_POLICY_ROWS; i++) {
 		buf_add_string(out, tls_policy_rows[i].key);
 		buf_add_octet(out, '=');
 		conf_print(&tls_policy_rows[i], p, out);

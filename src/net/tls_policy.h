@@ -29,8 +29,8 @@ struct tls_policy {
 	unsigned log;              /* enum tls_log */
 };
 
-extern const struct conf_row tls_policy_rows[];
-extern const size_t tls_policy_n_rows;
+enum { TLS_POLICY_ROWS = 13 };
+extern const struct conf_row tls_policy_rows[TLS_POLICY_ROWS];
 
 /* "1.2" */
 const char *tls_version_name(enum tls_version version);

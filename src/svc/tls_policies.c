@@ -96,7 +96,7 @@ static void lay(const struct tls_policies *p, int64_t domain, enum tls_listener 
 			log_ignored(key, &why);
 			continue;
 		}
-		row = conf_find(tls_policy_rows, tls_policy_n_rows, key);
+		row = conf_find(tls_policy_rows, TLS_POLICY_ROWS, key);
 		if (sources)
 			sources[row - tls_policy_rows] = source;
 	}
@@ -105,7 +105,7 @@ static void lay(const struct tls_policies *p, int64_t domain, enum tls_listener 
 void tls_policies_resolve(const struct tls_policies *p, int64_t domain, enum tls_listener listener,
 	struct tls_policy *ret_policy, enum tls_source *sources)
 {
-	for (size_t i = 0; sources && i < tls_policy_n_rows; i++)
+	for (size_t i = 0; sources && i < TLS_POLICY_ROWS; i++)
 		sources[i] = TLS_FROM_DEFAULT;
 	tls_policy_init(ret_policy);
 	lay(p, 0, TLS_ON, TLS_FROM_SERVER, ret_policy, sources);

@@ -36,3 +36,7 @@ json_t *api_answer_list(struct http_request *q, const char *name);
 
 void api_set_text(json_t *object, const char *member, struct span text);
 void api_set_number(json_t *object, const char *member, uint64_t number);
+
+/* A row of a table of settings with its value in the structure. */
+struct conf_row;
+json_t *api_setting_json(const struct conf_row *row, const void *settings);

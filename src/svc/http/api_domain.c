@@ -49,19 +49,35 @@ static int append_text(struct span text, void *context)
 	return 0;
 }
 
+static int append_address(int64_t domain, struct span address, void *context)
+{
+	struct net_address a = net_address_of_ip(address, 0);
+	char text[NET_ADDRESS_TEXT];
+
+	(void)domain;
+	(void)json_array_append_new(context, json_string(net_address_text(&a, text)));
+	return 0;
+}
+
+/* With what has lists of its own. */
+static int answer_whole(struct http_request *q, struct store_conn *c,
+	const struct store_domain *domain)
+{
+	json_t *aliases = json_array(), *addresses = json_array();
+
+	q->answer = domain_json(domain);
+	(void)json_object_set_new(q->answer, "aliases", aliases);
+	(void)json_object_set_new(q->answer, "addresses", addresses);
+	TRY(store_domain_alias_each(c, domain->id, append_text, aliases));
+	return store_address_each(c, domain->id, append_address, addresses);
+}
+
 int api_domain_show(struct http_request *q, struct store_conn *c)
 {
 	struct store_domain domain;
-	json_t *aliases = json_array();
 	int r = api_domain(q, c, &domain);
 
-	if (r) {
-		json_decref(aliases);
-		return r;
-	}
-	q->answer = domain_json(&domain);
-	(void)json_object_set_new(q->answer, "aliases", aliases);
-	return store_domain_alias_each(c, domain.id, append_text, aliases);
+	return r ? r : answer_whole(q, c, &domain);
 }
 
 /* What store_domain_set can set, as members of the body. */
@@ -118,6 +134,90 @@ int api_domain_add(struct http_request *q, struct store_conn *c)
 	q->status = 201;
 	q->tls_changed = true;
 	q->answer = domain_json(&domain);
+	return 0;
+}
+
+enum { ADDRESSES_MAX = 256 };
+
+/* The body's list: addresses, a comma between; what they are written like does not matter. */
+static int read_addresses(struct http_request *q, struct span *addresses, size_t *ret_n)
+{
+	struct span rest = http_text(q, "addresses");
+	size_t n = 0;
+
+	while (rest.n) {
+		struct span text = span_trim(span_cut(&rest, ','));
+		struct net_address a;
+
+		if (net_address_parse(text, &a))
+			return http_problem(q, 422, "addresses", "\"%.*s\" is not an IP address",
+				(int)span_head(text, 64).n, (const char *)text.p);
+		if (n == ADDRESSES_MAX)
+			return http_problem(q, 422, "addresses", "more than %d addresses",
+				ADDRESSES_MAX);
+		addresses[n++] = arena_span(&q->arena, net_address_octets(&a));
+	}
+	*ret_n = n;
+	return 0;
+}
+
+static int set_addresses(struct http_request *q, struct store_conn *c,
+	const struct store_domain *domain)
+{
+	struct span *addresses, text = http_text(q, "addresses");
+	char taken_text[NET_ADDRESS_TEXT];
+	struct net_address taken;
+	size_t n = 0, i;
+	int r;
+
+	if (!text.p)
+		return 0;
+	addresses = arena_alloc(&q->arena, ADDRESSES_MAX * sizeof *addresses);
+	r = read_addresses(q, addresses, &n);
+	if (r)
+		return r;
+	r = store_addresses_set(c, domain->id, addresses, n, &i);
+	if (r == STORE_E_EXISTS) {
+		taken = net_address_of_ip(addresses[i], 0);
+		return http_problem(q, 409, "addresses", "%s belongs to another domain; an address"
+			" can have one only", net_address_text(&taken, taken_text));
+	}
+	if (r)
+		return err_fold(r);
+	return http_audit(q, c, "domain.set", span_str(domain->name), SPAN("addresses"));
+}
+
+struct use_search {
+	bool found;
+};
+
+static int find_use(const struct store_cert *cert, void *context)
+{
+	struct use_search *s = context;
+
+	s->found |= cert->services.n && cert->key;
+	return 0;
+}
+
+/* The main domain's certificate is what everybody gets who asks for no name or an unknown one. */
+static int check_main(struct http_request *q, struct store_conn *c)
+{
+	CLEANUP(arena_done) struct arena arena = {};
+	struct use_search search = {};
+	struct store_domain domain;
+
+	TRY(store_domain_main(c, &arena, &domain));
+	if (domain.pki == PKI_DISABLED)
+		return http_problem(q, 409, "pki", "%s is the main domain, whose certificate is shown to"
+			" all who name no other: its PKI is enabled or test; or make another domain the"
+			" main one first", domain.name);
+	if (domain.pki == PKI_TEST)
+		return 0;
+	TRY(store_cert_each(c, domain.id, find_use, &search));
+	if (!search.found)
+		return http_problem(q, 409, "main", "%s has no certificate in use, and the main domain's"
+			" is shown to all who name no other: signet cert self-sign makes one",
+			domain.name);
 	return 0;
 }
 
@@ -238,12 +338,16 @@ int api_domain_set(struct http_request *q, struct store_conn *c)
 	if (!r)
 		r = set_main(q, c, &domain);
 	if (!r)
+		r = set_addresses(q, c, &domain);
+	if (!r)
 		r = set_name(q, c, &domain);
+	if (!r && (json_object_get(q->json, "pki") || json_object_get(q->json, "main")))
+		r = check_main(q, c);
 	if (r)
 		return r;
 	TRY(store_domain_find(c, &q->arena, span_str(domain.name), &domain));
 	q->trust_changed = q->tls_changed = true;
-	q->answer = domain_json(&domain);
+	TRY(answer_whole(q, c, &domain));
 	if (!http_text(q, "name").p)
 		return 0;
 	(void)json_object_set_new(q->answer, "warnings", json_array());

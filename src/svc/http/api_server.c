@@ -156,7 +156,7 @@ int api_audit(struct http_request *q, struct store_conn *c)
 	return r ? r : store_audit_each(c, max, add_audit, api_answer_list(q, "entries"));
 }
 
-static json_t *setting_of(const struct conf_row *row, const struct settings *settings)
+json_t *api_setting_json(const struct conf_row *row, const void *settings)
 {
 	CLEANUP(buf_done) struct buf value = {};
 	json_t *object = json_object();
@@ -184,7 +184,7 @@ int api_setting_list(struct http_request *q, struct store_conn *c)
 
 	(void)c;
 	for (size_t i = 0; i < settings_n_rows; i++)
-		(void)json_array_append_new(list, setting_of(&settings_rows[i], settings));
+		(void)json_array_append_new(list, api_setting_json(&settings_rows[i], settings));
 	return 0;
 }
 
@@ -196,7 +196,7 @@ int api_setting_show(struct http_request *q, struct store_conn *c)
 	(void)c;
 	if (!row)
 		return http_problem(q, 404, "key", "there is no such setting");
-	q->answer = setting_of(row, settings);
+	q->answer = api_setting_json(row, settings);
 	return 0;
 }
 

@@ -10,6 +10,7 @@
 #include "pki/subject.h"
 
 enum {
+	ADDRESSES_MAX = 4096,
 	SETTING_MAX = 4096,
 	NAME_MAX_OCTETS = 200,
 	TARGETS_MAX = 1000,
@@ -46,6 +47,7 @@ static const struct body_field domain_set_body[] = {
 	{ "client_required", BODY_SCALAR, false, 8 },
 	{ "client_abort", BODY_SCALAR, false, 8 },
 	{ "main", BODY_SCALAR, false, 8 },
+	{ "addresses", BODY_TEXT, false, ADDRESSES_MAX },
 	{},
 };
 
@@ -225,6 +227,11 @@ const struct http_route http_routes[] = {
 		api_setting_set, NULL },
 	{ "GET", API "/settings/{key}", RIGHT_ADMIN, NULL, NULL, ROUTE_OUTSIDE, api_setting_show,
 		NULL },
+
+	{ "GET", API "/tls", RIGHT_ADMIN, NULL, "domain listener", ROUTE_READS, api_tls_show,
+		NULL },
+	{ "PATCH", API "/tls", RIGHT_ADMIN, setting_body, "domain listener", ROUTE_WRITES,
+		api_tls_set, NULL },
 
 	{ "GET", API "/queue", RIGHT_ADMIN, NULL, NULL, ROUTE_READS, api_queue_list, NULL },
 	{ "PATCH", API "/queue/{id}", RIGHT_ADMIN, queue_body, NULL, ROUTE_WRITES, api_queue_set,
