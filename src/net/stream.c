@@ -792,6 +792,11 @@ const struct tls_info *stream_tls(const struct stream *s)
 	return s->tls && s->tls->info.version ? &s->tls->info : NULL;
 }
 
+const struct tls_info *stream_handshake(const struct stream *s)
+{
+	return s->tls && s->tls->info.rules ? &s->tls->info : NULL;
+}
+
 int stream_tls_binding(const struct stream *s, uint8_t ret_binding[static 32])
 {
 	return stream_tls(s) ? tls_binding(s->tls->ssl, ret_binding) : TLS_E_NO_BINDING;

@@ -105,5 +105,8 @@ const struct net_address *stream_local(const struct stream *s);
 /* NULL while there is no TLS. Borrowed. */
 const struct tls_info *stream_tls(const struct stream *s);
 
+/* The same for a handshake that failed: what was known of it. NULL where none has begun. */
+const struct tls_info *stream_handshake(const struct stream *s);
+
 /* RFC 9266; TLS_E_NO_BINDING (1) where there is none. */
 int stream_tls_binding(const struct stream *s, uint8_t ret_binding[static 32]) MUST_CHECK;

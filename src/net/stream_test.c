@@ -358,7 +358,7 @@ static void test_no_tls(void **state)
 	assert_true(fixture_writes(&b->client, "EHLO example.org\r\n"));
 	assert_int_equal(shutdown(b->client.fd, SHUT_WR), 0);
 	assert_true(fixture_wait(&b->server));
-	assert_string_equal(b->server.reason, "wrong version number");
+	assert_string_equal(b->server.reason, "plain text on a TLS port, or something else that is not TLS");
 	assert_int_equal(b->server.opened, 0);
 }
 

@@ -163,12 +163,16 @@ struct tls_service *tls_service_free(struct tls_service *s);
  * number is its listener's among the rules of directories and profiles. Before the first connection. */
 void tls_service_set(struct tls_service *s, unsigned services, unsigned listener);
 
-/* A connection whose handshake is over. Borrowed from the stream. */
+/* A connection, borrowed from the stream. Where the handshake failed version is NULL, and of the
+ * rest there is what was known by then. */
 struct tls_info {
 	const char *version;      /* "TLSv1.3" */
 	const char *cipher;
+	const char *group;        /* of the key exchange; NULL: none was done */
 	const char *sni;          /* what the client asked for, lower-case; NULL: nothing */
 	const char *alpn;         /* what was agreed; NULL: nothing */
+	const char *offered;      /* by the client, in words, where details are logged; else NULL */
+	const struct tls_rules *rules;
 	struct tls_profile *profile;
 	bool resumed;
 	struct tls_client *client; /* NULL: no certificate was presented */

@@ -265,22 +265,31 @@ static int accept_choose(struct tls_accept *a)
 {
 	struct span name = hello_server_name(a->ssl);
 
-	if (hello_is_challenge(a->ssl))
+	a->offer = ALLOC(struct tls_offer);
+	tls_offer_read(a->offer, a->ssl);
+	if (hello_is_challenge(a->ssl)) {
+		a->refusal = "nobody waits for an ACME challenge for this name";
 		return apply_challenge(a) ? 0 : SSL_AD_UNRECOGNIZED_NAME;
+	}
 	if (name.n)
 		a->sni = lower_string(name);
 	if (!a->rules->uses_sni)
 		name = (struct span){};
 	a->profile = tls_host_find(a->service->host, name, &a->local);
-	if (!a->profile || a->profile->n_identities == 0)
+	if (!a->profile || a->profile->n_identities == 0) {
+		a->refusal = "there is no TLS for the name that the client asks for: the domain's PKI is"
+			" disabled";
 		return SSL_AD_UNRECOGNIZED_NAME;
-	if (!apply_rules(a, a->profile))
-		return SSL_AD_INTERNAL_ERROR;
+	}
 	/* RFC 6176 section 3 allows such a hello; RFC 8446 appendix D.5 and RFC 9325 do not. */
-	if (SSL_client_hello_isv2(a->ssl) && a->rules->refuses_sslv2_hello)
-		return SSL_AD_PROTOCOL_VERSION;
-	if (!apply_profile(a, a->profile))
+	if (!apply_rules(a, a->profile) || !apply_profile(a, a->profile)) {
+		a->refusal = "the domain's certificates or rules cannot be used";
 		return SSL_AD_INTERNAL_ERROR;
+	}
+	if (a->offer->is_sslv2_hello && a->rules->refuses_sslv2_hello) {
+		a->refusal = "the client sends its hello in the format of SSL 2, which is refused";
+		return SSL_AD_PROTOCOL_VERSION;
+	}
 	a->is_slow |= tls_client_is_asked(a) && hello_resumes(a->ssl);
 	return 0;
 }
@@ -359,26 +368,97 @@ struct tls_accept *tls_accept_free(struct tls_accept *a)
 	(void)tls_client_unref(a->resumed_client);
 	(void)tls_rules_unref(a->rules);
 	free((void *)(uintptr_t)a->info.alpn);
+	free((void *)(uintptr_t)a->info.offered);
+	free(a->offer);
 	free(a->sni);
 	free(a);
 	return NULL;
+}
+
+/* What is known, however it ended; the offer is not needed any more. */
+static void accept_note(struct tls_accept *a)
+{
+	struct buf offered = {};
+
+	if (a->offer && a->rules->log == TLS_LOG_DETAILS)
+		tls_offer_add(a->offer, &offered);
+	free(TAKE(a->offer));
+	a->info = (struct tls_info){
+		.sni = a->sni,
+		.offered = buf_size(&offered) ? buf_steal_string(&offered) : NULL,
+		.rules = a->rules,
+		.profile = a->profile,
+		.client = a->client,
+	};
 }
 
 static void accept_finish(struct tls_accept *a)
 {
 	const unsigned char *alpn = NULL;
 	unsigned n_alpn = 0;
+	int group = (int)SSL_get_negotiated_group(a->ssl);
 
 	SSL_get0_alpn_selected(a->ssl, &alpn, &n_alpn);
+	accept_note(a);
 	a->info = (struct tls_info){
 		.version = SSL_get_version(a->ssl),
 		.cipher = SSL_get_cipher_name(a->ssl),
+		.group = group ? SSL_group_to_name(a->ssl, group) : NULL,
 		.sni = a->sni,
 		.alpn = n_alpn ? span_to_string(span_of(alpn, n_alpn)) : NULL,
+		.offered = a->info.offered,
+		.rules = a->rules,
 		.profile = a->profile,
 		.resumed = SSL_session_reused(a->ssl),
 		.client = SSL_session_reused(a->ssl) ? a->resumed_client : a->client,
 	};
+}
+
+/* Why libssl gave up. */
+static int accept_fault(struct tls_accept *a, struct why *why)
+{
+	unsigned long code = ERR_peek_error();
+	struct why better;
+	bool has_better = tls_reason(code, a->offer, a->rules, &better);
+	int r = tls_fault(why, "handshake failed");
+
+	if (a->is_client_refused)
+		why_set(why, "client certificate: %s", a->client->reason);
+	else if (ERR_GET_REASON(code) == SSL_R_CALLBACK_FAILED && a->refusal)
+		why_set(why, "%s", a->refusal);
+	else if (has_better)
+		why_set(why, "%s", better.text);
+	return r;
+}
+
+/* The peer went, or the connection broke. */
+static int accept_broke(int error, struct why *why)
+{
+	int r = tls_fault(why, "peer closed");
+
+	if (error)
+		why_set(why, "%s", strerror(error));
+	else
+		why_set(why, "peer closed");
+	return r;
+}
+
+static int accept_wait(struct tls_accept *a, int error, int saved_errno, struct why *why)
+{
+	switch (error) {
+	case SSL_ERROR_WANT_READ:
+		return TLS_ACCEPT_READ;
+	case SSL_ERROR_WANT_WRITE:
+		return TLS_ACCEPT_WRITE;
+	case SSL_ERROR_WANT_CLIENT_HELLO_CB:
+		return TLS_ACCEPT_LEAVE;
+	case SSL_ERROR_SYSCALL:
+		return accept_broke(saved_errno, why);
+	case SSL_ERROR_ZERO_RETURN:
+		return accept_broke(0, why);
+	default:
+		return accept_fault(a, why);
+	}
 }
 
 int tls_accept_step(struct tls_accept *a, struct why *why)
@@ -393,31 +473,19 @@ int tls_accept_step(struct tls_accept *a, struct why *why)
 	errno = 0;
 	r = SSL_do_handshake(a->ssl);
 	saved_errno = errno;
-	if (r == 1 && a->is_challenge) {
-		(void)SSL_shutdown(a->ssl);
-		return tls_fault(why, "ACME challenge answered");
-	}
-	if (r == 1) {
+	if (r == 1 && !a->is_challenge) {
 		accept_finish(a);
 		return 0;
 	}
-	switch (SSL_get_error(a->ssl, r)) {
-	case SSL_ERROR_WANT_READ:
-		return TLS_ACCEPT_READ;
-	case SSL_ERROR_WANT_WRITE:
-		return TLS_ACCEPT_WRITE;
-	case SSL_ERROR_WANT_CLIENT_HELLO_CB:
-		return TLS_ACCEPT_LEAVE;
-	case SSL_ERROR_SYSCALL:
-		return tls_fault(why, saved_errno ? strerror(saved_errno) : "peer closed");
-	case SSL_ERROR_ZERO_RETURN:
-		return tls_fault(why, "peer closed");
-	default:
-		r = tls_fault(why, "handshake failed");
-		if (a->is_client_refused)
-			why_set(why, "client certificate: %s", a->client->reason);
-		return r;
+	if (r == 1) {
+		(void)SSL_shutdown(a->ssl);
+		r = tls_fault(why, "ACME challenge answered");
+	} else {
+		r = accept_wait(a, SSL_get_error(a->ssl, r), saved_errno, why);
 	}
+	if (r < 0)
+		accept_note(a);
+	return r;
 }
 
 int tls_binding(SSL *ssl, uint8_t ret_binding[static TLS_BINDING])

@@ -6,17 +6,20 @@
  * decided when its ClientHello was seen. */
 
 #include "net/tls_host.h"
+#include "net/tls_reason.h"
 
 struct tls_accept {
 	SSL *ssl;
 	struct tls_service *service;
 	struct net_address local;
-	struct tls_info info;        /* after the handshake */
+	struct tls_info info;        /* version is NULL until the handshake is over */
+	struct tls_offer *offer;     /* of the ClientHello, during the handshake */
 	struct tls_rules *rules;     /* the listener's, then the domain's; with a reference */
 	struct tls_profile *profile; /* from the ClientHello on, with a reference */
 	char *sni;
 	struct tls_client *client;   /* presented in this handshake */
 	struct tls_client *resumed_client; /* from the ticket that was looked at last */
+	const char *refusal;         /* why we ended it ourselves, in the callback */
 	bool is_client_refused;
 	bool may_leave;  /* there is an executor for slow signatures */
 	bool is_slow;    /* the key that will sign is one */

@@ -283,9 +283,9 @@ static void test_client_alerts(void **state)
 		const char *reason;
 	} rows[] = {
 		{ TLS1_3_VERSION, NULL, 0, TLS13_AD_CERTIFICATE_REQUIRED,
-			"peer did not return a certificate" },
+			"the client has no certificate, and the domain requires one" },
 		{ TLS1_2_VERSION, NULL, 0, SSL3_AD_HANDSHAKE_FAILURE,
-			"peer did not return a certificate" },
+			"the client has no certificate, and the domain requires one" },
 		{ TLS1_3_VERSION, bad, 0, TLS1_AD_UNKNOWN_CA, "client certificate: a stranger" },
 		{ TLS1_2_VERSION, bad, 0, TLS1_AD_UNKNOWN_CA, "client certificate: a stranger" },
 		{ TLS1_3_VERSION, good, X509_V_ERR_CERT_HAS_EXPIRED, SSL3_AD_CERTIFICATE_EXPIRED,
@@ -509,7 +509,8 @@ static void test_alpn(void **state)
 	visit_end(b);
 	b->client.alpn = (const unsigned char *)"\4pop3";
 	assert_int_not_equal(visit(b), 1);
-	assert_string_equal(b->server.reason, "no application protocol");
+	assert_string_equal(b->server.reason,
+		"no application protocol in common (ALPN): the client is in the wrong place");
 	visit_end(b);
 	tls_service_free(imap);
 }

@@ -18,6 +18,7 @@
 #include "net/stream.h"
 #include "net/tls.h"
 #include "svc/session_drive.h"
+#include "svc/tls_log.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -278,10 +279,7 @@ static void conn_note_tls(struct conn *c)
 
 	(void)atomic_fetch_add(&counters->tls, 1);
 	(void)atomic_fetch_add(&counters->tls_resumed, tls->resumed);
-	LOG(&c->session->log, LOG_INFO, "TLS", "tls.handshake", log_str("version", tls->version),
-		log_str("cipher", tls->cipher), log_str("name", tls->sni),
-		log_str("domain", tls->profile->name), log_int("resumed", tls->resumed),
-		log_str("outcome", "done"));
+	tls_log_done(&c->session->log, c->stream);
 	conn_note_client(&c->session->log, c->carrier.peer, tls);
 }
 
@@ -324,13 +322,10 @@ static void conn_on_closed(void *context, int fault, const char *reason)
 {
 	struct conn *c = context;
 	struct conn_service *service = c->lane->service;
-	char peer[NET_ADDRESS_TEXT];
 
 	if (fault && (!c->session || c->is_upgrading)) {
 		(void)atomic_fetch_add(&service->counters.tls_failed, 1);
-		LOG(c->session ? &c->session->log : &service->log, LOG_INFO, "TLS", "tls.handshake",
-			log_str("peer", net_address_text(stream_peer(c->stream), peer)),
-			log_str("reason", reason), log_str("outcome", "failed"));
+		tls_log_failed(c->session ? &c->session->log : &service->log, c->stream, reason);
 	}
 	conn_free(c);
 }

@@ -365,16 +365,115 @@ static void test_domains(void **state)
 		204);
 	refused(f, NULL, "DELETE", "/api/v1/domains/example.org", NULL, 422, "domain");
 	refused(f, NULL, "PATCH", "/api/v1/domains/d.example", "{\"main\":false}", 422, "main");
-	assert_int_equal(local(f, "PATCH", "/api/v1/domains/d.example", "{\"main\":\"yes\"}",
-				 &answer), 200);
+	/* It has nothing to show to those who name nobody. */
+	refused(f, NULL, "PATCH", "/api/v1/domains/d.example", "{\"main\":\"yes\"}", 409, "main");
+	refused(f, NULL, "PATCH", "/api/v1/domains/example.org", "{\"pki\":\"disabled\"}", 409, "pki");
+	assert_int_equal(local(f, "PATCH", "/api/v1/domains/d.example",
+				 "{\"pki\":\"test\",\"main\":\"yes\"}", &answer), 200);
 	assert_true(json_is_true(json_object_get(answer, "main")));
 	json_decref(answer);
-	assert_int_equal(local(f, "PATCH", "/api/v1/domains/example.org", "{\"main\":true}", NULL),
-		200);
+	assert_int_equal(local(f, "PATCH", "/api/v1/domains/example.org",
+				 "{\"pki\":\"test\",\"main\":true}", NULL), 200);
 	assert_int_equal(local(f, "DELETE", "/api/v1/domains/d.example", NULL, NULL), 204);
 	refused(f, NULL, "GET", "/api/v1/domains/d.example", NULL, 404, "domain");
 	/* Each change of a domain's names reaches TLS. */
 	assert_int_equal(f->n_rebuilds, 7);
+}
+
+static void test_addresses(void **state)
+{
+	struct http_fixture *f = *state;
+	json_t *answer;
+
+	assert_int_equal(local(f, "POST", "/api/v1/domains", "{\"name\":\"a.example\"}", NULL), 201);
+	assert_int_equal(local(f, "PATCH", "/api/v1/domains/a.example",
+				 "{\"addresses\":\"192.0.2.1, ::ffff:192.0.2.2,2001:DB8::1\"}",
+				 &answer), 200);
+	assert_int_equal(json_array_size(json_object_get(answer, "addresses")), 3);
+	assert_string_equal(json_string_value(json_array_get(
+				    json_object_get(answer, "addresses"), 2)), "192.0.2.2");
+	json_decref(answer);
+	refused(f, NULL, "PATCH", "/api/v1/domains/example.org", "{\"addresses\":\"192.0.2.2\"}", 409,
+		"addresses");
+	refused(f, NULL, "PATCH", "/api/v1/domains/a.example", "{\"addresses\":\"192.0.2\"}", 422,
+		"addresses");
+	refused(f, NULL, "PATCH", "/api/v1/domains/a.example", "{\"addresses\":\",192.0.2.1\"}", 422,
+		"addresses");
+	refused(f, NULL, "PATCH", "/api/v1/domains/a.example", "{\"addresses\":\"::1%eth0\"}", 422,
+		"addresses");
+	/* What was refused has taken nothing away. */
+	assert_int_equal(local(f, "GET", "/api/v1/domains/a.example", NULL, &answer), 200);
+	assert_int_equal(json_array_size(json_object_get(answer, "addresses")), 3);
+	json_decref(answer);
+	assert_int_equal(local(f, "PATCH", "/api/v1/domains/a.example", "{\"addresses\":\"\"}",
+				 &answer), 200);
+	assert_int_equal(json_array_size(json_object_get(answer, "addresses")), 0);
+	json_decref(answer);
+	assert_int_equal(local(f, "PATCH", "/api/v1/domains/example.org",
+				 "{\"addresses\":\"192.0.2.2\"}", NULL), 200);
+}
+
+/* "VALUE (SOURCE)" of one setting. */
+static void expect_tls(struct http_fixture *f, const char *query, const char *key, const char *want)
+{
+	char path[128], got[128] = "";
+	const json_t *setting;
+	json_t *answer;
+	size_t i;
+
+	(void)snprintf(path, sizeof path, "/api/v1/tls%s", query);
+	assert_int_equal(local(f, "GET", path, NULL, &answer), 200);
+	json_array_foreach(json_object_get(answer, "settings"), i, setting) {
+		if (strcmp(text_of(setting, "key"), key) == 0)
+			(void)snprintf(got, sizeof got, "%s (%s)", text_of(setting, "value"),
+				text_of(setting, "source"));
+	}
+	assert_string_equal(got, want);
+	json_decref(answer);
+}
+
+static void test_tls(void **state)
+{
+	struct http_fixture *f = *state;
+	const char *const domain = "/api/v1/tls?domain=example.org";
+	const char *const listener = "/api/v1/tls?listener=imaps";
+	json_t *answer;
+
+	expect_tls(f, "", "oldest", "1.2 (default)");
+	refused(f, NULL, "GET", "/api/v1/tls?domain=other.example", NULL, 404, "domain");
+	refused(f, NULL, "GET", "/api/v1/tls?listener=http", NULL, 404, "listener");
+	refused(f, NULL, "PATCH", "/api/v1/tls?domain=example.org&listener=imaps",
+		"{\"oldest\":\"1.3\"}", 422, "listener");
+	refused(f, NULL, "PATCH", "/api/v1/tls", "{\"oldest\":\"1.4\"}", 422, "oldest");
+	refused(f, NULL, "PATCH", "/api/v1/tls", "{\"eldest\":\"1.2\"}", 422, "eldest");
+	refused(f, NULL, "PATCH", domain, "{\"sni\":false}", 422, "sni");
+	refused(f, NULL, "PATCH", "/api/v1/tls", "{\"oldest\":\"1.0\"}", 422, NULL);
+	refused(f, NULL, "PATCH", listener, "{\"ciphers\":\"NULL\"}", 422, NULL);
+	refused(f, NULL, "PATCH", domain, "{\"groups\":\"P-256:P-1\"}", 422, NULL);
+
+	assert_int_equal(local(f, "PATCH", "/api/v1/tls", "{\"oldest\":\"1.0\",\"cbc\":true}",
+				 &answer), 200);
+	assert_int_equal(json_array_size(json_object_get(answer, "notes")), 1);
+	json_decref(answer);
+	/* Field by field; what would not go together anywhere is refused. */
+	expect_tls(f, "?domain=example.org&listener=imaps", "oldest", "1.0 (server)");
+	refused(f, NULL, "PATCH", listener, "{\"cbc\":false}", 422, NULL);
+	refused(f, NULL, "PATCH", domain, "{\"cbc\":false}", 422, NULL);
+	assert_int_equal(local(f, "PATCH", listener, "{\"oldest\":\"1.2\"}", NULL), 200);
+	assert_int_equal(local(f, "PATCH", domain, "{\"oldest\":\"1.3\"}", NULL), 200);
+	expect_tls(f, "", "oldest", "1.0 (server)");
+	expect_tls(f, "?listener=imaps", "oldest", "1.2 (listener)");
+	expect_tls(f, "?listener=imaps", "cbc", "yes (server)");
+	expect_tls(f, "?listener=imap", "oldest", "1.0 (server)");
+	expect_tls(f, "?domain=example.org&listener=imaps", "oldest", "1.3 (domain)");
+	/* The server's value is fine by itself, but not for the domain. */
+	refused(f, NULL, "PATCH", "/api/v1/tls", "{\"newest\":\"1.2\"}", 422, NULL);
+	assert_int_equal(local(f, "PATCH", domain, "{\"oldest\":null}", NULL), 200);
+	assert_int_equal(local(f, "PATCH", "/api/v1/tls", "{\"newest\":\"1.2\"}", NULL), 200);
+	expect_tls(f, "?domain=example.org", "newest", "1.2 (server)");
+	assert_true(audited(f, "local", "tls.set", "example.org"));
+	assert_true(audited(f, "local", "tls.set", "imaps"));
+	assert_int_equal(f->n_rebuilds, 5);
 }
 
 static void test_accounts(void **state)
@@ -722,6 +821,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_password, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_bodies, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_domains, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_addresses, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_tls, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_accounts, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_aliases, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_settings, set_up, tear_down),

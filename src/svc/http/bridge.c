@@ -22,6 +22,7 @@
 #include "svc/http/dispatch.h"
 #include "svc/http/guard.h"
 #include "svc/http/server.h"
+#include "svc/tls_log.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -288,14 +289,24 @@ static void bridge_drained(void *context)
 	watch_update(b);
 }
 
+/* What the log says of all connections of a TLS port. */
+static struct log_context tls_context(void)
+{
+	return (struct log_context){ .field = log_str("service", "https") };
+}
+
 static void bridge_closed(void *context, int fault, const char *reason)
 {
 	struct bridge *b = context;
 
-	if (fault && b->fd < 0 && b->port->kind == HTTP_TLS)
+	if (fault && b->fd < 0 && b->port->kind == HTTP_TLS) {
+		const struct log_context log = tls_context();
+
 		b->port->counters.tls_failed++;
-	if (fault)
+		tls_log_failed(&log, b->stream, reason);
+	} else if (fault) {
 		LOG(NULL, LOG_DEBUG, "HTTP", "http.closed", log_str("reason", reason));
+	}
 	bridge_free(b);
 }
 
@@ -339,6 +350,18 @@ static struct http_peer *peer_of(const struct bridge *b)
 	return p;
 }
 
+static void note_tls(struct bridge *b, const struct tls_info *tls)
+{
+	const struct log_context log = tls_context();
+	char peer[NET_ADDRESS_TEXT];
+	const struct log_context whole = { &log,
+		log_str("peer", net_address_text(stream_peer(b->stream), peer)) };
+
+	b->port->counters.tls++;
+	b->port->counters.tls_resumed += tls->resumed;
+	tls_log_done(&whole, b->stream);
+}
+
 static void bridge_opened(void *context)
 {
 	struct bridge *b = context;
@@ -347,10 +370,10 @@ static void bridge_opened(void *context)
 	int pair[2];
 	int r;
 
-	b->port->counters.tls += tls != NULL;
-	b->port->counters.tls_resumed += tls && tls->resumed;
-	if (tls)
+	if (tls) {
+		note_tls(b, tls);
 		conn_note_client(NULL, stream_peer(b->stream), tls);
+	}
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair)) {
 		log_fault(NULL, "HTTP", "http.socketpair", err_fault(errno, "socketpair"));
 		bridge_free(b);
