@@ -215,13 +215,6 @@ static bool apply_profile(struct tls_accept *a, const struct tls_profile *p)
 		apply_session_context(a) && tls_client_ask(a->ssl, p) && apply_identities(a, p);
 }
 
-/* With a ticket, in which a client's certificate may be that has to be looked at again. */
-static bool hello_resumes(SSL *ssl)
-{
-	return hello_extension(ssl, TLSEXT_TYPE_session_ticket).n ||
-		hello_extension(ssl, TLSEXT_TYPE_psk).n;
-}
-
 static char *lower_string(struct span name)
 {
 	char *s = alloc_zero(name.n + 1);
@@ -290,7 +283,8 @@ static int accept_choose(struct tls_accept *a)
 		a->refusal = "the client sends its hello in the format of SSL 2, which is refused";
 		return SSL_AD_PROTOCOL_VERSION;
 	}
-	a->is_slow |= tls_client_is_asked(a) && hello_resumes(a->ssl);
+	/* Its certificate may come in a ticket, or so soon that this step would read it. */
+	a->is_slow |= tls_client_is_asked(a);
 	return 0;
 }
 
