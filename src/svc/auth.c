@@ -552,13 +552,15 @@ int auth_find_certificate(struct env *e, struct store_conn *c, struct auth_attem
 	return 0;
 }
 
+/* Nobody guesses a certificate: who has the right one is not locked out by those who guess passwords. */
 int auth_certificate_end(struct env *e, struct auth_attempt *t, struct why *why)
 {
-	if (!attempt_count(e, t)) {
-		why_set(why, "too many failed logins");
-		return AUTH_E_TOO_MANY;
-	}
-	return attempt_end(e, t, t->certified);
+	if (t->certified)
+		return attempt_end(e, t, true);
+	if (attempt_count(e, t))
+		return AUTH_E_REFUSED;
+	why_set(why, "too many failed logins");
+	return AUTH_E_TOO_MANY;
 }
 
 int auth_make_credentials(struct env *e, struct span password, struct arena *a,
