@@ -232,6 +232,7 @@ void auth_attempt_done(struct auth_attempt *t)
 {
 	buf_done(&t->peer);
 	free(t->domain);
+	free(t->strict);
 	(void)tls_client_unref(t->client);
 	buf_done(&t->user);
 	secret_done(&t->password);
@@ -285,13 +286,13 @@ static void cache_remember(struct env *e, const struct auth_attempt *t)
 	(void)pthread_mutex_unlock(&e->auth->lock);
 }
 
-int auth_source_fits(struct env *e, const struct store_domain *domain,
+int auth_source_fits(struct env *e, const char *domain, bool required,
 	const struct auth_source *from, bool *ret_fits)
 {
 	int r;
 
-	*ret_fits = !domain->client_required;
-	if (*ret_fits || !from->domain || !from->client || strcmp(from->domain, domain->name) != 0)
+	*ret_fits = !required;
+	if (!required || !from->domain || !from->client || strcmp(from->domain, domain) != 0)
 		return 0;
 	r = client_check(e, from->domain, from->client, NULL);
 	*ret_fits = r == 0;
@@ -299,21 +300,29 @@ int auth_source_fits(struct env *e, const struct store_domain *domain,
 }
 
 /* Found out without looking whether there is such an account: it must not show. */
-static int attempt_check_source(struct env *e, struct store_conn *c, struct auth_attempt *t)
+static int attempt_find_domain(struct store_conn *c, struct auth_attempt *t)
 {
 	CLEANUP(arena_done) struct arena arena = {};
-	const struct auth_source from = { .domain = t->domain, .client = t->client };
 	struct store_domain domain;
-	bool fits;
 	int r = store_domain_of_login(c, &arena, buf_span(&t->user), &domain);
 
-	t->misses_certificate = false;
+	free(TAKE(t->strict));
 	if (r == STORE_E_NOT_FOUND)
 		return 0;
 	TRY(r);
-	TRY(auth_source_fits(e, &domain, &from, &fits));
-	t->misses_certificate = !fits;
+	if (domain.client_required)
+		t->strict = alloc_string(domain.name);
 	return 0;
+}
+
+/* Before anything about the password. */
+static int attempt_check_source(struct env *e, const struct auth_attempt *t)
+{
+	const struct auth_source from = { .domain = t->domain, .client = t->client };
+	bool fits;
+
+	TRY(auth_source_fits(e, t->strict, t->strict != NULL, &from, &fits));
+	return fits ? 0 : AUTH_E_CERTIFICATE;
 }
 
 static int attempt_take(struct auth_attempt *t, const struct store_account *account)
@@ -341,7 +350,7 @@ int auth_find(struct env *e, struct store_conn *c, struct auth_attempt *t)
 	t->known = t->remembered = false;
 	buf_clear(&t->hash);
 	buf_clear(&t->scram);
-	TRY(attempt_check_source(e, c, t));
+	TRY(attempt_find_domain(c, t));
 	r = store_account_find(c, &arena, buf_span(&t->user), &account, &credentials);
 	if (r == STORE_E_NOT_FOUND)
 		return 0;
@@ -429,9 +438,10 @@ int auth_verify(struct env *e, struct auth_attempt *t)
 {
 	struct span hash = t->known ? buf_span(&t->hash) : span_str(e->auth->dummy);
 	bool matches;
+	int r = attempt_check_source(e, t);
 
-	if (t->misses_certificate)
-		return AUTH_E_CERTIFICATE;
+	if (r)
+		return r;
 	if (t->remembered)
 		return attempt_end(e, t, true);
 	if (!attempt_count(e, t))
@@ -492,9 +502,10 @@ int auth_scram(struct env *e, struct auth_attempt *t, struct scram_verifier *ret
 {
 	struct secret plain = {};
 	bool whole;
+	int r = attempt_check_source(e, t);
 
-	if (t->misses_certificate)
-		return AUTH_E_CERTIFICATE;
+	if (r)
+		return r;
 	if (!attempt_count(e, t))
 		return AUTH_E_TOO_MANY;
 	if (!t->known || buf_size(&t->scram) == 0)
@@ -512,51 +523,67 @@ int auth_scram_end(struct env *e, struct auth_attempt *t, bool proven)
 	return attempt_end(e, t, proven && buf_size(&t->scram));
 }
 
-/* RFC 4422 section A.1: the identity to act as, prepared as login names are; another one than the
- * certificate's is refused. */
-static int is_own_name(struct store_conn *c, struct arena *a, struct span user, int64_t account,
-	bool *ret_own)
-{
-	struct store_account named;
-	int r = user.n ? store_account_find(c, a, user, &named, NULL) : 0;
+/* The identity to act as, and whose certificate it is. */
+struct name_check {
+	struct span name;
+	int64_t account;
+	bool own;
+};
 
-	if (r && r != STORE_E_NOT_FOUND)
-		return err_fold(r);
-	*ret_own = !r && (user.n == 0 || named.id == account);
+static int check_name(struct store_conn *c, void *arg)
+{
+	CLEANUP(arena_done) struct arena arena = {};
+	struct name_check *check = arg;
+	struct store_account named;
+	int r = store_account_find(c, &arena, check->name, &named, NULL);
+
+	check->own = r == 0 && named.id == check->account;
+	return r < 0 ? r : 0;
+}
+
+/* RFC 4422 section A.1: prepared as login names are; another one than the certificate's is refused. */
+static int is_own_name(struct env *e, struct span name, int64_t account, bool *ret_own)
+{
+	struct name_check check = { .name = name, .account = account };
+
+	*ret_own = true;
+	if (name.n == 0)
+		return 0;
+	TRY(store_read(e->store, check_name, &check));
+	*ret_own = check.own;
 	return 0;
 }
 
-int auth_find_certificate(struct env *e, struct store_conn *c, struct auth_attempt *t,
-	struct why *why)
+/* AUTH_E_REFUSED with why. */
+static int find_certified(struct env *e, struct auth_attempt *t, struct why *why)
 {
 	CLEANUP(arena_done) struct arena arena = {};
 	struct store_account account;
-	bool own = false;
+	bool own;
 	int r;
 
-	t->known = t->certified = false;
 	if (!t->domain || !t->client) {
 		why_set(why, "no client certificate was presented");
-		return 0;
+		return AUTH_E_REFUSED;
 	}
-	r = client_identify(e, c, &arena, t->domain, t->client, &account, why);
+	r = client_identify(e, &arena, t->domain, t->client, &account, why);
 	if (r)
-		return r < 0 ? r : 0;
-	TRY(is_own_name(c, &arena, buf_span(&t->user), account.id, &own));
+		return r < 0 ? r : AUTH_E_REFUSED;
+	TRY(is_own_name(e, buf_span(&t->user), account.id, &own));
 	if (!own) {
 		why_set(why, "the certificate is another account's");
-		return 0;
+		return AUTH_E_REFUSED;
 	}
-	TRY(attempt_take(t, &account));
-	t->certified = true;
-	return 0;
+	return attempt_take(t, &account);
 }
 
 /* Nobody guesses a certificate: who has the right one is not locked out by those who guess passwords. */
-int auth_certificate_end(struct env *e, struct auth_attempt *t, struct why *why)
+int auth_external(struct env *e, struct auth_attempt *t, struct why *why)
 {
-	if (t->certified)
-		return attempt_end(e, t, true);
+	int r = find_certified(e, t, why);
+
+	if (r <= 0)
+		return r;
 	if (attempt_count(e, t))
 		return AUTH_E_REFUSED;
 	why_set(why, "too many failed logins");
@@ -600,31 +627,17 @@ static int password_find(struct store_conn *c, void *arg)
 	return auth_find(check->env, c, &check->attempt);
 }
 
-struct certificate_check {
-	struct env *env;
-	struct why *why;
-	struct auth_attempt attempt;
-};
-
-static int certificate_find(struct store_conn *c, void *arg)
-{
-	struct certificate_check *check = arg;
-
-	return auth_find_certificate(check->env, c, &check->attempt, check->why);
-}
-
 int auth_certificate(struct env *e, const struct auth_source *from, struct auth_identity *ret_who,
 	struct why *why)
 {
-	struct certificate_check check = { .env = e, .why = why };
+	struct auth_attempt attempt;
 	int r;
 
-	auth_attempt_init(&check.attempt, from, SPAN(""), SPAN(""));
-	r = store_read(e->store, certificate_find, &check);
-	r = r ? err_fold(r) : auth_certificate_end(e, &check.attempt, why);
+	auth_attempt_init(&attempt, from, SPAN(""), SPAN(""));
+	r = auth_external(e, &attempt, why);
 	if (r == 0)
-		*ret_who = check.attempt.who;
-	auth_attempt_done(&check.attempt);
+		*ret_who = attempt.who;
+	auth_attempt_done(&attempt);
 	return r;
 }
 

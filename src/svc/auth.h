@@ -61,10 +61,10 @@ int auth_password(struct env *e, const struct auth_source *from, struct span use
 int auth_certificate(struct env *e, const struct auth_source *from, struct auth_identity *ret_who,
 	struct why *why) MUST_CHECK;
 
-/* Reads. Whether the source is good enough for accounts of the domain: where only clients with a
- * certificate are let in, that goes for whoever comes in by another door, too. */
-struct store_domain;
-int auth_source_fits(struct env *e, const struct store_domain *domain,
+/* Whether the source is good enough for accounts of the domain: where only clients with a certificate
+ * are let in, that goes for whoever comes in by another door, too. Blocks, not within a transaction,
+ * where the domain requires one. */
+int auth_source_fits(struct env *e, const char *domain, bool required,
 	const struct auth_source *from, bool *ret_fits) MUST_CHECK;
 
 /* Whether an identity found earlier (a web session) still holds for the account as it is now. */
@@ -90,10 +90,9 @@ struct auth_attempt {
 
 	/* Found by auth_find. */
 	bool known;
-	bool certified;  /* by auth_find_certificate */
 	bool remembered; /* the cache vouches for the password */
 	bool disabled;
-	bool misses_certificate;
+	char *strict; /* the login's domain, if it asks for a client certificate; to be checked */
 	struct auth_identity who;
 	struct buf hash;
 	struct buf scram; /* sealed */
@@ -106,8 +105,8 @@ void auth_attempt_done(struct auth_attempt *t);
  * that a name cannot be probed. */
 int auth_find(struct env *e, struct store_conn *c, struct auth_attempt *t) MUST_CHECK;
 
-/* Checks the password of what was found: at once if it is remembered; else on env->cpu or another
- * thread that may block. */
+/* Checks the password of what was found: at once if it is remembered and needs no certificate; else on
+ * env->cpu or another thread that may block. */
 int auth_verify(struct env *e, struct auth_attempt *t) MUST_CHECK;
 
 /* SCRAM: the verifier of what was found, opened by keyd; for who has none, one that nobody can
@@ -118,12 +117,10 @@ int auth_scram(
 	struct env *e, struct auth_attempt *t, struct scram_verifier *ret_verifier) MUST_CHECK;
 int auth_scram_end(struct env *e, struct auth_attempt *t, bool proven) MUST_CHECK;
 
-/* SASL EXTERNAL, and whatever else goes by the certificate alone. Reads: who it says it is, validated
- * anew, and whether that is the attempt's user, if it names one. Then the end of the attempt:
- * AUTH_E_REFUSED with why, AUTH_E_TOO_MANY. */
-int auth_find_certificate(struct env *e, struct store_conn *c, struct auth_attempt *t,
-	struct why *why) MUST_CHECK;
-int auth_certificate_end(struct env *e, struct auth_attempt *t, struct why *why) MUST_CHECK;
+/* SASL EXTERNAL, and whatever else goes by the certificate alone: who it says it is, validated anew, and
+ * whether that is the attempt's user, if it names one. AUTH_E_REFUSED, AUTH_E_TOO_MANY with why. Blocks;
+ * not within a transaction. */
+int auth_external(struct env *e, struct auth_attempt *t, struct why *why) MUST_CHECK;
 
 /* A password as RFC 4013 prepares it (spaces, NFKC); AUTH_E_PASSWORD. The caller ends it. */
 int auth_prepare(struct span password, struct secret *ret_prepared, struct why *why) MUST_CHECK;

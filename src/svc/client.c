@@ -24,6 +24,7 @@
 #include "store/store.h"
 #include "svc/certmap.h"
 #include "svc/env.h"
+#include "svc/revocation.h"
 #include "svc/trust.h"
 
 #include <stdatomic.h>
@@ -97,7 +98,9 @@ static long rule_validate(const struct client_rule *r, struct cert *cert,
 {
 	CLEANUP(verdict_done) struct verdict verdict = {};
 	CLEANUP(buf_done) struct buf text = {};
-	const struct path_request request = {
+	CLEANUP(revocation_unrefp) struct revocation *revocation =
+		revocation_of_domain(r->env, r->domain);
+	struct path_request request = {
 		.leaf = cert,
 		.untrusted = others,
 		.trust = r->anchors,
@@ -113,14 +116,16 @@ static long rule_validate(const struct client_rule *r, struct cert *cert,
 			r->name);
 		return X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY;
 	}
-	fault = path_validate(&request, &verdict);
+	fault = revocation_validate(revocation, &request, &verdict);
 	if (fault) {
 		log_fault(NULL, "TLS", "client.validate", err_fold(fault));
 		why_set(why, "it cannot be validated now");
 		return X509_V_ERR_UNSPECIFIED;
 	}
-	if (verdict.valid)
+	if (verdict.valid) {
+		revocation_seen(r->env, r->domain, &verdict);
 		return X509_V_OK;
+	}
 	if (verdict_error(&verdict))
 		finding_add_text(verdict_error(&verdict), &text);
 	why_set(why, "%.*s", (int)buf_size(&text), (const char *)buf_span(&text).p);
@@ -163,7 +168,7 @@ static long rule_check(const struct client_rule *r, const struct tls_client *cli
 struct look_up {
 	int64_t domain;
 	const struct cert *cert;
-	struct arena arena;
+	struct arena *arena;
 	struct store_account account;
 	struct why *why;
 };
@@ -172,7 +177,7 @@ static int look_up(struct store_conn *c, void *arg)
 {
 	struct look_up *l = arg;
 
-	return certmap_find(c, &l->arena, l->domain, l->cert, &l->account, NULL, l->why);
+	return certmap_find(c, l->arena, l->domain, l->cert, &l->account, NULL, l->why);
 }
 
 /* The verifier of a profile. */
@@ -180,8 +185,9 @@ static void rule_verify(void *context, struct tls_client *client)
 {
 	const struct client_rule *r = context;
 	CLEANUP(cert_unrefp) struct cert *cert = NULL;
+	CLEANUP(arena_done) struct arena arena = {};
 	struct why why = {};
-	struct look_up l = { .domain = r->domain, .why = &why };
+	struct look_up l = { .domain = r->domain, .arena = &arena, .why = &why };
 	int found;
 
 	client->result = rule_check(r, client, &cert, &why);
@@ -195,7 +201,6 @@ static void rule_verify(void *context, struct tls_client *client)
 	}
 	if (why.text[0])
 		client->reason = alloc_string(why.text);
-	arena_done(&l.arena);
 }
 
 static int deny(const struct trust_entry *entry, void *context)
@@ -410,25 +415,30 @@ int client_check(struct env *e, const char *domain, const struct tls_client *cli
 	return result == X509_V_OK ? 0 : CLIENT_E_INVALID;
 }
 
-int client_identify(struct env *e, struct store_conn *c, struct arena *a, const char *domain,
+int client_identify(struct env *e, struct arena *a, const char *domain,
 	const struct tls_client *client, struct store_account *ret_account, struct why *why)
 {
 	CLEANUP(cert_unrefp) struct cert *cert = NULL;
 	struct tls_profile *p = profile_of(e, domain);
+	struct look_up l = { .arena = a, .why = why };
 	const struct client_rule *rule;
-	int r = 0;
+	long result;
+	int r;
 
 	if (!p)
 		return not_asked(domain, why);
 	rule = p->client_context;
-	if (rule_check(rule, client, &cert, why) != X509_V_OK)
-		r = CLIENT_E_INVALID;
-	if (!r) {
-		r = certmap_find(c, a, rule->domain, cert, ret_account, NULL, why);
-		r = r > 0 ? CLIENT_E_NOBODY : r;
-	}
+	l.domain = rule->domain;
+	result = rule_check(rule, client, &cert, why);
 	(void)tls_profile_unref(p);
-	return r;
+	if (result != X509_V_OK)
+		return CLIENT_E_INVALID;
+	l.cert = cert;
+	r = store_read(e->store, look_up, &l);
+	if (r)
+		return r > 0 ? CLIENT_E_NOBODY : r;
+	*ret_account = l.account;
+	return 0;
 }
 
 int client_try(struct env *e, const char *domain, struct cert *cert, const struct cert_list *others,

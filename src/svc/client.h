@@ -16,8 +16,6 @@ struct cert_list;
 struct client_rules;
 struct env;
 struct store_account;
-struct store_client_cert;
-struct store_conn;
 struct tls_client;
 struct tls_profile;
 
@@ -28,15 +26,15 @@ struct client_rules *client_rules_free(struct client_rules *r);
 /* Tells the profile of a domain, before it is added to a directory. */
 void client_rules_apply(struct client_rules *r, int64_t domain, struct tls_profile *p);
 
-/* Whether the certificate is valid now, by what the domain of that name says now. INVALID with why
- * (may be NULL). */
+/* Whether the certificate is valid now, by what the domain of that name says now: milliseconds, with
+ * long revocation lists tens of them. INVALID with why (may be NULL). */
 enum client_outcome { CLIENT_E_INVALID = 1, CLIENT_E_NOBODY };
 int client_check(struct env *e, const char *domain, const struct tls_client *client,
 	struct why *why) MUST_CHECK;
 
-/* The same, and whose it is. Reads; strings live in the arena. INVALID, NOBODY (also if it is refused:
- * a disabled account, several) with why. */
-int client_identify(struct env *e, struct store_conn *c, struct arena *a, const char *domain,
+/* The same, and whose it is; strings live in the arena. INVALID, NOBODY (also if it is refused: a
+ * disabled account, several) with why. Blocks, as all here; not within a transaction. */
+int client_identify(struct env *e, struct arena *a, const char *domain,
 	const struct tls_client *client, struct store_account *ret_account, struct why *why)
 	MUST_CHECK;
 

@@ -244,7 +244,7 @@ static int password_found(struct session *s, struct session_task *t)
 	struct login_task *work = CONTAINER_OF(t, struct login_task, task);
 	struct login_task *next;
 
-	if (t->task.result == 0 && work->attempt.remembered)
+	if (t->task.result == 0 && work->attempt.remembered && !work->attempt.strict)
 		t->task.result = auth_verify(work->env, &work->attempt);
 	else if (t->task.result == 0) {
 		next = login_task_new(work->env, &work->attempt, work->mechanism, work->fn);
@@ -342,8 +342,8 @@ static int login_task_certificate(struct task *t, void *worker)
 {
 	struct login_task *work = login_task_of(t);
 
-	TRY(auth_find_certificate(work->env, worker, &work->attempt, &work->why));
-	return auth_certificate_end(work->env, &work->attempt, &work->why);
+	(void)worker;
+	return auth_external(work->env, &work->attempt, &work->why);
 }
 
 static int certificate_done(struct session *s, struct session_task *t)
@@ -370,7 +370,7 @@ static int check_certificate(struct session *s, struct env *e, struct span user,
 	work = login_task_new(e, &attempt, sasl_name(SASL_EXTERNAL), fn);
 	work->task.task.run = login_task_certificate;
 	work->task.done = certificate_done;
-	session_wait(s, store_readers(e->store), &work->task);
+	session_wait(s, e->cpu, &work->task);
 	return 0;
 }
 

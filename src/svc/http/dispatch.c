@@ -172,17 +172,16 @@ static struct span cookie_token(const struct http_request *q)
 }
 
 struct identity_check {
-	struct http_request *q;
 	const struct auth_identity *who;
 	bool current;
-	bool fits; /* what this connection has shown is enough for the account's domain */
+	bool strict;                  /* its domain asks for a client certificate */
+	char domain[LIMIT_NAME + 1];
 };
 
 static int check_identity(struct store_conn *c, void *arg)
 {
 	struct identity_check *check = arg;
 	CLEANUP(arena_done) struct arena arena = {};
-	struct auth_source from = http_source(check->q);
 	struct store_account account;
 	struct store_domain domain;
 	int r = store_account_get(c, &arena, check->who->account, &account);
@@ -191,7 +190,9 @@ static int check_identity(struct store_conn *c, void *arg)
 	if (!check->current)
 		return r < 0 ? r : 0;
 	TRY(store_domain_get(c, &arena, account.domain, &domain));
-	return auth_source_fits(check->q->env, &domain, &from, &check->fits);
+	check->strict = domain.client_required;
+	(void)snprintf(check->domain, sizeof check->domain, "%s", domain.name);
+	return 0;
 }
 
 static bool is_safe(const struct http_request *q)
@@ -205,7 +206,9 @@ static bool is_safe(const struct http_request *q)
 static int login_by_cookie(struct http_request *q, struct span token)
 {
 	struct web_session session;
-	struct identity_check check = { .q = q, .who = &session.who };
+	struct identity_check check = { .who = &session.who };
+	struct auth_source from = http_source(q);
+	bool fits;
 
 	if (!web_session_find(q->sessions, token, clock_monotonic_ms(), &session))
 		return 0;
@@ -214,7 +217,8 @@ static int login_by_cookie(struct http_request *q, struct span token)
 		web_session_end(q->sessions, token);
 		return 0;
 	}
-	if (!check.fits)
+	TRY(auth_source_fits(q->env, check.domain, check.strict, &from, &fits));
+	if (!fits)
 		return http_problem(q, 403, NULL, LOGIN_NEEDS_CERTIFICATE_TEXT);
 	if (!is_safe(q) && !span_equal_secret(http_field(q, "X-CSRF-Token"), span_str(session.csrf)))
 		return http_problem(q, 403, "X-CSRF-Token", "the session's token is missing or wrong");
