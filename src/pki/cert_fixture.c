@@ -40,13 +40,14 @@ static X509_NAME *name_of(const char *text)
 
 		/* Written from the front, as RFC 4514 does: the first is the most specific. */
 		require(X509_NAME_add_entry_by_txt(name, type_text, MBSTRING_UTF8, value.p,
-				(int)value.n, 0, 0) == 1, text);
+				(int)value.n, 0, 0) == 1,
+			text);
 		free(type_text);
 	}
 	return name;
 }
 
-static void add_extension(X509 *x, X509 *issuer, int nid, const char *value)
+static void add_extension(X509 *x, X509 *issuer, const char *name, const char *value)
 {
 	X509_EXTENSION *extension;
 	X509V3_CTX ctx;
@@ -54,7 +55,7 @@ static void add_extension(X509 *x, X509 *issuer, int nid, const char *value)
 	if (!value)
 		return;
 	X509V3_set_ctx(&ctx, issuer, x, NULL, NULL, 0);
-	extension = X509V3_EXT_conf_nid(NULL, &ctx, nid, value);
+	extension = X509V3_EXT_conf(NULL, &ctx, name, value);
 	require(extension && X509_add_ext(x, extension, -1) == 1, value);
 	X509_EXTENSION_free(extension);
 }
@@ -70,38 +71,81 @@ static void set_times(X509 *x, const struct cert_order *o)
 		"validity");
 }
 
+static bool is_among(const struct cert_order *o, int nid)
+{
+	for (size_t i = 0; i < sizeof o->more / sizeof o->more[0] && o->more[i].name; i++) {
+		if (OBJ_txt2nid(o->more[i].name) == nid)
+			return true;
+	}
+	return false;
+}
+
+static void add_extensions(X509 *x, X509 *issuer, const struct cert_order *o)
+{
+	const struct {
+		int nid;
+		const char *value;
+	} usual[] = {
+		{ NID_basic_constraints, o->is_authority ? "critical,CA:TRUE" : "CA:FALSE" },
+		{ NID_key_usage, o->is_authority ? "critical,keyCertSign,cRLSign"
+						 : "critical,digitalSignature" },
+		{ NID_subject_key_identifier, "hash" },
+		{ NID_authority_key_identifier, o->issuer ? "keyid:always" : NULL },
+		{ NID_ext_key_usage, o->usage },
+		{ NID_subject_alt_name, o->names },
+		{ NID_info_access, o->access },
+		{ NID_crl_distribution_points, o->points },
+		{ NID_tlsfeature, o->must_staple ? "status_request" : NULL },
+	};
+
+	for (size_t i = 0; i < sizeof usual / sizeof usual[0]; i++) {
+		if (!is_among(o, usual[i].nid))
+			add_extension(x, issuer, OBJ_nid2sn(usual[i].nid), usual[i].value);
+	}
+	for (size_t i = 0; i < sizeof o->more / sizeof o->more[0] && o->more[i].name; i++)
+		add_extension(x, issuer, o->more[i].name, o->more[i].value);
+}
+
+static EVP_PKEY *make_key(const char *kind)
+{
+	if (!kind)
+		return EVP_EC_gen("P-256");
+	require(strncmp(kind, "rsa:", 4) == 0, kind);
+	return EVP_RSA_gen((unsigned)atoi(kind + 4));
+}
+
+static void set_serial(X509 *x, long number)
+{
+	ASN1_INTEGER *serial = X509_get_serialNumber(x);
+	BIGNUM *random = BN_new();
+
+	if (number)
+		require(ASN1_INTEGER_set_int64(serial, number) == 1, "serial number");
+	else
+		require(random && BN_rand(random, 120, BN_RAND_TOP_ONE, 0) == 1 &&
+				BN_to_ASN1_INTEGER(random, serial),
+			"serial number");
+	BN_free(random);
+}
+
 struct cert_made cert_make(const struct cert_order *o)
 {
-	struct cert_made made = { .key = EVP_EC_gen("P-256") };
+	struct cert_made made = { .key = make_key(o->key) };
 	X509 *x = X509_new(), *issuer = o->issuer ? cert_x509(o->issuer->cert) : x;
+	const EVP_MD *digest = o->digest ? EVP_get_digestbyname(o->digest) : EVP_sha256();
 	X509_NAME *subject = name_of(o->subject);
-	BIGNUM *serial = BN_new();
 	struct why why = {};
 
-	require(made.key && x && serial && BN_rand(serial, 120, BN_RAND_TOP_ONE, 0) == 1 &&
-			BN_to_ASN1_INTEGER(serial, X509_get_serialNumber(x)),
-		"certificate");
-	require(X509_set_version(x, 2) == 1 && X509_set_pubkey(x, made.key) == 1 &&
+	require(made.key && x && X509_set_version(x, 2) == 1 && X509_set_pubkey(x, made.key) == 1 &&
 			X509_set_subject_name(x, subject) == 1 &&
 			X509_set_issuer_name(x, X509_get_subject_name(issuer)) == 1,
-		"names");
+		"certificate");
+	set_serial(x, o->serial);
 	set_times(x, o);
-	add_extension(x, issuer, NID_basic_constraints,
-		o->is_authority ? "critical,CA:TRUE" : "CA:FALSE");
-	add_extension(x, issuer, NID_key_usage,
-		o->is_authority ? "critical,keyCertSign,cRLSign" : "critical,digitalSignature");
-	add_extension(x, issuer, NID_subject_key_identifier, "hash");
-	if (o->issuer)
-		add_extension(x, issuer, NID_authority_key_identifier, "keyid:always");
-	add_extension(x, issuer, NID_ext_key_usage, o->usage);
-	add_extension(x, issuer, NID_subject_alt_name, o->names);
-	add_extension(x, issuer, NID_info_access, o->access);
-	add_extension(x, issuer, NID_crl_distribution_points, o->points);
-	add_extension(x, issuer, NID_tlsfeature, o->must_staple ? "status_request" : NULL);
-	require(X509_sign(x, o->issuer ? o->issuer->key : made.key, EVP_sha256()) > 0, "X509_sign");
+	add_extensions(x, issuer, o);
+	require(X509_sign(x, o->issuer ? o->issuer->key : made.key, digest) > 0, "X509_sign");
 	require(cert_from_x509(&made.cert, x, &why) == 0, why.text);
 	X509_free(x);
 	X509_NAME_free(subject);
-	BN_free(serial);
 	return made;
 }

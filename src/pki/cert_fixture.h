@@ -24,7 +24,16 @@ struct cert_order {
 	bool is_authority;
 	int64_t from_us, till_us; /* 0: an hour ago, in a year */
 	const struct cert_made *issuer; /* NULL: itself */
+	long serial;        /* 0: random */
+	const char *digest; /* of the issuer's signature; NULL: SHA-256 */
+	const char *key;    /* "rsa:1024"; NULL: EC on P-256 */
+	/* Extensions by name or object identifier, in place of those above of the same name or more of
+	 * them; two that are the same are there twice. */
+	struct cert_extension {
+		const char *name; /* NULL: no more */
+		const char *value;
+	} more[4];
 };
 
-/* With a new EC key. */
+/* With a new key. */
 struct cert_made cert_make(const struct cert_order *order);

@@ -295,8 +295,7 @@ static void check_cert(struct walk *w)
 	if (X509_NAME_entry_count(name.directory) > 0)
 		check_name(w, &name);
 	name = (struct name){ .type = GEN_EMAIL };
-	for (size_t i = 0;
-		!has_name(names, GEN_EMAIL) && altname_subject_email(w->cert, i, &name.text); i++)
+	for (size_t i = 0; altname_subject_email(w->cert, i, &name.text); i++)
 		check_name(w, &name);
 	for (int i = 0; i < sk_GENERAL_NAME_num(names) && !w->ended; i++)
 		check_general_name(w, sk_GENERAL_NAME_value(names, i));

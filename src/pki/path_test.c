@@ -6,7 +6,9 @@
 
 #include "pki/path.h"
 
+#include "base/clock.h"
 #include "base/test.h"
+#include "pki/cert_fixture.h"
 #include "pki/key.h"
 #include "pki/selfsign.h"
 
@@ -112,11 +114,297 @@ static void test_denied(void **state)
 	assert_string_equal(verdict_error(&v)->rule, "denied");
 }
 
+/* Authority, intermediate and leaf; what a row says differs from a path that holds. */
+struct shape {
+	struct cert_order root, between, leaf;
+};
+
+static void shape_make(struct shape *s, struct cert_made made[static 3])
+{
+	made[2] = cert_make(&s->root);
+	s->between.issuer = &made[2];
+	made[1] = cert_make(&s->between);
+	s->leaf.issuer = &made[1];
+	made[0] = cert_make(&s->leaf);
+}
+
+static const struct shape usual = {
+	{ .subject = "CN=Root", .is_authority = true },
+	{ .subject = "CN=Between", .is_authority = true },
+	{ .subject = "CN=leaf", .names = "DNS:mail.example.org", .usage = "serverAuth" },
+};
+
+static void validate_shape(const struct shape *shape, struct verdict *ret_verdict)
+{
+	static const struct path_name host = { PATH_DNS, SPAN("mail.example.org") };
+	CLEANUP(trust_unrefp) struct trust *trust = trust_new(TRUST_DOMAIN, NULL);
+	struct cert_made made[3];
+	struct shape s = *shape;
+	struct cert *between;
+	const struct cert_list untrusted = { &between, 1 };
+	struct path_request q = { .untrusted = &untrusted,
+		.trust = trust,
+		.time_us = clock_now_us(),
+		.purposes = TRUST_SERVER,
+		.names = &host,
+		.n_names = 1 };
+
+	shape_make(&s, made);
+	between = made[1].cert;
+	q.leaf = made[0].cert;
+	trust_add(trust, made[2].cert, TRUST_ALL_PURPOSES);
+	assert_int_equal(path_validate(&q, ret_verdict), 0);
+	assert_int_equal(ERR_peek_error(), 0);
+	for (size_t i = 0; i < 3; i++)
+		cert_made_done(&made[i]);
+}
+
+static bool has_finding(const struct verdict *v, const char *rule)
+{
+	for (size_t i = 0; i < v->n; i++) {
+		if (strcmp(v->findings[i].rule, rule) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* One thing that is wrong, or only odd, in one of the three. */
+static void test_shapes(void **state)
+{
+	enum { ROOT, BETWEEN, LEAF };
+	static const struct {
+		int where;
+		struct cert_order order; /* instead of the usual one */
+		const char *rule;        /* NULL: nothing is found */
+		bool valid;
+	} rows[] = {
+		{ LEAF, { .subject = "CN=leaf", .names = "DNS:mail.example.org" }, NULL, true },
+		{ LEAF,
+			{ .subject = "CN=leaf",
+				.names = "DNS:*.example.org",
+				.usage = "clientAuth,serverAuth" },
+			NULL, true },
+		{ LEAF, { .subject = "CN=other.example.org", .names = "DNS:mail.example.org" },
+			"common-name", true },
+		{ LEAF,
+			{ .subject = "CN=leaf",
+				.names = "DNS:mail.example.org,DNS:xn--pypal-4ve.example" },
+			"mixed-script", true },
+		{ LEAF,
+			{ .subject = "CN=leaf",
+				.names = "DNS:mail.example.org,DNS:a_b.example.org" },
+			"alternative-name", false },
+		{ LEAF, { .subject = "CN=leaf", .names = "DNS:mail.example.org,DNS:.example.org" },
+			"alternative-name", false },
+		{ LEAF,
+			{ .subject = "CN=leaf",
+				.names = "DNS:mail.example.org,DNS:a.*.example.org" },
+			"alternative-name", false },
+		{ LEAF, { .subject = "CN=leaf", .names = "DNS:mail.example.org,email:nobody" },
+			"alternative-name", false },
+		{ LEAF, { .subject = "CN=leaf", .names = "DNS:mail.example.org,URI:nothing" },
+			"alternative-name", false },
+		{ LEAF, { .subject = "CN=mail.example.org" }, "name", false },
+		{ LEAF, { .subject = "CN=leaf", .names = "DNS:*.org" }, "name", false },
+		{ LEAF,
+			{ .subject = "CN=leaf",
+				.names = "DNS:mail.example.org",
+				.usage = "clientAuth" },
+			"extended-key-usage", false },
+		{ LEAF, { .subject = "CN=leaf", .names = "DNS:mail.example.org", .serial = -5 },
+			"serial", false },
+		{ LEAF,
+			{ .subject = "CN=leaf",
+				.names = "DNS:mail.example.org",
+				.till_us = 1700000000000000 },
+			"expired", false },
+		{ LEAF, { .subject = "CN=leaf", .names = "DNS:mail.example.org", .digest = "SHA1" },
+			"weak-signature", false },
+		{ LEAF,
+			{ .subject = "CN=leaf",
+				.names = "DNS:mail.example.org",
+				.key = "rsa:1024" },
+			"weak-key", false },
+		{ LEAF,
+			{ .subject = "CN=leaf",
+				.names = "DNS:mail.example.org",
+				.key = "rsa:2047" },
+			"weak-key", false },
+		{ LEAF,
+			{ .subject = "CN=leaf",
+				.names = "DNS:mail.example.org",
+				.key = "rsa:2048" },
+			NULL, true },
+		{ LEAF,
+			{ .subject = "CN=leaf",
+				.names = "DNS:mail.example.org",
+				.more = { { "keyUsage", "critical,keyCertSign" } } },
+			"key-usage", false },
+		{ LEAF,
+			{ .subject = "CN=leaf",
+				.names = "DNS:mail.example.org",
+				.more = { { "nameConstraints", "permitted;DNS:example.org" } } },
+			"misplaced-extension", false },
+		{ LEAF,
+			{ .subject = "CN=leaf",
+				.names = "DNS:mail.example.org",
+				.more = { { "1.2.3.4", "critical,ASN1:NULL" } } },
+			"critical-extension", false },
+		{ LEAF,
+			{ .subject = "CN=leaf",
+				.names = "DNS:mail.example.org",
+				.more = { { "1.2.3.4", "ASN1:NULL" } } },
+			NULL, true },
+		{ LEAF,
+			{ .subject = "CN=leaf",
+				.names = "DNS:mail.example.org",
+				.more = { { "1.2.3.4", "ASN1:NULL" },
+					{ "1.2.3.4", "ASN1:NULL" } } },
+			"duplicate-extension", false },
+		{ LEAF,
+			{ .subject = "CN=leaf",
+				.names = "DNS:mail.example.org",
+				.more = { { "subjectKeyIdentifier", "critical,hash" } } },
+			"criticality", false },
+		{ LEAF,
+			{ .subject = "CN=leaf",
+				.names = "DNS:mail.example.org",
+				.more = { { "authorityInfoAccess", "DER:0500" } } },
+			"extension-encoding", false },
+		{ LEAF,
+			{ .subject = "CN=leaf",
+				.names = "DNS:mail.example.org",
+				.more = { { "certificatePolicies", "DER:300630040602050000" } } },
+			"extension-encoding", false },
+		{ LEAF,
+			{ .subject = "CN=leaf",
+				.names = "DNS:mail.example.org",
+				.more = { { "2.5.29.56", "ASN1:NULL" } } },
+			NULL, true },
+		{ LEAF,
+			{ .subject = "CN=leaf",
+				.names = "DNS:mail.example.org",
+				.more = { { "2.5.29.56", "ASN1:NULL" },
+					{ "crlDistributionPoints", "URI:http://a.example/" } } },
+			"no-revocation", false },
+		{ BETWEEN, { .subject = "CN=Between" }, "basic-constraints", false },
+		{ BETWEEN, { .subject = "CN=Between", .is_authority = true, .usage = "serverAuth" },
+			NULL, true },
+		{ BETWEEN,
+			{ .subject = "CN=Between",
+				.is_authority = true,
+				.usage = "emailProtection" },
+			"extended-key-usage", false },
+		{ BETWEEN,
+			{ .subject = "CN=Between",
+				.is_authority = true,
+				.till_us = 1700000000000000 },
+			"expired", false },
+		{ BETWEEN, { .subject = "CN=Between", .is_authority = true, .digest = "SHA1" },
+			"weak-signature", false },
+		{ BETWEEN, { .subject = "CN=Between", .is_authority = true, .serial = -1 },
+			"serial", false },
+		{ BETWEEN,
+			{ .subject = "CN=Between",
+				.is_authority = true,
+				.more = { { "2.5.29.56", "ASN1:NULL" } } },
+			"misplaced-extension", false },
+		{ BETWEEN,
+			{ .subject = "CN=Between",
+				.is_authority = true,
+				.more = { { "nameConstraints",
+					"critical,permitted;DNS:example.org" } } },
+			NULL, true },
+		{ BETWEEN,
+			{ .subject = "CN=Between",
+				.is_authority = true,
+				.more = { { "nameConstraints", "permitted;DNS:example.org" } } },
+			"criticality", true },
+		{ BETWEEN,
+			{ .subject = "CN=Between",
+				.is_authority = true,
+				.more = { { "nameConstraints",
+					"critical,permitted;DNS:example.com" } } },
+			"name-constraints", false },
+		{ BETWEEN,
+			{ .subject = "CN=Between",
+				.is_authority = true,
+				.more = { { "nameConstraints",
+					"critical,excluded;DNS:example.org" } } },
+			"name-constraints", false },
+		{ BETWEEN,
+			{ .subject = "CN=Between",
+				.is_authority = true,
+				.more = { { "nameConstraints",
+					"critical,excluded;DNS:ple.org" } } },
+			NULL, true },
+		{ BETWEEN,
+			{ .subject = "CN=Between",
+				.is_authority = true,
+				.more = { { "nameConstraints",
+					"critical,permitted;DNS:.example.org" } } },
+			"name-constraints", false },
+		{ BETWEEN,
+			{ .subject = "CN=Between",
+				.is_authority = true,
+				.more = { { "nameConstraints",
+					"critical,permitted;IP:192.0.2.0/255.0.255.0" } } },
+			"name-constraints", false },
+		{ BETWEEN,
+			{ .subject = "CN=Between",
+				.is_authority = true,
+				.more = { { "policyConstraints",
+					"critical,requireExplicitPolicy:0" } } },
+			"policy", false },
+		{ ROOT,
+			{ .subject = "CN=Root",
+				.is_authority = true,
+				.digest = "SHA1",
+				.serial = -1 },
+			"serial", true },
+		{ ROOT, { .subject = "CN=Root", .is_authority = true, .usage = "clientAuth" },
+			"extended-key-usage", false },
+		{ ROOT, { .subject = "CN=Root", .is_authority = true, .till_us = 1700000000000000 },
+			"expired", false },
+		{ ROOT, { .subject = "CN=Root" }, "basic-constraints", false },
+		{ ROOT,
+			{ .subject = "CN=Root",
+				.is_authority = true,
+				.more = { { "basicConstraints", "critical,CA:TRUE,pathlen:0" } } },
+			"path-length", false },
+		{ ROOT,
+			{ .subject = "CN=Root",
+				.is_authority = true,
+				.more = { { "basicConstraints", "CA:TRUE" } } },
+			"criticality", false },
+		{ ROOT, { .subject = "CN=Root", .is_authority = true, .key = "rsa:1024" },
+			"weak-key", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		CLEANUP(verdict_done) struct verdict v = {};
+		CLEANUP(buf_done) struct buf json = {};
+		struct shape s = usual;
+
+		*(rows[i].where == ROOT            ? &s.root
+			: rows[i].where == BETWEEN ? &s.between
+						   : &s.leaf) = rows[i].order;
+		validate_shape(&s, &v);
+		verdict_add_json(&v, &json);
+		if (v.valid != rows[i].valid ||
+			(rows[i].rule ? !has_finding(&v, rows[i].rule) : v.n > 0))
+			fail_msg("row %zu: %.*s", i, (int)buf_size(&json),
+				(const char *)buf_span(&json).p);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_trusted_leaf),
 		cmocka_unit_test(test_denied),
+		cmocka_unit_test(test_shapes),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -277,14 +277,13 @@ static const struct extension {
 static const struct extension *extension_find(const ASN1_OBJECT *object)
 {
 	int nid = OBJ_obj2nid(object);
-	char oid[32];
+	char oid[32] = "";
 
-	if (nid == NID_undef && OBJ_obj2txt(oid, sizeof oid, object, 1) <= 0)
-		return NULL;
+	(void)OBJ_obj2txt(oid, sizeof oid, object, 1);
 	for (size_t i = 0; i < sizeof extensions / sizeof extensions[0]; i++) {
 		const struct extension *e = &extensions[i];
 
-		if (nid == NID_undef ? e->oid && strcmp(e->oid, oid) == 0 : e->nid == nid)
+		if (e->oid ? strcmp(e->oid, oid) == 0 : e->nid == nid)
 			return e;
 	}
 	return NULL;
