@@ -66,6 +66,30 @@ bool fetch_url_fits(const char *url, unsigned schemes)
 	return url_scheme(url, schemes) != 0;
 }
 
+static bool same_part(CURLU *a, CURLU *b, CURLUPart part, unsigned flags)
+{
+	char *of_a = NULL, *of_b = NULL;
+	bool same = curl_url_get(a, part, &of_a, flags) == CURLUE_OK &&
+		curl_url_get(b, part, &of_b, flags) == CURLUE_OK &&
+		span_equal_nocase(span_str(of_a), span_str(of_b));
+
+	curl_free(of_a);
+	curl_free(of_b);
+	return same;
+}
+
+bool fetch_url_same_origin(const char *a, const char *b)
+{
+	CLEANUP(curl_url_cleanupp) CURLU *of_a = curl_url();
+	CLEANUP(curl_url_cleanupp) CURLU *of_b = curl_url();
+
+	return of_a && of_b && curl_url_set(of_a, CURLUPART_URL, a, 0) == CURLUE_OK &&
+		curl_url_set(of_b, CURLUPART_URL, b, 0) == CURLUE_OK &&
+		same_part(of_a, of_b, CURLUPART_SCHEME, 0) &&
+		same_part(of_a, of_b, CURLUPART_HOST, 0) &&
+		same_part(of_a, of_b, CURLUPART_PORT, CURLU_DEFAULT_PORT);
+}
+
 static size_t take_body(char *data, size_t size, size_t n, void *context)
 {
 	struct errand *e = context;
@@ -131,8 +155,19 @@ static curl_socket_t open_socket(void *context, curlsocktype purpose, struct cur
 	return socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
 }
 
+static int should_stop(void *context, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
+{
+	const struct errand *e = context;
+
+	(void)a, (void)b, (void)c, (void)d;
+	return e->request->stop && atomic_load(e->request->stop);
+}
+
 static void set_callbacks(CURL *curl, struct errand *e)
 {
+	(void)curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+	(void)curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, should_stop);
+	(void)curl_easy_setopt(curl, CURLOPT_XFERINFODATA, e);
 	(void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body);
 	(void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, e);
 	(void)curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, take_header);

@@ -11,6 +11,8 @@
 #include "base/buf.h"
 #include "base/err.h"
 
+#include <stdatomic.h>
+
 enum fetch_scheme { FETCH_HTTP = 1, FETCH_HTTPS = 2 };
 
 enum {
@@ -43,6 +45,8 @@ struct fetch {
 	 * resolved. */
 	bool private_too;
 
+	const atomic_bool *stop;    /* ends the fetch within a second once it is true; may be NULL */
+
 	const char *fields[FETCH_FIELDS_MAX + 1]; /* names wanted of the answer's header */
 };
 
@@ -61,3 +65,6 @@ void fetched_done(struct fetched *f);
 
 /* Whether fetch would take the URL: absolute, of one of the schemes, no password, not too long. */
 bool fetch_url_fits(const char *url, unsigned schemes);
+
+/* Whether two URLs are of one origin (RFC 6454 section 4): scheme, host and port are the same. */
+bool fetch_url_same_origin(const char *a, const char *b);

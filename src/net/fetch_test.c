@@ -87,7 +87,7 @@ static void serve_one(struct server *s, struct connection *c, const char *answer
 
 	read_request(s, c);
 	if (s->stalls)
-		(void)poll(NULL, 0, STALL_MS * 4);
+		(void)poll(&(struct pollfd){ .fd = c->fd, .events = POLLRDHUP }, 1, 20000);
 	else if (say(c, answer, strlen(answer)) && s->floods) {
 		while (s->flooded < 64 * (size_t)LARGE && say(c, octets, sizeof octets))
 			s->flooded += sizeof octets;
@@ -266,7 +266,7 @@ static void test_hostile(void **state)
 		if (r != h->outcome || !why.text[0])
 			fail_msg("%s: %d %s", h->name, r, why.text);
 		if (h->stalls)
-			assert_in_range(clock_monotonic_ms() - begun, STALL_MS, STALL_MS * 3);
+			assert_in_range(clock_monotonic_ms() - begun, STALL_MS - 50, STALL_MS * 10);
 		server_stop(&s);
 		/* It was left, not read to its end. */
 		assert_true(s.flooded < 32 * (size_t)LARGE);
@@ -361,6 +361,60 @@ static void test_urls(void **state)
 	assert_true(fetch_url_fits("HTTPS://example.org:8443/a?b", FETCH_HTTPS));
 }
 
+static void test_origin(void **state)
+{
+	static const struct {
+		const char *a, *b;
+		bool same;
+	} rows[] = {
+		{ "https://ca.example/a", "https://ca.example/b?c", true },
+		{ "https://ca.example/a", "https://CA.example:443/", true },
+		{ "https://ca.example/", "https://ca.example:8443/", false },
+		{ "https://ca.example/", "http://ca.example/", false },
+		{ "https://ca.example/", "https://ca.example.net/", false },
+		{ "https://ca.example/", "https://ca.example@other.example/", false },
+		{ "https://ca.example/", "not a URL", false },
+		{ "", "", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		if (fetch_url_same_origin(rows[i].a, rows[i].b) != rows[i].same)
+			fail_msg("%s %s", rows[i].a, rows[i].b);
+	}
+}
+
+static void *stop_later(void *arg)
+{
+	(void)poll(NULL, 0, STALL_MS);
+	atomic_store((atomic_bool *)arg, true);
+	return NULL;
+}
+
+/* The end of the server does not wait for a server that says nothing. */
+static void test_stop(void **state)
+{
+	static const char *const answers[] = { "" };
+	struct server s = { .stalls = true };
+	CLEANUP(alloc_freep) char *url = NULL;
+	CLEANUP(fetched_done) struct fetched got = {};
+	atomic_bool stop = false;
+	struct fetch f = { .schemes = FETCH_HTTP, .timeout_ms = 30000, .max_octets = 5,
+		.private_too = true, .stop = &stop };
+	int64_t begun = clock_monotonic_ms();
+	pthread_t thread;
+
+	(void)state;
+	server_start(&s, answers, 1);
+	f.url = url = alloc_format("http://127.0.0.1:%u/", s.port);
+	assert_int_equal(pthread_create(&thread, NULL, stop_later, &stop), 0);
+	assert_int_equal(fetch(&f, &got, NULL), FETCH_E_UNREACHABLE);
+	assert_true(clock_monotonic_ms() - begun < 8000);
+	assert_true(atomic_load(&stop));
+	(void)pthread_join(thread, NULL);
+	server_stop(&s);
+}
+
 static X509 *make_cert(EVP_PKEY *key, const char *names)
 {
 	X509 *cert = X509_new();
@@ -450,6 +504,8 @@ int main(void)
 		cmocka_unit_test(test_redirects),
 		cmocka_unit_test(test_addresses),
 		cmocka_unit_test(test_urls),
+		cmocka_unit_test(test_origin),
+		cmocka_unit_test(test_stop),
 		cmocka_unit_test(test_tls),
 	};
 
