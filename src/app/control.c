@@ -11,6 +11,7 @@
 struct wire {
 	uint32_t kind;
 	uint32_t n_fds;
+	union control_payload payload;
 };
 
 union ancillary {
@@ -18,10 +19,9 @@ union ancillary {
 	char space[CMSG_SPACE(CONTROL_FDS_MAX * sizeof(int))];
 };
 
-int control_send(int control, enum control_kind kind, const int *fds, size_t n_fds)
+static int wire_send(int control, struct wire *wire, const int *fds, size_t n_fds)
 {
-	struct wire wire = { .kind = (uint32_t)kind, .n_fds = (uint32_t)n_fds };
-	struct iovec iov = { .iov_base = &wire, .iov_len = sizeof wire };
+	struct iovec iov = { .iov_base = wire, .iov_len = sizeof *wire };
 	union ancillary ancillary = {};
 	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
 
@@ -38,9 +38,23 @@ int control_send(int control, enum control_kind kind, const int *fds, size_t n_f
 		c->cmsg_len = CMSG_LEN(n_fds * sizeof(int));
 		memcpy(CMSG_DATA(c), fds, n_fds * sizeof(int));
 	}
-	if (sendmsg(control, &message, MSG_NOSIGNAL) != sizeof wire)
+	if (sendmsg(control, &message, MSG_NOSIGNAL) != sizeof *wire)
 		return err_fault(errno, "sendmsg");
 	return 0;
+}
+
+int control_send(int control, enum control_kind kind, const int *fds, size_t n_fds)
+{
+	struct wire wire = { .kind = (uint32_t)kind, .n_fds = (uint32_t)n_fds };
+
+	return wire_send(control, &wire, fds, n_fds);
+}
+
+int control_tell(int control, enum control_kind kind, const union control_payload *payload)
+{
+	struct wire wire = { .kind = (uint32_t)kind, .payload = *payload };
+
+	return wire_send(control, &wire, NULL, 0);
 }
 
 static void take_fds(struct msghdr *message, struct control_message *m)
@@ -72,6 +86,7 @@ int control_receive(int control, struct control_message *ret_message)
 		return err_fault(errno, "recvmsg");
 	take_fds(&message, &m);
 	m.kind = wire.kind;
+	m.payload = wire.payload;
 	if (n != sizeof wire || m.n_fds != wire.n_fds) {
 		for (uint32_t i = 0; i < m.n_fds; i++)
 			(void)close(m.fds[i]);

@@ -17,6 +17,27 @@ enum control_kind {
 	CONTROL_IMPORTER,        /* server: start an importer; supervisor: its socket (0 or 1) */
 	CONTROL_CHANNELS_DOMAIN, /* supervisor: channels to a new keyd-domain */
 	CONTROL_CHANNELS_USER,
+	CONTROL_HOOK,            /* server: run the hook program; supervisor: how it ended */
+};
+
+/* Texts end with a NUL within their room; the receiver looks. */
+struct control_hook {
+	uint32_t serial;   /* the result has it too */
+	uint8_t clean;     /* the record is taken away, else made */
+	char domain[256];
+	char record[272];
+	char value[64];
+};
+struct control_hook_result {
+	uint32_t serial;
+	int32_t code;      /* of its exit; negative: a signal; CONTROL_HOOK_NOT_RUN */
+	char text[448];    /* what it said on stderr, or why it was not run */
+};
+enum { CONTROL_HOOK_NOT_RUN = -1000 };
+
+union control_payload {
+	struct control_hook hook;
+	struct control_hook_result result;
 };
 
 enum { CONTROL_FDS_MAX = 16 };
@@ -25,10 +46,15 @@ struct control_message {
 	uint32_t kind;
 	uint32_t n_fds;
 	int fds[CONTROL_FDS_MAX]; /* filled in on receipt; the receiver owns them */
+	union control_payload payload; /* of CONTROL_HOOK; zero for the others */
 };
 
 /* Sends; the caller keeps its descriptors. */
 int control_send(int control, enum control_kind kind, const int *fds, size_t n_fds) MUST_CHECK;
+
+/* Sends what has a payload and no descriptors. */
+int control_tell(int control, enum control_kind kind, const union control_payload *payload)
+	MUST_CHECK;
 
 /* Receives one message. CONTROL_E_END when the other side is gone. A message that is not of this
  * shape is a fault. */

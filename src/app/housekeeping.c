@@ -14,6 +14,7 @@
 #include "net/tls.h"
 #include "store/content.h"
 #include "store/store.h"
+#include "svc/acme.h"
 #include "svc/env.h"
 #include "svc/expiry.h"
 #include "svc/revocation.h"
@@ -76,6 +77,12 @@ static int warn_of_expiry(struct housekeeping *h)
 	return expiry_check(h->env, clock_now_us());
 }
 
+static int renew_certificates(struct housekeeping *h)
+{
+	acme_wake(h->env);
+	return 0;
+}
+
 static int tend_revocation(struct housekeeping *h)
 {
 	revocation_tend(h->env);
@@ -92,6 +99,7 @@ static const struct chore {
 	{ "sweep", 3600 * 1000, 3600 * 1000, sweep_contents },
 	{ "memory", 60 * 1000, 60 * 1000, return_memory },
 	{ "expiry", 1000, 3600 * 1000, warn_of_expiry },
+	{ "acme", 1000, 60 * 1000, renew_certificates },
 	{ "revocation", 2000, 60 * 1000, tend_revocation },
 };
 

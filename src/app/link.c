@@ -16,7 +16,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { IMPORTER_MS = 5000 };
+enum { IMPORTER_MS = 5000, HOOK_MS = 130000, HOOK_STEP_MS = 200 };
 
 struct link {
 	int control;
@@ -29,6 +29,9 @@ struct link {
 	bool has_domain, has_user, is_gone;
 	int importer; /* a socket that nobody has taken yet, or -1 */
 	pthread_mutex_t importer_turn; /* one asks at a time */
+	uint32_t hook_serial;
+	struct control_hook_result hook; /* the newest result */
+	pthread_mutex_t hook_turn;
 };
 
 static void take_message(struct link *l, const struct control_message *m)
@@ -47,6 +50,10 @@ static void take_message(struct link *l, const struct control_message *m)
 			l->importer = m->fds[0];
 			return;
 		}
+		break;
+	case CONTROL_HOOK:
+		l->hook = m->payload.result;
+		l->hook.text[sizeof l->hook.text - 1] = 0;
 		break;
 	case CONTROL_READY:
 		break;
@@ -90,6 +97,7 @@ int link_start(struct link **ret_link, int control, struct keyd_client *domain,
 	l->importer = -1;
 	(void)pthread_mutex_init(&l->lock, NULL);
 	(void)pthread_mutex_init(&l->importer_turn, NULL);
+	(void)pthread_mutex_init(&l->hook_turn, NULL);
 	(void)pthread_cond_init(&l->changed, NULL);
 	if (l->gone < 0 || pthread_create(&l->thread, NULL, link_thread, l)) {
 		free(l);
@@ -155,6 +163,38 @@ int link_importer(struct link *l, int *ret_fd)
 	return r;
 }
 
+static int hook_wait(struct link *l, uint32_t serial, const atomic_bool *stop,
+	struct control_hook_result *ret_result)
+{
+	int64_t due = clock_monotonic_ms() + HOOK_MS;
+	bool came;
+
+	(void)pthread_mutex_lock(&l->lock);
+	while (l->hook.serial != serial && !l->is_gone && !atomic_load(stop) &&
+		clock_monotonic_ms() < due)
+		(void)wait_change(l, clock_monotonic_ms() + HOOK_STEP_MS);
+	came = l->hook.serial == serial;
+	*ret_result = l->hook;
+	(void)pthread_mutex_unlock(&l->lock);
+	return came ? 0 : err_fault(ETIMEDOUT, "the hook program did not end");
+}
+
+int link_hook(struct link *l, struct control_hook *request, const atomic_bool *stop,
+	struct control_hook_result *ret_result)
+{
+	union control_payload payload;
+	int r;
+
+	(void)pthread_mutex_lock(&l->hook_turn);
+	request->serial = ++l->hook_serial;
+	payload = (union control_payload){ .hook = *request };
+	r = control_tell(l->control, CONTROL_HOOK, &payload);
+	if (!r)
+		r = hook_wait(l, request->serial, stop, ret_result);
+	(void)pthread_mutex_unlock(&l->hook_turn);
+	return r;
+}
+
 int link_gone_fd(const struct link *l)
 {
 	return l->gone;
@@ -171,6 +211,7 @@ struct link *link_stop(struct link *l)
 	(void)close(l->gone);
 	(void)pthread_cond_destroy(&l->changed);
 	(void)pthread_mutex_destroy(&l->importer_turn);
+	(void)pthread_mutex_destroy(&l->hook_turn);
 	(void)pthread_mutex_destroy(&l->lock);
 	free(l);
 	return NULL;

@@ -9,6 +9,7 @@
 
 #include "base/err.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 
 struct keyd_client;
@@ -26,6 +27,13 @@ int link_ready(struct link *l) MUST_CHECK;
 
 /* A socket to a fresh importer. Blocks; from any thread. */
 int link_importer(struct link *l, int *ret_fd) MUST_CHECK;
+
+/* The supervisor runs the hook program; blocks until it has ended, from any thread. A fault if *stop
+ * becomes true or the supervisor says nothing. */
+struct control_hook;
+struct control_hook_result;
+int link_hook(struct link *l, struct control_hook *request, const atomic_bool *stop,
+	struct control_hook_result *ret_result) MUST_CHECK;
 
 /* Readable once the supervisor is gone: then the server ends. Borrowed. */
 int link_gone_fd(const struct link *l);

@@ -25,6 +25,7 @@ const char options_help[] =
 	"  --database URL           sqlite:PATH (default: DIR/store/signet.db)\n"
 	"  --key-password-file F    the keys' password instead of DIR/keyd/kek\n"
 	"  --user U, --keyd-user U  what the server and the key processes run as, if started as root\n"
+	"  --acme-hook PROGRAM      makes DNS records for certificates by dns-01; absolute path\n"
 	"  --foreground             accepted; it is the only way to run\n"
 	"  --version, --help\n"
 	"\n"
@@ -67,6 +68,7 @@ static const struct option_row {
 	{ "--key-password-file", offsetof(struct options, key_password_file), NULL },
 	{ "--user", offsetof(struct options, user), NULL },
 	{ "--keyd-user", offsetof(struct options, keyd_user), NULL },
+	{ "--acme-hook", offsetof(struct options, acme_hook), NULL },
 };
 
 static const struct {

@@ -21,6 +21,7 @@ struct options {
 	const char *key_password_file; /* NULL: DATA/keyd/kek or a systemd credential */
 	const char *user;              /* NULL: chosen (privilege.h) */
 	const char *keyd_user;
+	const char *acme_hook;         /* a program for DNS records; NULL: none */
 	bool help;
 	bool version;
 };

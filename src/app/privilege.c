@@ -28,7 +28,7 @@
 #include <unistd.h>
 
 /* In the range that distributions leave to services without a named user. */
-enum { SERVER_UID = 61411, KEYD_UID = 61412 };
+enum { SERVER_UID = 61411, KEYD_UID = 61412, HOOK_UID = 61413 };
 
 static int identity_find(struct identity *ret, const char *wanted, const char *usual, uid_t fallback,
 	struct why *why)
@@ -61,17 +61,23 @@ int privilege_choose(struct privilege *ret_privilege, const struct options *o, s
 			why_set(why, "--user and --keyd-user need signetd to be started as root");
 			return PRIVILEGE_E_REFUSED;
 		}
-		p.server = p.keyd = self;
+		p.server = p.keyd = p.hook = self;
 		*ret_privilege = p;
 		return 0;
 	}
 	r = identity_find(&p.server, o->user, "signet", SERVER_UID, why);
 	if (!r)
 		r = identity_find(&p.keyd, o->keyd_user, "signet-keyd", KEYD_UID, why);
+	if (!r)
+		r = identity_find(&p.hook, NULL, "signet-hook", HOOK_UID, why);
 	if (r)
 		return r;
 	if (p.server.uid == p.keyd.uid || p.server.uid == 0 || p.keyd.uid == 0) {
 		why_set(why, "--user and --keyd-user must be two users, neither of them root");
+		return PRIVILEGE_E_REFUSED;
+	}
+	if (p.hook.uid == p.server.uid || p.hook.uid == p.keyd.uid || p.hook.uid == 0) {
+		why_set(why, "the user signet-hook must be one of its own");
 		return PRIVILEGE_E_REFUSED;
 	}
 	*ret_privilege = p;

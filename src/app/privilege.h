@@ -17,6 +17,7 @@ struct privilege {
 	bool root;              /* started as root: children change identity */
 	struct identity server;
 	struct identity keyd;
+	struct identity hook;   /* of the administrator's program for DNS records */
 };
 
 struct folders {

@@ -28,6 +28,7 @@
 #include "store/key_rows.h"
 #include "store/settings.h"
 #include "store/store.h"
+#include "svc/acme.h"
 #include "svc/conn.h"
 #include "svc/domain_tls.h"
 #include "svc/env.h"
@@ -68,6 +69,7 @@ struct server {
 	const char *database;
 	char *listeners; /* names of services, in the order of their descriptors */
 	uid_t owner;
+	bool has_hook;
 
 	struct env env;
 	struct link *link;
@@ -100,6 +102,8 @@ static int args_parse(struct server *s, int argc, char **argv)
 			s->database = argv[i + 1];
 		else if (strcmp(argv[i], "--listeners") == 0)
 			s->listeners = argv[i + 1];
+		else if (strcmp(argv[i], "--acme-hook") == 0)
+			s->has_hook = true;
 		else if (strcmp(argv[i], "--owner") == 0)
 			s->owner = (uid_t)strtoul(argv[i + 1], NULL, 10);
 	}
@@ -153,6 +157,42 @@ static int read_hostname(struct store_conn *c, void *arg)
 static int set_importer(struct env *e, int *ret_fd)
 {
 	return link_importer(CONTAINER_OF(e, struct server, env)->link, ret_fd);
+}
+
+/* A name of a record is longer than a name by its prefix, which the supervisor's message has room
+ * for. */
+static bool hook_request(struct control_hook *request, const struct acme_hook_call *call)
+{
+	*request = (struct control_hook){ .clean = call->clean };
+	if (strlen(call->domain) >= sizeof request->domain ||
+		strlen(call->record) >= sizeof request->record ||
+		strlen(call->value) >= sizeof request->value)
+		return false;
+	(void)strcpy(request->domain, call->domain);
+	(void)strcpy(request->record, call->record);
+	(void)strcpy(request->value, call->value);
+	return true;
+}
+
+static int run_hook(struct env *e, const struct acme_hook_call *call, const atomic_bool *stop,
+	struct why *why)
+{
+	struct control_hook_result result = {};
+	struct control_hook request;
+
+	if (!hook_request(&request, call)) {
+		why_set(why, "the name %s is too long for a record", call->domain);
+		return ACME_HOOK_E_FAILED;
+	}
+	TRY(link_hook(CONTAINER_OF(e, struct server, env)->link, &request, stop, &result));
+	if (result.code == 0)
+		return 0;
+	if (result.code == CONTROL_HOOK_NOT_RUN)
+		why_set(why, "the DNS program was not run: %s", result.text);
+	else
+		why_set(why, "the DNS program failed with %s %d: %s",
+			result.code < 0 ? "signal" : "code", abs(result.code), result.text);
+	return ACME_HOOK_E_FAILED;
 }
 
 static int start_keys(struct server *s)
@@ -228,6 +268,9 @@ static int start_env(struct server *s, unsigned n_cpu)
 	e->smtp_account = limiter_new(1, 1, 0, LIMITER_KEYS);
 	e->tls_rebuild = domain_tls_rebuild;
 	e->importer = set_importer;
+	e->acme = acme_new(e);
+	if (s->has_hook)
+		e->acme_hook = run_hook;
 	e->started_us = clock_now_us();
 	s->admission = admission_new(&(struct admission_limits){}, NULL);
 	apply_settings(s);
@@ -504,6 +547,7 @@ static void stop(struct server *s)
 	http_drain(s->http, left_ms(due_ms));
 	http_free(s->http); /* its workers use the store */
 	housekeeping_stop(s->housekeeping);
+	acme_free(s->env.acme);
 	/* Tasks post to the loops, so these end last. */
 	pool_free(s->cpu);
 	pool_free(s->blocking);

@@ -12,6 +12,7 @@
 #include "app/supervise.h"
 
 #include "app/control.h"
+#include "app/hook.h"
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -65,6 +66,8 @@ struct supervisor {
 	sigset_t old_signals;
 	struct child children[ROLES];
 	unsigned n_importers;
+	char *hook_program; /* resolved; NULL: none */
+	struct hook hook;
 	bool was_ready;
 	bool ending;
 	int64_t kill_at_ms;
@@ -297,6 +300,10 @@ static int start_server(struct supervisor *s)
 		argv[n++] = "--database";
 		argv[n++] = s->options->database;
 	}
+	if (s->hook_program) {
+		argv[n++] = "--acme-hook";
+		argv[n++] = "yes";
+	}
 	argv[n] = NULL;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
 		return err_fault(errno, "socketpair");
@@ -354,6 +361,43 @@ static int start_importer(struct supervisor *s)
 	return err_fold(r);
 }
 
+static int hook_tell(struct supervisor *s, const struct control_hook_result *result)
+{
+	union control_payload payload = { .result = *result };
+
+	/* The server that asked may have ended: then nobody is told. */
+	if (s->children[ROLE_SERVER].control < 0)
+		return 0;
+	return control_tell(s->children[ROLE_SERVER].control, CONTROL_HOOK, &payload);
+}
+
+static int hook_refuse(struct supervisor *s, const struct control_hook *request, const char *why)
+{
+	struct control_hook_result result = { .serial = request->serial,
+		.code = CONTROL_HOOK_NOT_RUN };
+
+	(void)snprintf(result.text, sizeof result.text, "%.*s",
+		(int)sizeof result.text - 1, why);
+	return hook_tell(s, &result);
+}
+
+/* The file is looked at before each run, too: it may have changed hands since the start. */
+static int start_hook(struct supervisor *s, const struct control_hook *request)
+{
+	CLEANUP(alloc_freep) char *path = NULL;
+	struct why why = {};
+
+	if (!s->hook_program)
+		return hook_refuse(s, request, "signetd was started without --acme-hook");
+	if (!hook_request_fits(request))
+		return hook_refuse(s, request, "what is asked for cannot be a record for a challenge");
+	if (s->hook.pid)
+		return hook_refuse(s, request, "the program is running already");
+	if (hook_check(s->hook_program, &path, &why))
+		return hook_refuse(s, request, why.text);
+	return hook_start(&s->hook, path, s->privilege, request, &s->old_signals);
+}
+
 static int server_says(struct supervisor *s)
 {
 	struct control_message m;
@@ -369,6 +413,8 @@ static int server_says(struct supervisor *s)
 		(void)close(m.fds[i]);
 	if (m.kind == CONTROL_IMPORTER)
 		return start_importer(s);
+	if (m.kind == CONTROL_HOOK)
+		return start_hook(s, &m.payload.hook);
 	if (m.kind == CONTROL_READY && !s->was_ready) {
 		s->was_ready = true;
 		(void)puts("ready");
@@ -387,6 +433,17 @@ static void role_ended(struct supervisor *s, enum role role, int status)
 		end_all(s, 1);
 }
 
+static void end_hook(struct supervisor *s, int status)
+{
+	int r;
+
+	hook_ended(&s->hook, status);
+	LOG(NULL, LOG_INFO, "SUPERVISOR", "hook.ended", log_int("code", s->hook.result.code));
+	r = hook_tell(s, &s->hook.result);
+	if (r)
+		log_fault(NULL, "SUPERVISOR", "hook", r);
+}
+
 static void reap(struct supervisor *s)
 {
 	int status;
@@ -399,6 +456,8 @@ static void reap(struct supervisor *s)
 			role++;
 		if (role < ROLES)
 			role_ended(s, role, status);
+		else if (pid == s->hook.pid)
+			end_hook(s, status);
 		else
 			s->n_importers--;
 	}
@@ -468,21 +527,36 @@ static bool ended(struct supervisor *s)
 	return all;
 }
 
+/* The time until the hook's limit, if that is sooner; one that has passed it is ended. */
+static int hook_wait(struct supervisor *s, int wait)
+{
+	int64_t left = s->hook.kill_at_ms - clock_monotonic_ms();
+
+	if (!s->hook.pid || s->hook.killed)
+		return wait;
+	if (left <= 0)
+		hook_kill(&s->hook);
+	return left > 0 && (wait < 0 || left < wait) ? (int)left : wait;
+}
+
 static int watch(struct supervisor *s, int signals)
 {
 	while (!(s->ending && ended(s))) {
-		int wait = s->ending ? 100 : start_due(s);
+		int wait = hook_wait(s, s->ending ? 100 : start_due(s));
 		struct pollfd fds[] = {
 			{ .fd = signals, .events = POLLIN },
 			{ .fd = s->children[ROLE_SERVER].control, .events = POLLIN },
+			{ .fd = s->hook.error_fd, .events = POLLIN },
 		};
 		int r = 0;
 
 		/* keyd may have refused: then there is no server to wait for. */
 		if (s->ending)
 			wait = 100;
-		if (poll(fds, 2, wait) < 0 && errno != EINTR)
+		if (poll(fds, 3, wait) < 0 && errno != EINTR)
 			return err_fault(errno, "poll");
+		if (fds[2].revents)
+			hook_listen(&s->hook);
 		if (fds[0].revents)
 			take_signal(s, signals);
 		if (fds[1].revents && s->children[ROLE_SERVER].control == fds[1].fd)
@@ -502,13 +576,15 @@ int supervise(const struct options *o, const struct privilege *privilege,
 	sigset_t signals;
 	int fd, r;
 
-	if (open_key_file(&s, &why)) {
+	if (open_key_file(&s, &why) ||
+		(o->acme_hook && hook_check(o->acme_hook, &s.hook_program, &why))) {
 		(void)fprintf(stderr, "signetd: %s\n", why.text);
 		free(s.key_file_name);
 		return 1;
 	}
 	for (enum role role = 0; role < ROLES; role++)
 		s.children[role].control = -1;
+	s.hook.error_fd = -1;
 	(void)sigemptyset(&signals);
 	(void)sigaddset(&signals, SIGTERM);
 	(void)sigaddset(&signals, SIGINT);
@@ -529,5 +605,8 @@ int supervise(const struct options *o, const struct privilege *privilege,
 	if (s.key_file >= 0)
 		(void)close(s.key_file);
 	free(s.key_file_name);
+	if (s.hook.pid)
+		hook_kill(&s.hook);
+	free(s.hook_program);
 	return r ? 1 : s.exit_code;
 }

@@ -329,3 +329,16 @@ int store_acme_cert_add(struct store_conn *c, int64_t order, int64_t cert, int64
 		DB_ARGS(DB_INT(cert), DB_INT(order), DB_INT(not_after_us))));
 	return 0;
 }
+
+int store_acme_cert_recent(struct store_conn *c, int64_t order, int64_t since_us, unsigned *ret_n)
+{
+	CLEANUP(db_resetp) struct db_statement *q = NULL;
+	bool row;
+
+	TRY(db_query_row(&q, &row, c->db,
+		"select count(*) from acme_cert a join cert c on c.id = a.cert"
+		" where a.acme_order = $1 and c.created > $2",
+		DB_ARGS(DB_INT(order), DB_INT(since_us))));
+	*ret_n = row ? (unsigned)db_int(q, 0) : 0;
+	return 0;
+}

@@ -119,6 +119,10 @@ int store_acme_proof_find(struct store_conn *c, struct arena *a, unsigned challe
 int store_acme_cert_add(struct store_conn *c, int64_t order, int64_t cert, int64_t not_after_us,
 	int64_t now_us) MUST_CHECK;
 
+/* Reads: how many certificates came from the order since then. */
+int store_acme_cert_recent(struct store_conn *c, int64_t order, int64_t since_us, unsigned *ret_n)
+	MUST_CHECK;
+
 /* Reads: the order that keeps a certificate up. STORE_E_NOT_FOUND: none does. Spans live in the
  * arena. */
 int store_acme_order_of_cert(struct store_conn *c, struct arena *a, int64_t cert,

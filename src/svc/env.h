@@ -21,6 +21,8 @@ enum counter {
 	COUNT_DELIVERED,         /* copies in mailboxes */
 	COUNT_APPENDED,          /* messages by IMAP APPEND */
 	COUNT_HTTP_REQUESTS,
+	COUNT_ACME_ISSUED,       /* certificates from authorities */
+	COUNT_ACME_FAILED,       /* tries to get one that failed */
 	COUNT_FAULTS,
 	COUNTERS,
 };
@@ -28,6 +30,15 @@ enum counter {
 /* How many more failures an account may have than one peer: a single peer that fails on purpose
  * runs out of tries before it shuts the account's owner out. */
 enum { ENV_ACCOUNT_FAILURES = 10 };
+
+/* A record for a dns-01 challenge, to be made or taken away by the administrator's program. */
+struct acme_hook_call {
+	bool clean;         /* taken away */
+	const char *domain; /* that is proved, without "*." */
+	const char *record; /* its name */
+	const char *value;  /* its text */
+};
+enum acme_hook_outcome { ACME_HOOK_E_FAILED = 1 };
 
 struct env {
 	const char *hostname;            /* the main domain: greetings, Received */
@@ -53,6 +64,12 @@ struct env {
 
 	/* Starts an importer process (keyd/import.h): the socket to it, which the caller closes. Blocks. */
 	int (*importer)(struct env *e, int *ret_fd);
+
+	/* Runs the program in a process of its own and waits for its end; NULL: there is none. FAILED,
+	 * with why it says so. *stop ends the waiting. */
+	int (*acme_hook)(struct env *e, const struct acme_hook_call *call, const atomic_bool *stop,
+		struct why *why);
+	struct acme *acme;               /* svc/acme.h */
 	int64_t started_us;
 };
 

@@ -18,6 +18,8 @@ const struct figure figures[COUNTERS] = {
 	[COUNT_DELIVERED] = { "delivered_total", "Copies delivered to mailboxes" },
 	[COUNT_APPENDED] = { "appended_total", "Messages appended by IMAP" },
 	[COUNT_HTTP_REQUESTS] = { "http_requests_total", "HTTP requests answered" },
+	[COUNT_ACME_ISSUED] = { "acme_certificates_total", "Certificates obtained by ACME" },
+	[COUNT_ACME_FAILED] = { "acme_failures_total", "Tries to obtain one that failed" },
 	[COUNT_FAULTS] = { "faults_total", "Faults on our side" },
 };
 
