@@ -60,6 +60,12 @@
 			"of this listener: smtp, submission, submissions, imap, imaps, pop3, pop3s,"  \
 			" https")
 
+/* How what is kept up by itself stands. */
+#define ACME_COLUMNS                                                                               \
+	{ { "DOMAIN", "domain" }, { "KEY", "type" }, { "CERTIFICATE", "certificate" },             \
+		{ "TILL", "not_after" }, { "NEXT", "next" }, { "AT", "at" },                       \
+		{ "FAILURES", "failures" }, { "ERROR", "last_error" } }
+
 const struct command commands[] = {
 	{ "status", NULL, "what runs, since when, and its figures", "signet status",
 		{}, "GET", "/status" },
@@ -419,6 +425,52 @@ const struct command commands[] = {
 		"signet account-cert remove alice@example.org alice.pem",
 		{ WORD("ADDRESS", NULL), WORD("FILE|FINGERPRINT", NULL) },
 		.run = run_own_cert_remove },
+
+	{ "acme", "account", "the account with an authority: show, set, remove; of the server, or of a"
+		" domain that has its own",
+		"signet acme account set --directory https://acme-v02.api.letsencrypt.org/directory"
+		" --contact postmaster@example.org --agree",
+		{ WORD("show|set|remove", NULL), MAYBE("DOMAIN", NULL),
+			OPTION("--directory", "URL", "directory", "the authority's directory"),
+			{ .kind = ARG_LIST, .name = "--contact", .sample = "ADDRESS,...",
+				.member = "contact", .help = "whom the authority may write to" },
+			FLAG("--agree", "terms_agreed", "agree to the authority's terms of service"),
+			OPTION("--eab-kid", "ID", "eab_kid",
+				"external account: the identifier the authority gave you"),
+			{ .kind = ARG_SECRET, .name = "--eab-key", .sample = "FILE",
+				.member = "eab_key",
+				.help = "file with its key in base64url" },
+			OPTION_FILE("--ca", "roots",
+				"PEM of whom the directory's certificate comes from (default: whom"
+				" the server trusts)") },
+		.columns = { { "of", "of" }, { "directory", "directory" }, { "contact", "contact" },
+			{ "terms agreed", "terms_agreed" }, { "external account", "eab_kid" },
+			{ "account", "url" } },
+		.run = run_acme_account },
+	{ "acme", "order", "obtains a certificate, puts it to use and keeps it renewed",
+		"signet acme order example.org --names example.org,mail.example.org --wait",
+		{ WORD("DOMAIN", NULL),
+			{ .kind = ARG_LIST, .name = "--names", .sample = "NAME,...",
+				.member = "names",
+				.help = "for these names (default: the domain and its aliases)" },
+			OPTION("--challenge", "KIND", "challenge",
+				"http-01, tls-alpn-01 or dns-01 (default http-01; a wildcard: dns-01)"),
+			{ .kind = ARG_LIST, .name = "--key", .sample = "TYPE,...",
+				.member = "types",
+				.help = "ec:p256, ec:p384, rsa:2048, rsa:3072, rsa:4096; a certificate"
+					" for each (default ec:p256)" },
+			FLAG("--wait", NULL, "until it is there, or has failed") },
+		"POST", "/domains/{0}/acme", "orders", ACME_COLUMNS, run_acme_order },
+	{ "acme", "renew", "obtains a domain's certificates anew, now",
+		"signet acme renew example.org --wait",
+		{ WORD("DOMAIN", NULL), FLAG("--wait", NULL, "until they are there, or it has failed") },
+		"POST", "/domains/{0}/acme/renew", "orders", ACME_COLUMNS, run_acme_order },
+	{ "acme", "status", "what is kept up, and what comes next", "signet acme status",
+		{ MAYBE("DOMAIN", NULL) }, .list = "orders", .columns = ACME_COLUMNS,
+		.run = run_acme_status },
+	{ "acme", "stop", "renews a domain's certificates no more; they stay until they end",
+		"signet acme stop example.org", { WORD("DOMAIN", NULL) }, "DELETE",
+		"/domains/{0}/acme" },
 
 	{ "completion", NULL, "a completion script for bash", "source <(signet completion)",
 		.run = run_completion },

@@ -112,10 +112,11 @@ int store_acme_order_renew(struct store_conn *c, int64_t domain, int64_t now_us)
 	assert(c->writer);
 	/* An order that is under way goes on, at once. */
 	TRY(db_exec(c->db, &n,
-		"update acme_order set next = $2, failures = 0, revision = revision + 1,"
+		"update acme_order set next = $2, failures = 0, last_error = $5,"
+		" revision = revision + 1,"
 		" state = case when state = $3 then $4 else state end where domain = $1",
 		DB_ARGS(DB_INT(domain), DB_INT(now_us), DB_INT(ACME_STATE_IDLE),
-			DB_INT(ACME_STATE_WANTED))));
+			DB_INT(ACME_STATE_WANTED), DB_SPAN(SPAN("")))));
 	return n ? 0 : STORE_E_NOT_FOUND;
 }
 
@@ -144,6 +145,13 @@ int store_acme_order_remove(struct store_conn *c, int64_t domain)
 	assert(c->writer);
 	TRY(db_exec(c->db, &n, "delete from acme_order where domain = $1", DB_ARGS(DB_INT(domain))));
 	return n ? 0 : STORE_E_NOT_FOUND;
+}
+
+int store_acme_order_drop(struct store_conn *c, int64_t id)
+{
+	assert(c->writer);
+	TRY(db_exec(c->db, NULL, "delete from acme_order where id = $1", DB_ARGS(DB_INT(id))));
+	return 0;
 }
 
 #define ORDER_COLUMNS                                                                              \

@@ -83,6 +83,9 @@ int store_acme_order_save(struct store_conn *c, const struct store_acme_order *o
 /* Writes: nothing is kept up any more; certificates stay. STORE_E_NOT_FOUND. */
 int store_acme_order_remove(struct store_conn *c, int64_t domain) MUST_CHECK;
 
+/* Writes: one of them. */
+int store_acme_order_drop(struct store_conn *c, int64_t id) MUST_CHECK;
+
 /* Reads. STORE_E_NOT_FOUND. Spans live in the arena. */
 int store_acme_order_get(struct store_conn *c, struct arena *a, int64_t id,
 	struct store_acme_order *ret_order) MUST_CHECK;

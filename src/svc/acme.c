@@ -323,6 +323,9 @@ void acme_wake(struct env *e)
 	struct runner *runner;
 	bool go;
 
+	/* Where nothing runs by itself: tests of other parts. */
+	if (!a)
+		return;
 	(void)pthread_mutex_lock(&a->lock);
 	go = !atomic_load(&a->stop) && a->n_running < RUNNERS;
 	a->n_running += go;

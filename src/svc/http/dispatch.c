@@ -19,6 +19,7 @@
 #include "store/domain.h"
 #include "store/settings.h"
 #include "store/store.h"
+#include "svc/acme.h"
 #include "svc/env.h"
 #include "svc/http/body.h"
 #include "svc/http/route.h"
@@ -413,7 +414,7 @@ static void answer_clear(struct http_request *q)
 	q->n_headers = 0;
 	q->status = 200;
 	q->type = NULL;
-	q->tls_changed = q->settings_changed = q->trust_changed = false;
+	q->tls_changed = q->settings_changed = q->trust_changed = q->acme_changed = false;
 }
 
 static int run_in_store(struct store_conn *c, void *arg)
@@ -456,6 +457,8 @@ static void after_commit(struct http_request *q)
 	r = q->tls_changed ? q->env->tls_rebuild(q->env) : 0;
 	if (r)
 		log_fault(NULL, "HTTP", "http.tls_rebuild", err_fold(r));
+	if (q->acme_changed)
+		acme_wake(q->env);
 }
 
 static int refuse_method(struct http_request *q)

@@ -82,6 +82,7 @@ struct http_request {
 	const char *type;
 	struct http_pair headers[8];
 	size_t n_headers;
+	bool acme_changed;        /* after the commit: acme_wake */
 	bool trust_changed;       /* after the commit: trust_changed */
 	bool tls_changed;         /* after that: env->tls_rebuild */
 	bool settings_changed;    /* after the commit: settings_reload */

@@ -12,6 +12,7 @@
 enum {
 	ADDRESSES_MAX = 4096,
 	SETTING_MAX = 4096,
+	URL_MAX = 2048,
 	NAME_MAX_OCTETS = 200,
 	TARGETS_MAX = 1000,
 	DAYS_MAX = 3650,
@@ -188,6 +189,23 @@ static const struct body_field trust_body[] = {
 	{},
 };
 
+static const struct body_field acme_account_body[] = {
+	{ "directory", BODY_TEXT, false, URL_MAX },
+	{ "contact", BODY_TEXTS, false, 10 },
+	{ "terms_agreed", BODY_BOOL, false, 0 },
+	{ "eab_kid", BODY_TEXT, false, 255 },
+	{ "eab_key", BODY_TEXT, false, 1024 },
+	{ "roots", BODY_TEXT, false, FILE_MAX },
+	{},
+};
+
+static const struct body_field acme_order_body[] = {
+	{ "names", BODY_TEXTS, false, 100 },
+	{ "challenge", BODY_TEXT, false, 16 },
+	{ "types", BODY_TEXTS, false, 4 },
+	{},
+};
+
 static const struct body_field activate_body[] = {
 	{ "services", BODY_TEXT, true, 64 },
 	{},
@@ -338,6 +356,26 @@ const struct http_route http_routes[] = {
 		NULL },
 	{ "DELETE", API "/certmap", RIGHT_ADMIN, NULL, NULL, ROUTE_WRITES, api_certmap_clear, NULL },
 
+	{ "GET", API "/acme", RIGHT_ADMIN, NULL, NULL, ROUTE_READS, api_acme_list, NULL },
+	{ "GET", API "/acme/account", RIGHT_ADMIN, NULL, NULL, ROUTE_READS, api_acme_account_show,
+		NULL },
+	{ "PATCH", API "/acme/account", RIGHT_ADMIN, acme_account_body, NULL, ROUTE_WRITES,
+		api_acme_account_set, api_acme_account_set_prepare },
+	{ "DELETE", API "/acme/account", RIGHT_ADMIN, NULL, NULL, ROUTE_WRITES,
+		api_acme_account_remove, NULL },
+	{ "GET", DOMAIN "/acme", RIGHT_ADMIN, NULL, NULL, ROUTE_READS, api_acme_show, NULL },
+	{ "POST", DOMAIN "/acme", RIGHT_ADMIN, acme_order_body, NULL, ROUTE_WRITES, api_acme_order,
+		api_acme_order_prepare },
+	{ "DELETE", DOMAIN "/acme", RIGHT_ADMIN, NULL, NULL, ROUTE_WRITES, api_acme_stop, NULL },
+	{ "POST", DOMAIN "/acme/renew", RIGHT_ADMIN, NULL, NULL, ROUTE_WRITES, api_acme_renew,
+		NULL },
+	{ "GET", DOMAIN "/acme/account", RIGHT_ADMIN, NULL, NULL, ROUTE_READS,
+		api_acme_account_show, NULL },
+	{ "PATCH", DOMAIN "/acme/account", RIGHT_ADMIN, acme_account_body, NULL, ROUTE_WRITES,
+		api_acme_account_set, api_acme_account_set_prepare },
+	{ "DELETE", DOMAIN "/acme/account", RIGHT_ADMIN, NULL, NULL, ROUTE_WRITES,
+		api_acme_account_remove, NULL },
+
 	{ "GET", API "/aliases", RIGHT_ADMIN, NULL, "domain", ROUTE_READS, api_alias_list, NULL },
 	{ "POST", API "/aliases", RIGHT_ADMIN, alias_add_body, NULL, ROUTE_WRITES, api_alias_add,
 		NULL },
@@ -371,6 +409,8 @@ const struct http_route http_routes[] = {
 		api_mailbox_remove, NULL },
 
 	{ "GET", "/", RIGHT_ANYONE, NULL, NULL, ROUTE_READS, page_first, NULL },
+	{ "GET", "/.well-known/acme-challenge/{token}", RIGHT_ANYONE, NULL, NULL, ROUTE_READS,
+		page_acme_challenge, NULL },
 	{ "GET", "/metrics", RIGHT_METRICS, NULL, NULL, ROUTE_READS, page_metrics, NULL },
 	{ "GET", "/pki/{domain}/cert.pem", RIGHT_ANYONE, NULL, NULL, ROUTE_READS, page_cert_pem,
 		NULL },

@@ -94,4 +94,7 @@ route_fn api_trust_remove, api_trust_remove_prepare;
 route_fn api_issuer_list, api_issuer_set, api_issuer_set_prepare, api_issuer_clear;
 route_fn api_issuer_remove, api_certmap_show, api_certmap_set, api_certmap_clear, api_certmap_test;
 route_fn api_own_cert_list, api_own_cert_add, api_own_cert_remove;
+route_fn api_acme_list, api_acme_show, api_acme_order, api_acme_order_prepare, api_acme_renew;
+route_fn api_acme_stop, api_acme_account_show, api_acme_account_set, api_acme_account_set_prepare;
+route_fn api_acme_account_remove, page_acme_challenge;
 route_fn page_first, page_metrics, page_cert_pem, page_cert_der, page_chain_pem;
