@@ -8,11 +8,13 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "net/tls.h"
+#include "pki/revocation_fixture.h"
 #include "pki/trust.h"
 #include "store/client_rows.h"
 #include "store/store.h"
 #include "svc/auth.h"
 #include "svc/client_fixture.h"
+#include "svc/revocation.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -317,6 +319,57 @@ static void test_password(void **state)
 	cert_made_done(&foreign);
 }
 
+struct listing {
+	struct env *env;
+	struct revocation_taking taking;
+};
+
+static int put_list(struct store_conn *c, void *arg)
+{
+	struct listing *l = arg;
+
+	return revocation_put(c, &l->taking, NULL);
+}
+
+/* A list of the authority's reaches the server. */
+static void revoke(struct env_fixture *f, const struct cert *cert)
+{
+	CLEANUP(arena_done) struct arena arena = {};
+	CLEANUP(buf_done) struct buf der = {};
+	struct listing l = { .env = &f->env };
+	struct why why = {};
+
+	crl_make(&(struct crl_order){ .authority = &world.authority, .number = 1,
+			 .this_us = clock_now_us() - day_us, .next_us = clock_now_us() + day_us,
+			 .revoked = { cert } },
+		&der);
+	if (revocation_take(&f->env, &arena, f->store->domain, buf_span(&der), SPAN(""), &l.taking,
+		    &why))
+		fail_msg("%s", why.text);
+	assert_int_equal(store_write(f->env.store, put_list, &l), 0);
+	assert_int_equal(revocation_load(&f->env), 0);
+}
+
+/* Also where the handshake was before: on a connection that is there, or with a ticket. */
+static void test_revoked(void **state)
+{
+	struct env_fixture *f = *state;
+	struct cert_made made = order((struct cert_order){});
+	struct tls_client *before = client_fixture_show(&world, &made, NULL);
+
+	client_fixture_require(&world, true);
+	assert_int_equal(before->result, X509_V_OK);
+	assert_int_equal(by_certificate(f, "example.org", before, ""), 0);
+	assert_int_equal(by_password(f, "example.org", before, "bob", "builder"), 0);
+	revoke(f, made.cert);
+	assert_int_equal(by_certificate(f, "example.org", before, "revoked"), AUTH_E_REFUSED);
+	assert_int_equal(by_password(f, "example.org", before, "bob", "builder"),
+		AUTH_E_CERTIFICATE);
+	tls_client_unref(before);
+	expect_shown(made, NULL, X509_V_ERR_CERT_REVOKED, NULL, "revoked");
+	expect_shown(order((struct cert_order){}), NULL, X509_V_OK, "alice@example.org", NULL);
+}
+
 int main(void)
 {
 #define CLIENT_TEST(f) cmocka_unit_test_setup_teardown(f, open_store, close_store)
@@ -327,6 +380,7 @@ int main(void)
 		CLIENT_TEST(test_certificate),
 		CLIENT_TEST(test_failures),
 		CLIENT_TEST(test_password),
+		CLIENT_TEST(test_revoked),
 	};
 
 	log_set_stderr(false);
