@@ -218,7 +218,7 @@ int tls_profile_add(struct tls_profile *p, X509 *certificate, STACK_OF(X509) *ch
  * domain, nor after the rule for client certificates has changed under which it was made. */
 static void profile_seal(struct tls_profile *p)
 {
-	const uint64_t numbers[] = { (uint64_t)p->client_mode, p->client_abort };
+	const uint64_t numbers[] = { (uint64_t)p->client_mode };
 	struct digest *d;
 
 	/* In an older directory already: handshakes read it now. */

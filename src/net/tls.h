@@ -76,8 +76,6 @@ struct tls_profile {
 	/* Client certificates. A request is made if client_mode has SSL_VERIFY_PEER. */
 	int client_mode;
 	STACK_OF(X509_NAME) *client_names; /* of issuers, sent with the request */
-	bool client_abort;     /* a bad certificate ends the handshake, also where none is required;
-	                        * so it does where the rules say so */
 	tls_client_verify_fn *client_verify; /* NULL: none is valid */
 	void *client_context;
 	void (*client_context_free)(void *context);

@@ -69,10 +69,10 @@ static void client_verify(const struct tls_profile *p, struct tls_client *c)
 	ERR_clear_error();
 }
 
-/* Where a bad certificate ends the handshake. */
+/* Where a bad certificate ends the handshake; elsewhere it counts as none. */
 static bool is_strict(const struct tls_accept *a)
 {
-	return a->profile->client_abort || a->rules->client_abort ||
+	return a->rules->client_abort ||
 		(a->profile->client_mode & SSL_VERIFY_FAIL_IF_NO_PEER_CERT);
 }
 

@@ -193,12 +193,19 @@ static void verify(void *context, struct tls_client *c)
 	c->name = alloc_string("visitor@example.org");
 }
 
-static struct tls_profile *client_rule(int mode, bool abort_on_bad, struct verifier *v)
+static struct tls_profile *client_rule(struct bench *b, int mode, bool abort_on_bad,
+	struct verifier *v)
 {
 	struct tls_profile *p = fixture_profile("default.example", "ec");
+	struct tls_policy policy;
+	struct why why;
 
+	tls_policy_init(&policy);
+	policy.client_abort = abort_on_bad;
+	if (tls_rules_new(&p->rules[0], b->host, &policy, &why))
+		fail_msg("%s", why.text);
+	tls_policy_done(&policy);
 	p->client_mode = mode;
-	p->client_abort = abort_on_bad;
 	p->client_verify = verify;
 	p->client_context = v;
 	p->client_names = sk_X509_NAME_new_null();
@@ -258,7 +265,7 @@ static void test_client_certificates(void **state)
 	/* A client of TLS 1.3 is through before it is refused: see test_client_alerts. */
 	b->client.version = TLS1_2_VERSION;
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-		long result = visit_as(b, client_rule(rows[i].mode, rows[i].abort_on_bad, &v),
+		long result = visit_as(b, client_rule(b, rows[i].mode, rows[i].abort_on_bad, &v),
 			rows[i].visitor);
 
 		if (result != rows[i].result)
@@ -310,7 +317,7 @@ static void test_client_alerts(void **state)
 			c.certificate = rows[i].visitor->identities[0].certificate;
 			c.key = rows[i].visitor->identities[0].key;
 		}
-		swap(b, client_rule(REQUIRED, false, &v), NULL, NULL);
+		swap(b, client_rule(b, REQUIRED, false, &v), NULL, NULL);
 		if (fixture_connect(&c, fixture_start(&server, &b->options)) == 1) {
 			assert_int_equal(rows[i].version, TLS1_3_VERSION);
 			for (int k = 0; k < 100; k++)
@@ -327,6 +334,28 @@ static void test_client_alerts(void **state)
 	}
 	tls_profile_unref(good);
 	tls_profile_unref(bad);
+}
+
+/* More certificates than a client has use for are not read. */
+static void test_client_too_large(void **state)
+{
+	struct tls_profile *good = fixture_profile("good", "ec");
+	struct verifier v = { .good = good->identities[0].certificate };
+	STACK_OF(X509) *others = sk_X509_new_null();
+	struct bench *b = *state;
+
+	for (int n = i2d_X509(v.good, NULL), all = n; all <= TLS_CLIENT_OCTETS; all += n)
+		sk_X509_push(others, v.good);
+	b->client.version = TLS1_2_VERSION;
+	b->client.others = others;
+	assert_int_equal(visit_as(b, client_rule(b, ASKED, false, &v), good), REFUSED);
+	sk_X509_pop(others);
+	sk_X509_pop(others);
+	v.n_others = sk_X509_num(others);
+	assert_int_equal(visit_as(b, client_rule(b, ASKED, false, &v), good), X509_V_OK);
+	b->client.others = NULL;
+	sk_X509_free(others);
+	tls_profile_unref(good);
 }
 
 static void expect_visit(struct bench *b, bool resumed, long result)
@@ -351,7 +380,7 @@ static void test_client_tickets(void **state)
 		b->client.version = version;
 		b->client.others = others;
 		v.result = X509_V_OK;
-		assert_int_equal(visit_as(b, client_rule(ASKED, false, &v), good), X509_V_OK);
+		assert_int_equal(visit_as(b, client_rule(b, ASKED, false, &v), good), X509_V_OK);
 		for (int i = 0; i < 2; i++)
 			expect_visit(b, true, X509_V_OK);
 		v.result = X509_V_ERR_CERT_HAS_EXPIRED;
@@ -359,7 +388,7 @@ static void test_client_tickets(void **state)
 		/* One that was not valid before does not have to be. */
 		expect_visit(b, true, X509_V_ERR_CERT_HAS_EXPIRED);
 		/* Another rule, the same domain. */
-		swap(b, client_rule(ASKED, true, &v), NULL, NULL);
+		swap(b, client_rule(b, ASKED, true, &v), NULL, NULL);
 		v.result = X509_V_OK;
 		expect_visit(b, false, X509_V_OK);
 		expect_visit(b, true, X509_V_OK);
@@ -599,7 +628,7 @@ static void test_where_clients_are_verified(void **state)
 	b->options.cpu = &cpu.executor;
 	for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
 		b->client.version = version;
-		assert_int_equal(visit_as(b, client_rule(REQUIRED, false, &v), good), X509_V_OK);
+		assert_int_equal(visit_as(b, client_rule(b, REQUIRED, false, &v), good), X509_V_OK);
 		expect_visit(b, true, X509_V_OK);
 	}
 	assert_int_equal(v.n_on_loop, 0);
@@ -685,6 +714,7 @@ int main(void)
 		TLS_TEST(test_no_profile),
 		TLS_TEST(test_client_certificates),
 		TLS_TEST(test_client_alerts),
+		TLS_TEST(test_client_too_large),
 		TLS_TEST(test_client_tickets),
 		TLS_TEST(test_where_clients_are_verified),
 		TLS_TEST(test_tickets),

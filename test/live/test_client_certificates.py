@@ -608,3 +608,17 @@ def test_issuers(world):
 
 def fingerprint(authority):
     return authority.made.cert.fingerprint(hashes.SHA256()).hex(":").upper()
+
+
+def test_abort_of_the_server(world):
+    """Set for all, and taken back by one domain."""
+    try:
+        world.cli("tls", "set", "client_abort=yes")
+        assert outcome(world, "foreign", "1.3").endswith("UNKNOWN_CA")
+        world.cli("domain", "set", STRICT, "client_abort=no")
+        assert outcome(world, "foreign", "1.3") == "none"
+        world.cli("domain", "set", STRICT, "client_abort=default")
+        assert outcome(world, "foreign", "1.3").endswith("UNKNOWN_CA")
+        assert world.cli("domain", "set", STRICT, "client_abort=maybe", check=False).returncode == 1
+    finally:
+        world.cli("tls", "reset", "client_abort")
