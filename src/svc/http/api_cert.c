@@ -189,7 +189,10 @@ static void set_warnings(json_t *object, const struct check_list *checks)
 		buf_add(&text, checks->rows[i].text);
 		(void)json_array_append_new(list, http_json_text(buf_span(&text)));
 	}
-	(void)json_object_set_new(object, "warnings", list);
+	if (json_array_size(list))
+		(void)json_object_set_new(object, "warnings", list);
+	else
+		json_decref(list);
 }
 
 static int write_cert(struct http_request *q, struct store_conn *c, const char *action)

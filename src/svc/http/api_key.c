@@ -7,6 +7,7 @@
  * key, reading a file) is done before the transaction that writes the row.
  */
 
+#include "base/clock.h"
 #include "keyd/client.h"
 #include "keyd/import.h"
 #include "pki/pem.h"
@@ -190,7 +191,7 @@ int api_key_wrap(struct http_request *q, int64_t domain, enum key_use use, struc
 		.key_id = arena_span(&q->arena, span_str(made.key_id)),
 		.type = arena_span(&q->arena, buf_span(&type)),
 		.wrapped = arena_span(&q->arena, buf_span(&made.wrapped)),
-		.spki = arena_span(&q->arena, buf_span(&made.spki)) };
+		.spki = arena_span(&q->arena, buf_span(&made.spki)), .created_us = clock_now_us() };
 	ret_key->alias = alias.n ? alias : span_head(ret_key->key_id, ALIAS_LENGTH);
 	return 0;
 }
@@ -268,7 +269,6 @@ int api_key_test(struct http_request *q, struct store_conn *c)
 		return r;
 	q->answer = json_object();
 	(void)json_object_set_new(q->answer, "passed", json_boolean(r == 0));
-	api_set_text(q->answer, "size", l.key.type);
 	api_set_text(q->answer, "result", span_str(why.text));
 	return 0;
 }

@@ -6,6 +6,7 @@
 
 #include "svc/http/api_pki.h"
 
+#include "base/clock.h"
 #include "base/digest.h"
 #include "base/enc.h"
 #include "pki/pem.h"
@@ -68,6 +69,15 @@ static void set_printed(json_t *object, const char *member, const struct cert *c
 	api_set_text(object, member, buf_span(&text));
 }
 
+/* Any time, the beginning of 1970 too, which elsewhere means none. */
+static void set_time(json_t *object, const char *member, int64_t time_us)
+{
+	CLEANUP(buf_done) struct buf text = {};
+
+	clock_add_rfc3339(&text, time_us);
+	api_set_text(object, member, buf_span(&text));
+}
+
 void api_set_cert(json_t *object, const struct cert *cert)
 {
 	static const struct {
@@ -85,9 +95,8 @@ void api_set_cert(json_t *object, const struct cert *cert)
 	(void)json_object_set_new(object, "names", names_json(cert));
 	(void)json_object_set_new(object, "self_signed", json_boolean(cert_is_self_signed(cert)));
 	(void)json_object_set_new(object, "authority", json_boolean(cert_is_ca(cert)));
-	(void)json_object_set_new(object, "not_before",
-		http_json_time(cert_not_before_us(cert)));
-	(void)json_object_set_new(object, "not_after", http_json_time(cert_not_after_us(cert)));
+	set_time(object, "not_before", cert_not_before_us(cert));
+	set_time(object, "not_after", cert_not_after_us(cert));
 }
 
 void api_set_file(json_t *object, struct span octets, bool is_text)

@@ -6,6 +6,7 @@
  * domain may be found under and who it is.
  */
 
+#include "base/clock.h"
 #include "pki/key.h"
 #include "pki/request.h"
 #include "store/request_rows.h"
@@ -129,7 +130,7 @@ int api_request_make_prepare(struct http_request *q, struct store_conn *c)
 		return r < 0 ? r : http_problem(q, 422, NULL, "%s", why.text);
 	*row = (struct store_request){ .domain = l.domain.id, .key = l.key.id,
 		.alias = http_text(q, "alias"), .key_alias = l.key.alias,
-		.der = arena_span(&q->arena, buf_span(&der)) };
+		.der = arena_span(&q->arena, buf_span(&der)), .created_us = clock_now_us() };
 	if (!row->alias.n)
 		row->alias = api_alias_of(q, row->der);
 	q->prepared = row;

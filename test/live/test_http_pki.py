@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The routes of keys, certificates, trust and TLS, each answer held against doc/openapi.yaml; and at the
+end that every route was answered."""
+import base64
+
+import pytest
+from authority import Authority, key_pem, make_key
+from conftest import finish, make_server
+from webclient import BASE, OPERATIONS, Client, succeeded
+
+DOMAIN = f"{BASE}/domains/example.org"
+FILE_PASSWORD = "of the file"
+
+
+@pytest.fixture(scope="module")
+def web():
+    server = make_server().start()
+    server.add_account("chief@example.org")
+    server.cli("account", "set", "chief@example.org", "role=admin")
+    server.add_account("bob@example.org")
+    yield server
+    finish(server)
+
+
+@pytest.fixture(scope="module")
+def admin(web):
+    return Client(web, login="chief@example.org")
+
+
+@pytest.fixture(scope="module")
+def authority():
+    return Authority("Issuer", issuer=Authority("Root"))
+
+
+def octets(answer):
+    text = answer["file"]
+    return base64.b64decode(text) if answer["encoding"] == "base64" else text.encode()
+
+
+def test_keys(admin):
+    pem = key_pem(make_key())
+    a = admin.ask("POST", DOMAIN + "/keys/import", {"file": pem, "alias": "brought"}, expect=201)
+    assert a.json["type"] == "ec:p256" and "PRIVATE" not in a.body.decode()
+    admin.ask("POST", DOMAIN + "/keys/import", {"file": pem}, expect=409)
+    for body, field in (({"file": "%%%"}, "file"), ({"file": pem, "use": "none"}, "use"),
+                        ({"file": pem, "alias": "a b"}, "alias"), ({"passphrase": "x"}, "file"),
+                        ({"file": base64.b64encode(b"junk").decode()}, "file")):
+        a = admin.ask("POST", DOMAIN + "/keys/import", body, expect=422)
+        assert a.json["field"] == field
+    export = DOMAIN + "/keys/brought/export"
+    a = admin.ask("POST", export, {"file_password": FILE_PASSWORD}, expect=422)
+    assert a.json["field"] == "password"
+    admin.ask("POST", export, {"file_password": FILE_PASSWORD, "password": "x"}, expect=403)
+    a = admin.ask("POST", export, {"file_password": FILE_PASSWORD, "password": admin.password},
+                  expect=200)
+    assert octets(a.json).startswith(b"-----BEGIN ENCRYPTED PRIVATE KEY-----")
+    admin.ask("DELETE", DOMAIN + "/keys/brought", expect=204)
+    admin.ask("DELETE", DOMAIN + "/keys/brought", expect=404)
+    assert "last certificate" in admin.ask("DELETE", DOMAIN + "/keys/first", expect=409).json["detail"]
+
+
+def test_requests_certificates_and_chains(admin, authority):
+    names = admin.get("/domains/example.org/names")["names"]
+    assert names == [{"name": "example.org", "kind": "domain"},
+                     {"name": "*.example.org", "kind": "wildcard"}]
+    a = admin.ask("POST", DOMAIN + "/requests", {"alias": "mine", "country": "DE"}, expect=201)
+    admin.ask("POST", DOMAIN + "/requests", {"alias": "mine"}, expect=409)
+    for field, value in (("country", "D1"), ("email", "x"), ("names", ["-.example"]),
+                         ("common_name", "a b"), ("organization", "\u0007")):
+        assert admin.ask("POST", DOMAIN + "/requests", {field: value},
+                         expect=422).json["field"] == field
+    assert admin.get("/domains/example.org/requests/mine") == a.json
+    assert admin.get("/domains/example.org/requests")["requests"] == [a.json]
+    issued = authority.issue(request=a.json["request"].encode())
+    admin.ask("DELETE", DOMAIN + "/requests/mine", expect=204)
+    admin.ask("DELETE", DOMAIN + "/requests/mine", expect=404)
+
+    install = {"certificate": issued.pem, "alias": "good", "services": "imap"}
+    admin.ask("POST", DOMAIN + "/certificates/install", dict(install, services="x"), expect=422)
+    a = admin.ask("POST", DOMAIN + "/certificates/install", install, expect=201)
+    assert any(w.startswith("chain: ") for w in a.json["warnings"])
+    der = base64.b64encode(issued.der).decode()
+    admin.ask("POST", DOMAIN + "/certificates/install", {"certificate": der}, expect=201)
+    foreign = authority.issue(names=["example.org"])
+    a = admin.ask("POST", DOMAIN + "/certificates/install", {"certificate": foreign.pem}, expect=422)
+    assert a.json["field"] == "certificate"
+
+    chain = DOMAIN + "/certificates/good/chain"
+    assert admin.ask("GET", chain, expect=200).json["certificates"] == []
+    admin.ask("PUT", chain, {"chain": foreign.pem}, expect=422)
+    a = admin.ask("PUT", chain, {"chain": authority.pem}, expect=200)
+    assert a.json["chain"].count("BEGIN") == 1
+    assert len(admin.ask("GET", chain, expect=200).json["certificates"]) == 1
+    check = admin.get("/domains/example.org/check?certificate=good")
+    assert check["result"] == "error", "nobody trusts the root"
+    assert admin.get("/domains/example.org/check")["domain"] == "example.org"
+    admin.get("/domains/example.org/check?certificate=none", expect=404)
+    admin.ask("DELETE", chain, expect=200)
+
+    whole = DOMAIN + "/certificates/good/export"
+    assert b"BEGIN CERTIFICATE" in octets(admin.ask("POST", whole, {}, expect=200).json)
+    pfx = admin.ask("POST", whole, {"file_password": FILE_PASSWORD, "password": admin.password},
+                    expect=200).json["file"]
+    a = admin.ask("POST", DOMAIN + "/certificates/import",
+                  {"file": pfx, "passphrase": FILE_PASSWORD, "services": "none"}, expect=409)
+    a = admin.ask("POST", DOMAIN + "/certificates/import",
+                  {"file": pfx, "passphrase": FILE_PASSWORD, "services": "none", "alias": "again"},
+                  expect=201)
+    assert a.json["services"] == "" and a.json["has_key"]
+    a = admin.ask("POST", DOMAIN + "/certificates/import", {"file": pfx, "passphrase": "x"},
+                  expect=422)
+    assert a.json["field"] == "passphrase"
+    for alias in ("good", "again"):
+        admin.ask("DELETE", f"{DOMAIN}/certificates/{alias}", expect=204)
+
+    admin.ask("POST", DOMAIN + "/certificates", {"alias": "own", "unit": "Post"}, expect=201)
+    refresh = DOMAIN + "/certificates/own/refresh"
+    admin.ask("POST", refresh, {"days": 4000}, expect=422)
+    admin.ask("POST", refresh, {"new_serial": "yes"}, expect=422)
+    assert admin.ask("POST", refresh, {}, expect=200).json["warnings"]
+    assert "warnings" not in admin.ask("POST", refresh, {"new_serial": True}, expect=200).json
+
+
+def test_trust(admin, authority):
+    root = authority.issuer
+    for body, field in (({}, "certificate"), ({"certificate": root.pem, "fingerprint": "x"},
+                                              "certificate"),
+                        ({"certificate": root.pem, "scope": "all"}, "scope"),
+                        ({"certificate": root.pem, "scope": "domain"}, "domain"),
+                        ({"certificate": root.pem, "purposes": "x"}, "purposes"),
+                        ({"certificate": root.pem, "purposes": "mail", "deny": True}, "purposes")):
+        assert admin.ask("POST", BASE + "/trust", body, expect=422).json["field"] == field
+    a = admin.ask("POST", BASE + "/trust", {"certificate": root.pem, "domain": "example.org",
+                                            "purposes": "client,server"}, expect=201)
+    assert a.json["certificates"][0]["fingerprint"] == root.fingerprint
+    listed = admin.get("/trust?domain=example.org")["certificates"]
+    assert [c["scope"] for c in listed if c["subject"] == "CN=Root"] == ["domain"]
+    assert not [c for c in admin.get("/trust")["certificates"] if c["subject"] == "CN=Root"]
+    admin.get("/trust?scope=planet", expect=422)
+
+
+def test_client_certificates(admin, authority, web):
+    root = authority.issuer
+    issuers = DOMAIN + "/client-issuers"
+    admin.ask("PUT", issuers, {"issuers": [root.fingerprint]}, expect=204)
+    assert admin.ask("GET", issuers, expect=200).json["issuers"][0]["usable"]
+    admin.ask("DELETE", f"{issuers}/{root.fingerprint}", expect=204)
+    admin.ask("PUT", issuers, {"issuers": [root.fingerprint]}, expect=204)
+    admin.ask("DELETE", issuers, expect=204)
+    admin.ask("POST", BASE + "/trust", {"certificate": root.pem, "purposes": "client"}, expect=201)
+    issuers = BASE + "/client-issuers"
+    admin.ask("PUT", issuers, {"issuers": [root.fingerprint]}, expect=204)
+    assert admin.ask("GET", issuers, expect=200).json["issuers"]
+    admin.ask("DELETE", f"{issuers}/{root.fingerprint}", expect=204)
+    admin.ask("PUT", issuers, {"issuers": [root.fingerprint]}, expect=204)
+    admin.ask("DELETE", issuers, expect=204)
+
+    bob = authority.issue(emails=["bob@example.org"], usage=["client"], cn="bob")
+    for base in (DOMAIN, BASE):
+        admin.ask("PUT", base + "/certmap", {"rules": ["nonsense"]}, expect=422)
+        admin.ask("PUT", base + "/certmap", {"rules": ["email"]}, expect=204)
+        assert admin.ask("GET", base + "/certmap", expect=200).json["rules"][0]["method"] == "email"
+        admin.ask("DELETE", base + "/certmap", expect=204)
+    a = admin.ask("POST", DOMAIN + "/certmap/test", {"certificate": bob.chain_pem()}, expect=200)
+    assert a.json["account"] == "bob@example.org"
+    own = f"{BASE}/accounts/bob@example.org/certificates"
+    admin.ask("POST", own, {"certificate": bob.pem}, expect=201)
+    assert len(Client(web, login="bob@example.org").ask("GET", own, expect=200)
+               .json["certificates"]) == 1
+    Client(web, login="bob@example.org").ask("DELETE", f"{own}/{bob.fingerprint}", expect=403)
+    admin.ask("DELETE", f"{own}/{bob.fingerprint}", expect=204)
+    admin.ask("DELETE", f"{BASE}/trust/{root.fingerprint}?domain=example.org", expect=204)
+    admin.ask("DELETE", f"{BASE}/trust/{root.fingerprint}", expect=204)
+    admin.ask("DELETE", f"{BASE}/trust/{root.fingerprint}", expect=404)
+
+
+def test_tls(admin):
+    admin.get("/tls")
+    admin.ask("PATCH", BASE + "/tls?domain=example.org", {"oldest": "1.3"}, expect=200)
+    admin.ask("PATCH", BASE + "/tls?domain=example.org", {"oldest": None}, expect=200)
+    admin.ask("PATCH", BASE + "/tls?listener=gopher", {"oldest": "1.3"}, expect=404)
+
+
+def test_every_route_was_answered():
+    """Runs last: each route that is described has succeeded at least once, here or in test_http.py."""
+    if ("get", BASE + "/queue") not in succeeded:
+        pytest.skip("test_http.py did not run before")
+    never = {("patch", BASE + "/queue/{id}"), ("delete", BASE + "/queue/{id}")}  # it is empty
+    assert set(OPERATIONS) - succeeded == never
