@@ -14,6 +14,7 @@
 #include "cli/batch.h"
 #include "cli/show.h"
 #include "pki/path.h"
+#include "pki/pem.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -61,28 +62,40 @@ static int read_certs(struct cli *cli, const char *name, struct cert_list *ret_l
 	return r ? refuse(cli, name, r) : 0;
 }
 
+static int add_roots(struct cli *cli, const char *name, struct trust *trust, unsigned purposes)
+{
+	CLEANUP(buf_done) struct buf file = {};
+	CLEANUP(buf_done) struct buf first = {};
+	size_t n_unreadable;
+	int r = cli_read_file(cli, name, &file);
+
+	if (r)
+		return r;
+	trust_add_bundle(trust, buf_span(&file), purposes, &n_unreadable);
+	if (purposes == TRUST_BUILT_IN_PURPOSES)
+		return 0;
+	if (n_unreadable)
+		why_set(&cli->why, "%zu certificates in it cannot be read", n_unreadable);
+	else if (!pem_find(buf_span(&file), "CERTIFICATE", &first))
+		why_set(&cli->why, "there is no certificate in it");
+	else
+		return 0;
+	return refuse(cli, name, CERT_E_SYNTAX);
+}
+
+/* Those that are given, or else those that came with the system. */
 static int read_roots(struct cli *cli, struct verify *v)
 {
-	const char *name;
-	size_t n_unreadable;
-	bool given = cli_option_at(cli, "--roots", 0);
+	const char *name = cli_option_at(cli, "--roots", 0);
 
-	v->trust = trust_new(given ? TRUST_DOMAIN : TRUST_BUILT_IN, NULL);
-	for (size_t i = 0; (name = given    ? cli_option_at(cli, "--roots", i)
-				   : i == 0 ? TRUST_BUNDLE
-					    : NULL);
-		i++) {
-		CLEANUP(buf_done) struct buf file = {};
-		int r = cli_read_file(cli, name, &file);
+	v->trust = trust_new(name ? TRUST_DOMAIN : TRUST_BUILT_IN, NULL);
+	if (!name)
+		return add_roots(cli, TRUST_BUNDLE, v->trust, TRUST_BUILT_IN_PURPOSES);
+	for (size_t i = 0; (name = cli_option_at(cli, "--roots", i)); i++) {
+		int r = add_roots(cli, name, v->trust, TRUST_ALL_PURPOSES);
 
 		if (r)
 			return r;
-		trust_add_bundle(v->trust, buf_span(&file),
-			given ? TRUST_ALL_PURPOSES : TRUST_BUILT_IN_PURPOSES, &n_unreadable);
-		if (!given || (n_unreadable == 0 && buf_size(&file)))
-			continue;
-		why_set(&cli->why, "%zu certificates in it cannot be read", n_unreadable);
-		return refuse(cli, name, CERT_E_SYNTAX);
 	}
 	return 0;
 }

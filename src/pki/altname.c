@@ -206,7 +206,7 @@ static bool covers_address(const GENERAL_NAMES *names, struct span text)
 	struct span address;
 	uint8_t octets[16];
 
-	if (text.n == 0 || text.n >= sizeof printed)
+	if (text.n == 0 || text.n >= sizeof printed || span_find(text, 0) < text.n)
 		return false;
 	memcpy(printed, text.p, text.n);
 	if (inet_pton(AF_INET, printed, octets) == 1)

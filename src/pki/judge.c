@@ -20,7 +20,6 @@
 
 CLEANUP_POINTER(X509_STORE, X509_STORE_free)
 CLEANUP_POINTER(X509_STORE_CTX, X509_STORE_CTX_free)
-CLEANUP_POINTER(ASN1_INTEGER, ASN1_INTEGER_free)
 CLEANUP_POINTER(ASN1_OBJECT, ASN1_OBJECT_free)
 
 typedef STACK_OF(X509) x509_stack;
@@ -36,8 +35,6 @@ static void crl_stack_free(crl_stack *s)
 	sk_X509_CRL_free(s);
 }
 CLEANUP_POINTER(crl_stack, crl_stack_free)
-
-enum { SIGNATURE_SECURITY_MIN = 112 };
 
 struct judge {
 	const struct path_request *q;
@@ -174,37 +171,45 @@ static int signatures_are_known(X509_STORE_CTX *ctx)
 	return 1;
 }
 
-static const EVP_MD *crl_digest(const X509_CRL *crl)
+static int crl_digest(const X509_CRL *crl)
 {
 	int digest = NID_undef;
 
-	return OBJ_find_sigid_algs(X509_CRL_get_signature_nid(crl), &digest, NULL)
-		       ? EVP_get_digestbynid(digest)
-		       : NULL;
+	(void)OBJ_find_sigid_algs(X509_CRL_get_signature_nid(crl), &digest, NULL);
+	return digest;
 }
 
-/* RFC 5280 section 5: version 2, a next update, and a number that is not critical. */
+static void say_of_crl(const struct judge *j, const char *rule, const char *standard,
+	const char *text)
+{
+	verdict_add(j->out, FINDING_ERROR, rule, standard, NULL, 0, "a revocation list %s", text);
+}
+
+/* An extension that must be there and must not be critical. */
+static void check_crl_extension(const struct judge *j, const X509_CRL *crl, int nid,
+	const char *rule, const char *standard, const char *missing, const char *critical)
+{
+	int at = X509_CRL_get_ext_by_NID(crl, nid, -1);
+
+	if (at < 0)
+		say_of_crl(j, rule, standard, missing);
+	else if (X509_EXTENSION_get_critical(X509_CRL_get_ext(crl, at)))
+		say_of_crl(j, rule, standard, critical);
+}
+
+/* RFC 5280 section 5: what conforming issuers put into every list. */
 static void check_crl(const struct judge *j, const X509_CRL *crl)
 {
-	CLEANUP(ASN1_INTEGER_freep) ASN1_INTEGER *number = NULL;
-	const EVP_MD *digest = crl_digest(crl);
-	int critical = 0;
-
-	number = X509_CRL_get_ext_d2i(crl, NID_crl_number, &critical, NULL);
-	if (!number)
-		verdict_add(j->out, FINDING_ERROR, "crl-number", "RFC 5280 5.2.3", NULL, 0,
-			"a revocation list has no number");
-	else if (critical)
-		verdict_add(j->out, FINDING_ERROR, "crl-number", "RFC 5280 5.2.3", NULL, 0,
-			"a revocation list's number is a critical extension and must not be");
+	check_crl_extension(j, crl, NID_crl_number, "crl-number", "RFC 5280 5.2.3", "has no number",
+		"has a number that is critical");
+	check_crl_extension(j, crl, NID_authority_key_identifier, "crl-key-identifier",
+		"RFC 5280 5.2.1", "does not identify its issuer's key",
+		"has an authority key identifier that is critical");
 	if (!X509_CRL_get0_nextUpdate(crl))
-		verdict_add(j->out, FINDING_ERROR, "crl-time", "RFC 5280 5.1.2.5", NULL, 0,
-			"a revocation list does not say when the next one comes");
-	if (digest && EVP_MD_get_size(digest) * 4 < SIGNATURE_SECURITY_MIN)
-		verdict_add(j->out, FINDING_ERROR, "weak-signature", "", NULL, 0,
-			"a revocation list's signature rests on %s, which is broken",
-			EVP_MD_get0_name(digest));
-	ERR_clear_error();
+		say_of_crl(j, "crl-time", "RFC 5280 5.1.2.5",
+			"does not say when the next one comes");
+	if (crl_digest(crl) == NID_md5 || crl_digest(crl) == NID_sha1)
+		say_of_crl(j, "weak-signature", "", "has a signature that rests on MD5 or SHA-1");
 }
 
 static void check_crls(const struct judge *j)

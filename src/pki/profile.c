@@ -29,7 +29,6 @@ enum {
 	RSA_BITS_MIN = 2048,
 	RSA_BITS_MAX = 8192,
 	RSA_EXPONENT_BITS_MAX = 64,
-	SIGNATURE_SECURITY_MIN = 112, /* bits: SHA-1 and MD5 have less */
 	EXTENSIONS_MAX = 100,
 };
 
@@ -204,11 +203,18 @@ static void check_key(const struct check *c)
 	ERR_clear_error();
 }
 
+/* SHA-2 with 256 bits or more; EdDSA has no digest of its own. */
+static bool digest_is_accepted(int digest)
+{
+	return digest == NID_sha256 || digest == NID_sha384 || digest == NID_sha512 ||
+	       digest == NID_undef;
+}
+
 /* The signature by which an anchor vouches for itself proves nothing and is not asked for. */
 static void check_signature_algorithm(const struct check *c)
 {
 	const X509_ALGOR *outer, *inner = X509_get0_tbs_sigalg(c->x);
-	int digest, security;
+	int digest;
 	uint32_t flags;
 
 	X509_get0_signature(NULL, &outer, c->x);
@@ -217,12 +223,12 @@ static void check_signature_algorithm(const struct check *c)
 			"the certificate names two different signature algorithms");
 	if (c->place->anchor)
 		return;
-	if (!X509_get_signature_info(c->x, &digest, NULL, &security, &flags))
+	if (!X509_get_signature_info(c->x, &digest, NULL, NULL, &flags))
 		FAIL(c, "signature-algorithm", "RFC 5280 4.1.1.2",
 			"the signature algorithm is not known");
-	else if (security < SIGNATURE_SECURITY_MIN)
-		FAIL(c, "weak-signature", "", "the signature rests on %s, which is broken",
-			digest ? OBJ_nid2ln(digest) : "a weak digest");
+	else if (!digest_is_accepted(digest))
+		FAIL(c, "weak-signature", "", "the signature rests on %s, which is not accepted",
+			OBJ_nid2ln(digest));
 	ERR_clear_error();
 }
 
@@ -256,9 +262,9 @@ static const struct extension {
 	{ NID_certificate_policies, NULL, "certificate policies", "RFC 5280 4.2.1.4", CRITICAL_ANY,
 		IN_ANY },
 	{ NID_policy_mappings, NULL, "policy mappings", "RFC 5280 4.2.1.5", CRITICAL_ANY, IN_ANY },
-	{ NID_policy_constraints, NULL, "policy constraints", "RFC 5280 4.2.1.11", CRITICAL_SHOULD,
+	{ NID_policy_constraints, NULL, "policy constraints", "RFC 5280 4.2.1.11", CRITICAL_ALWAYS,
 		IN_ANY },
-	{ NID_inhibit_any_policy, NULL, "inhibit anyPolicy", "RFC 5280 4.2.1.14", CRITICAL_SHOULD,
+	{ NID_inhibit_any_policy, NULL, "inhibit anyPolicy", "RFC 5280 4.2.1.14", CRITICAL_ALWAYS,
 		IN_ANY },
 	{ NID_crl_distribution_points, NULL, "revocation list distribution points",
 		"RFC 5280 4.2.1.13", CRITICAL_ANY, IN_ANY },
@@ -294,6 +300,9 @@ static void check_criticality(const struct check *c, const struct extension *e, 
 	if (critical && e->critical == CRITICAL_NEVER)
 		FAIL(c, "criticality", e->standard, "the extension %s is critical and must not be",
 			e->name);
+	else if (!critical && e->critical == CRITICAL_ALWAYS)
+		FAIL(c, "criticality", e->standard, "the extension %s is not critical and must be",
+			e->name);
 	else if (!critical && e->critical == CRITICAL_SHOULD)
 		WARN(c, "criticality", e->standard,
 			"the extension %s is not critical and should be", e->name);
@@ -312,6 +321,10 @@ static void check_value(const struct check *c, const struct extension *e, X509_E
 			e->name);
 		return;
 	}
+	/* Lists have at least one element; what is all defaults is another thing. */
+	if (ASN1_STRING_length(value) == 2 && ASN1_STRING_get0_data(value)[0] == DER_SEQUENCE &&
+		e->nid != NID_basic_constraints)
+		FAIL(c, "extension-encoding", e->standard, "the extension %s is empty", e->name);
 	if (!method)
 		return;
 	read = X509V3_EXT_d2i(extension);
@@ -404,6 +417,10 @@ static void check_key_identifiers(const struct check *c)
 		(has_authority || !(c->place->anchor || profile_is_self_issued(c->place->cert))))
 		FAIL(c, "authority-key-identifier", "RFC 5280 4.2.1.1",
 			"the certificate does not identify its issuer's key");
+	if (authority && subject && cert_is_self_signed(c->place->cert) &&
+		ASN1_OCTET_STRING_cmp(authority, subject) != 0)
+		FAIL(c, "authority-key-identifier", "RFC 5280 4.2.1.1",
+			"the certificate is self-signed and names another key as its issuer's");
 	if (has_issuer != has_serial)
 		FAIL(c, "authority-key-identifier", "RFC 5280 4.2.1.1",
 			"the authority key identifier has one of issuer and serial number, not "
@@ -507,11 +524,13 @@ static const struct usage {
 };
 
 /* An authority that restricts its use restricts what it issues. Who trusts an anchor for some
- * purposes and not for others has decided, whatever the anchor says. Time stamps and OCSP answers
- * must be named: "anything" is not enough (RFC 3161 section 2.3, RFC 6960 section 4.2.2.2), and an
- * authority's own restriction does not reach OCSP. */
+ * purposes and not for others has decided, whatever the anchor says. "Anything" names neither
+ * servers nor clients (RFC 5280 leaves that to us; TLS libraries want the name) nor time stamps
+ * (RFC 3161 section 2.3) nor OCSP (RFC 6960 section 4.2.2.2), where an authority's restriction does
+ * not reach. */
 static void check_extended_usage(const struct check *c)
 {
+	enum { EXACT = TRUST_SERVER | TRUST_CLIENT | PATH_TIME_STAMPING | PATH_OCSP_SIGNING };
 	unsigned trusted = c->place->trusted_for;
 	uint32_t allowed = X509_get_extended_key_usage(c->x);
 
@@ -519,7 +538,7 @@ static void check_extended_usage(const struct check *c)
 		return;
 	for (size_t i = 0; i < sizeof usages / sizeof usages[0]; i++) {
 		const struct usage *u = &usages[i];
-		bool exact = u->usage & (PATH_TIME_STAMPING | PATH_OCSP_SIGNING) && !is_ca_place(c);
+		bool exact = u->usage & EXACT && !is_ca_place(c);
 
 		if (!(c->q->purposes & u->usage) || allowed & u->flag ||
 			(allowed & XKU_ANYEKU && !exact))
