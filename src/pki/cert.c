@@ -14,6 +14,7 @@
 #include "base/digest.h"
 #include "base/enc.h"
 #include "base/limit.h"
+#include "pki/der.h"
 #include "pki/key.h"
 #include "pki/name.h"
 #include "pki/pem.h"
@@ -113,6 +114,13 @@ static bool cert_is_der(struct cert *c, struct span der)
 	return span_equal(buf_span(&c->der), der);
 }
 
+static bool is_too_large(struct span der)
+{
+	struct der value;
+
+	return der_next(&der, &value) && value.tag == DER_SEQUENCE && value.whole.n > LIMIT_CERT;
+}
+
 /* Reads one certificate from the front of *der and takes its octets away. */
 static int cert_read(struct cert **ret_cert, struct span *der, struct why *why)
 {
@@ -124,6 +132,8 @@ static int cert_read(struct cert **ret_cert, struct span *der, struct why *why)
 	c->x509 = X509_new_ex(NULL, "provider=default");
 	if (!d2i_X509(&c->x509, &end, (long)head.n)) {
 		key_openssl_why(why, "not a certificate");
+		if (is_too_large(*der))
+			why_set(why, "the certificate has more than %d octets", LIMIT_CERT);
 		return CERT_E_SYNTAX;
 	}
 	if (!cert_is_der(c, span_of(head.p, (size_t)(end - head.p))) || !cert_take_spki(c)) {

@@ -106,12 +106,14 @@ static void add_extensions(X509 *x, X509 *issuer, const struct cert_order *o)
 		add_extension(x, issuer, o->more[i].name, o->more[i].value);
 }
 
-static EVP_PKEY *make_key(const char *kind)
+static EVP_PKEY *make_key(const struct cert_order *o)
 {
-	if (!kind)
+	if (o->use_key && EVP_PKEY_up_ref(o->use_key))
+		return o->use_key;
+	if (!o->key)
 		return EVP_EC_gen("P-256");
-	require(strncmp(kind, "rsa:", 4) == 0, kind);
-	return EVP_RSA_gen((unsigned)atoi(kind + 4));
+	require(strncmp(o->key, "rsa:", 4) == 0, o->key);
+	return EVP_RSA_gen((unsigned)atoi(o->key + 4));
 }
 
 static void set_serial(X509 *x, long number)
@@ -130,7 +132,7 @@ static void set_serial(X509 *x, long number)
 
 struct cert_made cert_make(const struct cert_order *o)
 {
-	struct cert_made made = { .key = make_key(o->key) };
+	struct cert_made made = { .key = make_key(o) };
 	X509 *x = X509_new(), *issuer = o->issuer ? cert_x509(o->issuer->cert) : x;
 	const EVP_MD *digest = o->digest ? EVP_get_digestbyname(o->digest) : EVP_sha256();
 	X509_NAME *subject = name_of(o->subject);

@@ -27,6 +27,7 @@ struct cert_order {
 	long serial;        /* 0: random */
 	const char *digest; /* of the issuer's signature; NULL: SHA-256 */
 	const char *key;    /* "rsa:1024"; NULL: EC on P-256 */
+	EVP_PKEY *use_key;  /* this one instead of a new one; NULL: none */
 	/* Extensions by name or object identifier, in place of those above of the same name or more of
 	 * them; two that are the same are there twice. */
 	struct cert_extension {

@@ -14,7 +14,6 @@
 #include "pki/key.h"
 #include "pki/profile.h"
 
-#include <errno.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 
@@ -316,10 +315,13 @@ static int run(const struct judge *j, X509_STORE_CTX *ctx)
 	TRY(set_parameters(j, X509_STORE_CTX_get0_param(ctx)));
 	r = X509_verify_cert(ctx);
 	ERR_clear_error();
+	/* That is how it says that the tree of policies has outgrown its limit; memory that is
+	 * really at an end ends the process. */
 	if (r < 0 && X509_STORE_CTX_get_error(ctx) == X509_V_ERR_OUT_OF_MEM)
-		return err_fault(ENOMEM, "X509_verify_cert");
+		verdict_add(j->out, FINDING_ERROR, "limit", "RFC 5280 6.1.2", NULL, 0,
+			"the certificates have too many policies");
 	/* What it cannot read stops it too. */
-	if ((r <= 0 || !is_same_path(j, ctx)) && verdict_n_errors(j->out) == 0)
+	else if ((r <= 0 || !is_same_path(j, ctx)) && verdict_n_errors(j->out) == 0)
 		judge_error(j, X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT, 0);
 	return 0;
 }

@@ -13,6 +13,8 @@
 #include "pki/selfsign.h"
 
 #include <openssl/err.h>
+#include <openssl/x509v3.h>
+#include <stdio.h>
 
 static const int64_t now_us = 1700000000LL * 1000000; /* 2023-11-14T22:13:20Z */
 static const int64_t day_us = 86400LL * 1000000;
@@ -399,12 +401,228 @@ static void test_shapes(void **state)
 	}
 }
 
+/* More policies than a tree of them may have: an answer, not an accident. */
+static void test_many_policies(void **state)
+{
+	CLEANUP(verdict_done) struct verdict v = {};
+	CLEANUP(buf_done) struct buf policies = {};
+	struct shape s = usual;
+
+	(void)state;
+	buf_add_string(&policies, "DER:308212c0");
+	for (unsigned i = 128; i < 128 + 600; i++)
+		buf_add_format(&policies, "300606042a03%02x%02x", 0x80 | i >> 7, i & 0x7f);
+	buf_add_octet(&policies, 0);
+	s.between.more[0] = s.leaf.more[0] = (struct cert_extension){ "certificatePolicies",
+		(const char *)buf_span(&policies).p };
+	validate_shape(&s, &v);
+	assert_false(v.valid);
+	assert_string_equal(verdict_error(&v)->rule, "limit");
+}
+
+/* Of the issuer, for a year from an hour ago or of long ago. */
+static void crl_make(struct crl_list *list, const struct cert_made *issuer,
+	const struct cert *revoked, bool number, bool old)
+{
+	X509_CRL *crl = X509_CRL_new();
+	X509_REVOKED *entry = X509_REVOKED_new();
+	ASN1_TIME *time = ASN1_TIME_new();
+	uint8_t *der = NULL;
+	X509V3_CTX ctx;
+	int n;
+
+	(void)X509_CRL_set_version(crl, X509_CRL_VERSION_2);
+	(void)X509_CRL_set_issuer_name(crl, X509_get_subject_name(cert_x509(issuer->cert)));
+	(void)X509_CRL_set1_lastUpdate(crl, X509_gmtime_adj(time, old ? -86400 : -3600));
+	if (revoked) {
+		(void)X509_REVOKED_set_serialNumber(entry,
+			(ASN1_INTEGER *)X509_get0_serialNumber(cert_x509(revoked)));
+		(void)X509_REVOKED_set_revocationDate(entry, time);
+		(void)X509_CRL_add0_revoked(crl, entry);
+	} else {
+		X509_REVOKED_free(entry);
+	}
+	(void)X509_CRL_set1_nextUpdate(crl, X509_gmtime_adj(time, old ? -3600 : 86400));
+	X509V3_set_ctx(&ctx, cert_x509(issuer->cert), NULL, NULL, crl, 0);
+	for (int i = 0; i < 1 + number; i++) {
+		X509_EXTENSION *e = X509V3_EXT_conf(NULL, &ctx,
+			i ? "crlNumber" : "authorityKeyIdentifier", i ? "DER:020107" : "keyid:always");
+
+		assert_int_equal(X509_CRL_add_ext(crl, e, -1), 1);
+		X509_EXTENSION_free(e);
+	}
+	assert_true(X509_CRL_sign(crl, issuer->key, EVP_sha256()) > 0);
+	n = i2d_X509_CRL(crl, &der);
+	assert_int_equal(crl_list_add(list, span_of(der, (size_t)n), NULL), 0);
+	OPENSSL_free(der);
+	ASN1_TIME_free(time);
+	X509_CRL_free(crl);
+}
+
+enum { NO_LIST, GOOD, REVOKED, OLD, NO_NUMBER, OTHER_KEY };
+
+static void make_list(struct crl_list *list, int kind, const struct cert_made *issuer,
+	const struct cert_made *of, const struct cert_made *other)
+{
+	struct cert_made forged = { issuer->cert, other->key };
+
+	if (kind != NO_LIST)
+		crl_make(list, kind == OTHER_KEY ? &forged : issuer,
+			kind == REVOKED ? of->cert : NULL, kind != NO_NUMBER, kind == OLD);
+}
+
+static void test_revocation(void **state)
+{
+	static const struct {
+		int of_leaf, of_between; /* the lists that there are */
+		bool none_available;     /* RFC 9608 */
+		enum path_revocation mode;
+		const char *rule;
+		bool valid;
+	} rows[] = {
+		{ NO_LIST, NO_LIST, false, PATH_REVOCATION_GIVEN, NULL, true },
+		{ NO_LIST, NO_LIST, false, PATH_REVOCATION_IGNORED, NULL, true },
+		{ NO_LIST, NO_LIST, false, PATH_REVOCATION_REQUIRED, "no-crl", false },
+		{ GOOD, GOOD, false, PATH_REVOCATION_REQUIRED, NULL, true },
+		{ GOOD, NO_LIST, false, PATH_REVOCATION_GIVEN, "no-crl", true },
+		{ GOOD, NO_LIST, false, PATH_REVOCATION_REQUIRED, "no-crl", false },
+		{ NO_LIST, GOOD, true, PATH_REVOCATION_REQUIRED, NULL, true },
+		{ REVOKED, GOOD, false, PATH_REVOCATION_REQUIRED, "revoked", false },
+		{ REVOKED, NO_LIST, false, PATH_REVOCATION_GIVEN, "revoked", false },
+		{ REVOKED, GOOD, false, PATH_REVOCATION_IGNORED, NULL, true },
+		{ REVOKED, GOOD, true, PATH_REVOCATION_REQUIRED, "revoked", true },
+		{ GOOD, REVOKED, false, PATH_REVOCATION_REQUIRED, "revoked", false },
+		{ OLD, GOOD, false, PATH_REVOCATION_GIVEN, "crl-expired", false },
+		{ OTHER_KEY, GOOD, false, PATH_REVOCATION_GIVEN, "crl-signature", false },
+		{ NO_NUMBER, GOOD, false, PATH_REVOCATION_GIVEN, "crl-number", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		CLEANUP(trust_unrefp) struct trust *trust = trust_new(TRUST_DOMAIN, NULL);
+		CLEANUP(crl_list_done) struct crl_list crls = {};
+		CLEANUP(verdict_done) struct verdict v = {};
+		CLEANUP(buf_done) struct buf json = {};
+		struct shape s = usual;
+		struct cert_made made[3];
+		const struct cert_list untrusted = { &made[1].cert, 1 };
+		struct path_request q = { .untrusted = &untrusted,
+			.trust = trust,
+			.time_us = clock_now_us(),
+			.crls = &crls,
+			.revocation = rows[i].mode };
+
+		if (rows[i].none_available)
+			s.leaf.more[0] = (struct cert_extension){ "2.5.29.56", "ASN1:NULL" };
+		shape_make(&s, made);
+		trust_add(trust, made[2].cert, TRUST_ALL_PURPOSES);
+		q.leaf = made[0].cert;
+		make_list(&crls, rows[i].of_leaf, &made[1], &made[0], &made[2]);
+		make_list(&crls, rows[i].of_between, &made[2], &made[1], &made[0]);
+		assert_int_equal(path_validate(&q, &v), 0);
+		verdict_add_json(&v, &json);
+		if (v.valid != rows[i].valid ||
+			(rows[i].rule ? !has_finding(&v, rows[i].rule) : v.n > 0))
+			fail_msg("row %zu: %.*s", i, (int)buf_size(&json),
+				(const char *)buf_span(&json).p);
+		assert_int_equal(ERR_peek_error(), 0);
+		for (size_t k = 0; k < 3; k++)
+			cert_made_done(&made[k]);
+	}
+}
+
+/* Another certificate for the same authority leads on where the first has expired. */
+static void test_way_around(void **state)
+{
+	CLEANUP(trust_unrefp) struct trust *trust = trust_new(TRUST_DOMAIN, NULL);
+	CLEANUP(verdict_done) struct verdict v = {};
+	struct shape s = usual;
+	struct cert_made made[3], expired;
+	struct cert *both[2];
+	const struct cert_list untrusted = { both, 2 };
+	struct path_request q = { .untrusted = &untrusted,
+		.trust = trust,
+		.time_us = clock_now_us() };
+
+	(void)state;
+	shape_make(&s, made);
+	s.between.issuer = &made[2];
+	s.between.use_key = made[1].key;
+	s.between.till_us = now_us;
+	expired = cert_make(&s.between);
+	trust_add(trust, made[2].cert, TRUST_ALL_PURPOSES);
+	q.leaf = made[0].cert;
+	for (int first = 0; first < 2; first++) {
+		CLEANUP(verdict_done) struct verdict found = {};
+
+		both[first] = expired.cert;
+		both[!first] = made[1].cert;
+		assert_int_equal(path_validate(&q, &found), 0);
+		assert_true(found.valid);
+		assert_int_equal(found.n, 0);
+		assert_ptr_equal(found.path.certs[1], made[1].cert);
+	}
+	both[0] = both[1] = expired.cert;
+	assert_int_equal(path_validate(&q, &v), 0);
+	assert_false(v.valid);
+	assert_string_equal(verdict_error(&v)->rule, "expired");
+	assert_int_equal(verdict_error(&v)->depth, 1);
+	for (size_t k = 0; k < 3; k++)
+		cert_made_done(&made[k]);
+	cert_made_done(&expired);
+}
+
+/* Authorities that all issue each other: given up within the limits. */
+static void test_thicket(void **state)
+{
+	enum { N = 8 };
+	CLEANUP(trust_unrefp) struct trust *trust = trust_new(TRUST_DOMAIN, NULL);
+	CLEANUP(verdict_done) struct verdict v = {};
+	struct cert_made first[N], all[N * N];
+	struct cert *certs[N * N];
+	const struct cert_list untrusted = { certs, N * N };
+	struct path_request q = { .untrusted = &untrusted,
+		.trust = trust,
+		.time_us = clock_now_us() };
+	struct cert_order order = { .is_authority = true };
+	struct cert_made leaf;
+	char names[N][8];
+
+	(void)state;
+	for (size_t i = 0; i < N; i++) {
+		(void)snprintf(names[i], sizeof names[i], "CN=%zu", i);
+		first[i] = cert_make(
+			&(struct cert_order){ .subject = names[i], .is_authority = true });
+	}
+	for (size_t i = 0; i < N * N; i++) {
+		order.subject = names[i % N];
+		order.use_key = first[i % N].key;
+		order.issuer = &first[i / N];
+		all[i] = cert_make(&order);
+		certs[i] = all[i].cert;
+	}
+	leaf = cert_make(&(struct cert_order){ .subject = "CN=leaf", .issuer = &first[0] });
+	q.leaf = leaf.cert;
+	assert_int_equal(path_validate(&q, &v), 0);
+	assert_false(v.valid);
+	assert_true(has_finding(&v, "limit"));
+	for (size_t i = 0; i < N; i++)
+		cert_made_done(&first[i]);
+	for (size_t i = 0; i < N * N; i++)
+		cert_made_done(&all[i]);
+	cert_made_done(&leaf);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_trusted_leaf),
 		cmocka_unit_test(test_denied),
 		cmocka_unit_test(test_shapes),
+		cmocka_unit_test(test_many_policies),
+		cmocka_unit_test(test_revocation),
+		cmocka_unit_test(test_way_around),
+		cmocka_unit_test(test_thicket),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
