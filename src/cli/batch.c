@@ -162,10 +162,10 @@ static bool take_depth(struct batch_case *c, const json_t *value)
 {
 	json_int_t depth = json_integer_value(value);
 
-	why_set(&c->why, "it is not a number from 0 to 100");
+	why_set(&c->why, "it is not a number from 0");
 	c->q.has_max_depth = true;
-	c->q.max_depth = (unsigned)depth;
-	return depth >= 0 && depth <= 100;
+	c->q.max_depth = depth > 1000 ? 1000 : (unsigned)depth; /* no path is that long */
+	return depth >= 0;
 }
 
 static bool take_policy(struct batch_case *c, const json_t *value)

@@ -147,7 +147,7 @@ static void test_members(void **state)
 		{ ",\"extended_key_usage\":\"serverAuth\"", "input" },
 		{ ",\"key_usage\":[\"\"]", "input" },
 		{ ",\"max_chain_depth\":-1", "input" },
-		{ ",\"max_chain_depth\":4294967296", "input" },
+		{ ",\"max_chain_depth\":4294967296", NULL },
 		{ ",\"max_chain_depth\":\"1\"", "input" },
 		{ ",\"crls\":[\"\"]", "input" },
 		{ ",\"crls\":[\"-----BEGIN X509 CRL-----\\nMAA=\\n-----END X509 CRL-----\"]",

@@ -180,6 +180,24 @@ static bool is_same_kind(const struct name *name, const GENERAL_NAME *base)
 		       OBJ_cmp(name->other, base->d.otherName->type_id) == 0);
 }
 
+/* False, and a finding, if so much work is more than what is left. */
+static bool charge(struct walk *w, size_t cost)
+{
+	if (*w->budget >= cost) {
+		*w->budget -= cost;
+		return true;
+	}
+	*w->budget = 0;
+	fail(w, "limit", "there are too many names to compare with the constraints of");
+	return false;
+}
+
+/* A directory name is taken apart to be compared. */
+static size_t cost_of(const struct name *name)
+{
+	return name->directory ? 20 + (size_t)X509_NAME_entry_count(name->directory) : 1;
+}
+
 /* Whether any of the subtrees has the name; *ret_applies: there is one of its kind. */
 static bool match_any(struct walk *w, const STACK_OF(GENERAL_SUBTREE) *trees,
 	const struct name *name, bool excluded, bool *ret_applies)
@@ -187,15 +205,11 @@ static bool match_any(struct walk *w, const STACK_OF(GENERAL_SUBTREE) *trees,
 	for (int i = 0; i < sk_GENERAL_SUBTREE_num(trees); i++) {
 		const GENERAL_NAME *base = sk_GENERAL_SUBTREE_value(trees, i)->base;
 
+		if (!charge(w, is_same_kind(name, base) ? cost_of(name) : 1))
+			return false;
 		if (!is_same_kind(name, base))
 			continue;
 		*ret_applies = true;
-		if (*w->budget == 0) {
-			fail(w, "limit",
-				"there are too many names to compare with the constraints of");
-			return false;
-		}
-		--*w->budget;
 		if (matches(name, base, excluded))
 			return true;
 	}
@@ -370,6 +384,18 @@ static bool constraints_are_well_formed(const NAME_CONSTRAINTS *c)
 	       trees_are_well_formed(c->excludedSubtrees);
 }
 
+/* Reading them costs as much as comparing one name. */
+static size_t n_trees(const NAME_CONSTRAINTS *c)
+{
+	int n = 0;
+
+	if (c->permittedSubtrees)
+		n += sk_GENERAL_SUBTREE_num(c->permittedSubtrees);
+	if (c->excludedSubtrees)
+		n += sk_GENERAL_SUBTREE_num(c->excludedSubtrees);
+	return (size_t)n;
+}
+
 void constraint_check(struct cert *authority, size_t depth, struct cert *const *below,
 	size_t n_below, size_t *budget, struct verdict *out)
 {
@@ -391,6 +417,8 @@ void constraint_check(struct cert *authority, size_t depth, struct cert *const *
 		ERR_clear_error();
 		return;
 	}
+	if (!charge(&w, n_trees(constraints)))
+		return;
 	for (size_t i = 0; i < n_below && !w.ended; i++) {
 		/* RFC 5280 section 6.1.3 (b): not to self-issued authorities. */
 		if (i > 0 && profile_is_self_issued(below[i]))

@@ -24,6 +24,7 @@
 
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
+#include <stdlib.h>
 
 enum {
 	CERTS_MAX = 20,     /* of one path */
@@ -31,9 +32,9 @@ enum {
 	ISSUERS_MAX = CERT_LIST_MAX,
 	STEPS_MAX = 2000, /* issuers tried, in both rounds */
 	SIGNATURES_MAX = 200,
-	CANDIDATES_MAX = 50, /* complete paths judged in the first round */
+	CANDIDATES_MAX = 20, /* complete paths judged in the first round */
 	EXPLAINED_MAX = 8,   /* paths looked at in the second */
-	COMPARISONS_MAX = 250000,
+	COMPARISONS_MAX = 1 << 20,
 };
 
 struct search {
@@ -47,6 +48,8 @@ struct search {
 	bool has_best;
 	bool found;
 	struct map signatures; /* child and issuer: whether it holds */
+	struct map profiles;   /* certificate, and whether as anchor: what is said of it above the
+				  leaf */
 	size_t n_steps, n_signatures, n_candidates, n_explained, comparisons_left;
 	bool spent; /* a limit was met */
 	int fault;
@@ -88,7 +91,9 @@ static void search_judge(struct search *s)
 		s->spent = true;
 		return;
 	}
-	s->fault = judge_path(s->q, s->certs, s->n, &s->now);
+	/* What has errors already is not worth the work. */
+	if (verdict_n_errors(&s->now) == 0)
+		s->fault = judge_path(s->q, s->certs, s->n, &s->now);
 	if (!s->fault) {
 		search_consider(s, true);
 		s->found = s->best_score == 0;
@@ -179,7 +184,6 @@ static size_t search_issuers(struct search *s, struct trial *trials)
 	return n_ordered;
 }
 
-/* Of a key whose size its profile has accepted. */
 static bool search_signature_holds(struct search *s, const struct cert *cert,
 	const struct cert *issuer)
 {
@@ -189,6 +193,8 @@ static bool search_signature_holds(struct search *s, const struct cert *cert,
 
 	if (known)
 		return known == &good;
+	if (!profile_key_is_bounded(issuer))
+		return false;
 	if (s->n_signatures++ >= SIGNATURES_MAX) {
 		s->spent = true;
 		return false;
@@ -228,72 +234,91 @@ static void check_names(struct search *s)
 	}
 }
 
-static void check_depth(struct search *s)
+static void check_length(struct search *s)
 {
 	size_t max = s->q->has_max_depth ? s->q->max_depth : DEPTH_DEFAULT, n = n_intermediates(s);
+	long own = X509_get_pathlen(cert_x509(s->certs[s->n - 1]));
 
 	if (n > max)
 		FAIL(s, s->n - 1, "max-depth", "",
 			"%zu intermediate authorities; at most %zu are accepted", n, max);
+	if (own >= 0 && n > (size_t)own)
+		FAIL(s, s->n - 1, "path-length", "RFC 5280 4.2.1.9",
+			"%zu intermediate authorities below one that allows %ld", n, own);
+}
+
+/* Above the leaf a certificate is looked at once, however many paths it is in. */
+static void check_profile(struct search *s, bool anchor)
+{
+	struct cert *cert = s->certs[s->n - 1];
+	enum trust_scope scope = TRUST_SCOPES;
+	const struct profile_place place = {
+		.cert = cert,
+		.depth = s->n - 1,
+		.anchor = anchor,
+		.trusted_for = trust_purposes(s->q->trust, cert, &scope),
+		.built_in = anchor && scope == TRUST_BUILT_IN,
+	};
+	const uintptr_t key[2] = { (uintptr_t)cert, anchor };
+	struct verdict *known;
+
+	if (s->n == 1) {
+		profile_check(s->q, &place, &s->now);
+		return;
+	}
+	known = map_get(&s->profiles, span_of(key, sizeof key));
+	if (!known) {
+		known = ALLOC(struct verdict);
+		profile_check(s->q, &place, known);
+		(void)map_put(&s->profiles, span_of(key, sizeof key), known);
+	}
+	verdict_add_all(&s->now, known, s->n - 1);
+}
+
+static void profile_free(void *known)
+{
+	verdict_done(known);
+	free(known);
 }
 
 /* Everything that can be said of the last certificate, with those below it. */
 static void check_last(struct search *s, bool anchor)
 {
 	struct cert *cert = s->certs[s->n - 1];
-	enum trust_scope scope = TRUST_SCOPES;
-	unsigned trusted_for = trust_purposes(s->q->trust, cert, &scope);
-	const struct profile_place place = {
-		.cert = cert,
-		.depth = s->n - 1,
-		.anchor = anchor,
-		.trusted_for = trusted_for,
-		.built_in = anchor && scope == TRUST_BUILT_IN,
-		.n_intermediates = n_intermediates(s),
-	};
 
 	if (trust_is_denied(s->q->trust, cert))
 		FAIL(s, s->n - 1, "denied", "", "the certificate's holder is denied here");
 	if (s->n > 1 && !key_identifier_matches(s->certs[s->n - 2], cert))
 		FAIL(s, s->n - 2, "authority-key-identifier", "RFC 5280 4.2.1.1",
 			"the certificate names another key of its issuer");
-	check_depth(s);
-	profile_check(s->q, &place, &s->now);
-	if (s->n == 1)
+	check_profile(s, anchor);
+	if (s->n == 1) {
 		check_names(s);
-	else
-		constraint_check(cert, s->n - 1, s->certs, s->n - 1, &s->comparisons_left, &s->now);
-}
-
-/* Nothing found since the mark forbids to verify a signature with the last certificate's key. */
-static bool key_is_usable(const struct search *s, size_t mark)
-{
-	for (size_t i = mark; i < s->now.n; i++) {
-		const char *rule = s->now.findings[i].rule;
-
-		if (strcmp(rule, "limit") == 0 || strcmp(rule, "key") == 0)
-			return false;
+		return;
 	}
-	return true;
+	check_length(s);
+	/* What is not followed further is not compared either. */
+	if (s->explain || verdict_n_errors(&s->now) == 0)
+		constraint_check(cert, s->n - 1, s->certs, s->n - 1, &s->comparisons_left, &s->now);
 }
 
 static void search_from(struct search *s, bool anchor);
 
-/* The last certificate was added at the mark: goes on from it if it issued the one below. */
-static void search_through(struct search *s, bool anchor, size_t mark)
+/* Goes on from the last certificate if it issued the one below. */
+static void search_through(struct search *s, bool anchor)
 {
 	if (!s->explain && verdict_n_errors(&s->now) > 0)
 		return;
-	if (key_is_usable(s, mark)) {
-		if (search_signature_holds(s, s->certs[s->n - 2], s->certs[s->n - 1])) {
-			search_from(s, anchor);
-			return;
-		}
-		FAIL(s, s->n - 2, "signature", "RFC 5280 6.1.3",
-			"the signature does not hold under its issuer's key");
+	if (search_signature_holds(s, s->certs[s->n - 2], s->certs[s->n - 1])) {
+		search_from(s, anchor);
+		return;
 	}
-	if (s->explain)
-		search_consider(s, false);
+	if (!s->explain || s->spent)
+		return;
+	FAIL(s, s->n - 2, "signature", "RFC 5280 6.1.3",
+		"the signature does not hold under its issuer's key, or that key is not used here");
+	s->n_explained++;
+	search_consider(s, false);
 }
 
 /* Two functions that call each other: as deep as a path is long. */
@@ -307,7 +332,7 @@ static void search_try(struct search *s, const struct trial *trial)
 	}
 	s->certs[s->n++] = trial->issuer;
 	check_last(s, trial->anchor);
-	search_through(s, trial->anchor, mark);
+	search_through(s, trial->anchor);
 	s->n--;
 	verdict_cut(&s->now, mark);
 }
@@ -382,6 +407,7 @@ int path_validate(const struct path_request *request, struct verdict *ret_verdic
 	s.best.valid = s.found;
 	verdict_done(&s.now);
 	map_done(&s.signatures, NULL);
+	map_done(&s.profiles, profile_free);
 	if (s.fault) {
 		verdict_done(&s.best);
 		return s.fault;

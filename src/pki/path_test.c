@@ -6,6 +6,7 @@
 
 #include "pki/path.h"
 
+#include "base/alloc.h"
 #include "base/clock.h"
 #include "base/test.h"
 #include "pki/cert_fixture.h"
@@ -401,23 +402,60 @@ static void test_shapes(void **state)
 	}
 }
 
-/* More policies than a tree of them may have: an answer, not an accident. */
+/* n policies, as the extension. */
+static char *many_policies(unsigned n)
+{
+	struct buf text = {};
+
+	buf_add_format(&text, "DER:3082%04x", 8 * n);
+	for (unsigned i = 128; i < 128 + n; i++)
+		buf_add_format(&text, "300606042a03%02x%02x", 0x80 | i >> 7, i & 0x7f);
+	return buf_steal_string(&text);
+}
+
+/* More policies than one certificate may have, or than a tree of them: an answer, not an accident.
+ */
 static void test_many_policies(void **state)
 {
-	CLEANUP(verdict_done) struct verdict v = {};
-	CLEANUP(buf_done) struct buf policies = {};
-	struct shape s = usual;
+	enum { N = 8 };
+	static const struct {
+		unsigned n_policies;
+		size_t n_certs;
+		bool valid;
+	} rows[] = { { 100, 3, true }, { 200, 3, true }, { 201, 3, false }, { 4000, 3, false },
+		{ 200, N, false } };
 
 	(void)state;
-	buf_add_string(&policies, "DER:308212c0");
-	for (unsigned i = 128; i < 128 + 600; i++)
-		buf_add_format(&policies, "300606042a03%02x%02x", 0x80 | i >> 7, i & 0x7f);
-	buf_add_octet(&policies, 0);
-	s.between.more[0] = s.leaf.more[0] = (struct cert_extension){ "certificatePolicies",
-		(const char *)buf_span(&policies).p };
-	validate_shape(&s, &v);
-	assert_false(v.valid);
-	assert_string_equal(verdict_error(&v)->rule, "limit");
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		CLEANUP(trust_unrefp) struct trust *trust = trust_new(TRUST_DOMAIN, NULL);
+		CLEANUP(alloc_freep) char *policies = many_policies(rows[i].n_policies);
+		CLEANUP(verdict_done) struct verdict v = {};
+		struct cert_order order = { .subject = "CN=Root", .is_authority = true };
+		struct cert_made made[N];
+		struct cert *certs[N];
+		const struct cert_list untrusted = { certs, rows[i].n_certs };
+		struct path_request q = { .untrusted = &untrusted,
+			.trust = trust,
+			.time_us = clock_now_us() };
+		char name[16];
+
+		for (size_t k = 0; k < rows[i].n_certs; k++) {
+			(void)snprintf(name, sizeof name, "CN=%zu", k);
+			order.subject = name;
+			order.issuer = k ? &made[k - 1] : NULL;
+			order.more[0] = (struct cert_extension){ k ? "certificatePolicies" : NULL,
+				policies };
+			made[k] = cert_make(&order);
+			q.leaf = certs[k] = made[k].cert;
+		}
+		trust_add(trust, certs[0], TRUST_ALL_PURPOSES);
+		assert_int_equal(path_validate(&q, &v), 0);
+		assert_int_equal(v.valid, rows[i].valid);
+		if (!v.valid)
+			assert_string_equal(verdict_error(&v)->rule, "limit");
+		for (size_t k = 0; k < rows[i].n_certs; k++)
+			cert_made_done(&made[k]);
+	}
 }
 
 /* Of the issuer, for a year from an hour ago or of long ago. */
@@ -446,7 +484,8 @@ static void crl_make(struct crl_list *list, const struct cert_made *issuer,
 	X509V3_set_ctx(&ctx, cert_x509(issuer->cert), NULL, NULL, crl, 0);
 	for (int i = 0; i < 1 + number; i++) {
 		X509_EXTENSION *e = X509V3_EXT_conf(NULL, &ctx,
-			i ? "crlNumber" : "authorityKeyIdentifier", i ? "DER:020107" : "keyid:always");
+			i ? "crlNumber" : "authorityKeyIdentifier",
+			i ? "DER:020107" : "keyid:always");
 
 		assert_int_equal(X509_CRL_add_ext(crl, e, -1), 1);
 		X509_EXTENSION_free(e);

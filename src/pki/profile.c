@@ -30,6 +30,7 @@ enum {
 	RSA_BITS_MAX = 8192,
 	RSA_EXPONENT_BITS_MAX = 64,
 	EXTENSIONS_MAX = 100,
+	POLICIES_MAX = 200, /* of one certificate: OpenSSL's time grows with their square */
 };
 
 struct check {
@@ -138,6 +139,19 @@ static void check_time(const struct check *c)
 		FAIL(c, "expired", "RFC 5280 4.1.2.5", "the certificate expired at %.*s",
 			(int)buf_size(&when), (const char *)buf_span(&when).p);
 	}
+}
+
+bool profile_key_is_bounded(const struct cert *cert)
+{
+	CLEANUP(BN_freep) BIGNUM *e = NULL;
+	EVP_PKEY *key = X509_get0_pubkey(cert_x509(cert));
+	bool bounded = key && EVP_PKEY_get_bits(key) <= RSA_BITS_MAX;
+
+	if (bounded && (EVP_PKEY_is_a(key, "RSA") || EVP_PKEY_is_a(key, "RSA-PSS")))
+		bounded = EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_RSA_E, &e) &&
+			  BN_num_bits(e) <= RSA_EXPONENT_BITS_MAX;
+	ERR_clear_error();
+	return bounded;
 }
 
 static void check_rsa(const struct check *c, const EVP_PKEY *key)
@@ -502,11 +516,6 @@ static void check_authority(const struct check *c)
 			"the certificate is not an authority's");
 	if (has_usage && !(usage & KU_KEY_CERT_SIGN))
 		FAIL(c, "key-usage", "RFC 5280 6.1.4", "the key is not for signing certificates");
-	if (X509_get_pathlen(c->x) >= 0 &&
-		c->place->n_intermediates > (size_t)X509_get_pathlen(c->x))
-		FAIL(c, "path-length", "RFC 5280 4.2.1.9",
-			"%zu intermediate authorities below one that allows %ld",
-			c->place->n_intermediates, X509_get_pathlen(c->x));
 }
 
 static const struct usage {
@@ -560,6 +569,20 @@ static void check_key_usage(const struct check *c)
 			"the key is not for what it is wanted for");
 }
 
+static void check_policies(const struct check *c)
+{
+	CERTIFICATEPOLICIES *policies = X509_get_ext_d2i(c->x, NID_certificate_policies, NULL,
+		NULL);
+	POLICY_MAPPINGS *mappings = X509_get_ext_d2i(c->x, NID_policy_mappings, NULL, NULL);
+
+	if (sk_POLICYINFO_num(policies) > POLICIES_MAX ||
+		sk_POLICY_MAPPING_num(mappings) > POLICIES_MAX)
+		FAIL(c, "limit", "", "more than %d policies or mappings of policies", POLICIES_MAX);
+	CERTIFICATEPOLICIES_free(policies);
+	sk_POLICY_MAPPING_pop_free(mappings, POLICY_MAPPING_free);
+	ERR_clear_error();
+}
+
 bool profile_has_no_revocation(const struct cert *cert)
 {
 	X509 *x = cert_x509(cert);
@@ -605,6 +628,7 @@ void profile_check(const struct path_request *q, const struct profile_place *pla
 		check_authority,
 		check_key_usage,
 		check_extended_usage,
+		check_policies,
 		check_no_revocation,
 	};
 	X509 *x = cert_x509(place->cert);

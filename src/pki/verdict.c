@@ -40,7 +40,7 @@ void verdict_add(struct verdict *v, enum finding_severity severity, const char *
 	struct finding f = { severity, rule, standard, cert, depth, NULL };
 	va_list ap;
 
-	if (v->n == FINDINGS_MAX)
+	if (v->n >= (severity == FINDING_ERROR ? FINDINGS_MAX : WARNINGS_MAX))
 		return;
 	va_start(ap, format);
 	f.text = alloc_format_list(format, ap);
@@ -48,6 +48,15 @@ void verdict_add(struct verdict *v, enum finding_severity severity, const char *
 	if (cert)
 		(void)cert_ref(cert);
 	append(v, f);
+}
+
+void verdict_add_all(struct verdict *v, const struct verdict *from, size_t depth)
+{
+	for (size_t i = 0; i < from->n; i++) {
+		const struct finding *f = &from->findings[i];
+
+		verdict_add(v, f->severity, f->rule, f->standard, f->cert, depth, "%s", f->text);
+	}
 }
 
 struct verdict verdict_copy(const struct verdict *v)

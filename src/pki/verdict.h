@@ -24,7 +24,8 @@ struct finding {
 	char *text;           /* one sentence without a full stop */
 };
 
-enum { FINDINGS_MAX = 100 }; /* what comes after these is left out */
+/* What comes after these is left out; but an error is never left out for warnings. */
+enum { FINDINGS_MAX = 100, WARNINGS_MAX = 50 };
 
 struct verdict {
 	bool valid;
@@ -43,6 +44,9 @@ void verdict_add(struct verdict *v, enum finding_severity severity, const char *
 
 /* Drops all findings from the i-th. */
 void verdict_cut(struct verdict *v, size_t i);
+
+/* Adds all findings of another again, of a certificate at that place. */
+void verdict_add_all(struct verdict *v, const struct verdict *from, size_t depth);
 
 /* The same anew, with everything it holds. */
 struct verdict verdict_copy(const struct verdict *v);

@@ -25,9 +25,14 @@ static void test_findings(void **state)
 	assert_int_equal(v.n, 1);
 	assert_null(verdict_error(&v));
 	assert_string_equal(copy.findings[1].text, "it is bad");
+	/* Warnings do not take an error's room. */
+	for (size_t i = 0; i < 2 * FINDINGS_MAX; i++)
+		verdict_add(&v, FINDING_WARNING, "odd", "", NULL, 0, "again");
+	assert_int_equal(v.n, WARNINGS_MAX);
 	for (size_t i = 0; i < 2 * FINDINGS_MAX; i++)
 		verdict_add(&v, FINDING_ERROR, "bad", "", NULL, 0, "again");
 	assert_int_equal(v.n, FINDINGS_MAX);
+	assert_int_equal(verdict_n_errors(&v), FINDINGS_MAX - WARNINGS_MAX);
 }
 
 static void test_text(void **state)
