@@ -58,7 +58,12 @@ static int read_certs(struct cli *cli, const char *name, struct cert_list *ret_l
 
 	if (r)
 		return r;
-	r = cert_list_from_pem(ret_list, buf_span(&file), &cli->why);
+	r = pem_is(buf_span(&file)) ? cert_list_from_pem(ret_list, buf_span(&file), &cli->why)
+				    : cert_list_from_der(ret_list, buf_span(&file), &cli->why);
+	if (!r && ret_list->n == 0) {
+		why_set(&cli->why, "the file is empty");
+		r = CERT_E_SYNTAX;
+	}
 	return r ? refuse(cli, name, r) : 0;
 }
 

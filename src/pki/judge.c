@@ -178,37 +178,43 @@ static int crl_digest(const X509_CRL *crl)
 	return digest;
 }
 
-static void say_of_crl(const struct judge *j, const char *rule, const char *standard,
-	const char *text)
+static void say_of_crl(const struct judge *j, enum finding_severity severity, const char *rule,
+	const char *standard, const char *text)
 {
-	verdict_add(j->out, FINDING_ERROR, rule, standard, NULL, 0, "a revocation list %s", text);
+	verdict_add(j->out, severity, rule, standard, NULL, 0, "a revocation list %s", text);
 }
 
-/* An extension that must be there and must not be critical. */
-static void check_crl_extension(const struct judge *j, const X509_CRL *crl, int nid,
-	const char *rule, const char *standard, const char *missing, const char *critical)
+static bool has_crl_extension(const X509_CRL *crl, int nid, bool *ret_critical)
 {
 	int at = X509_CRL_get_ext_by_NID(crl, nid, -1);
 
-	if (at < 0)
-		say_of_crl(j, rule, standard, missing);
-	else if (X509_EXTENSION_get_critical(X509_CRL_get_ext(crl, at)))
-		say_of_crl(j, rule, standard, critical);
+	*ret_critical = at >= 0 && X509_EXTENSION_get_critical(X509_CRL_get_ext(crl, at));
+	return at >= 0;
 }
 
-/* RFC 5280 section 5: what conforming issuers put into every list. */
+/* RFC 5280 section 5: what conforming issuers put into every list. Many leave out the key
+ * identifier, which only helps to find the key. */
 static void check_crl(const struct judge *j, const X509_CRL *crl)
 {
-	check_crl_extension(j, crl, NID_crl_number, "crl-number", "RFC 5280 5.2.3", "has no number",
-		"has a number that is critical");
-	check_crl_extension(j, crl, NID_authority_key_identifier, "crl-key-identifier",
-		"RFC 5280 5.2.1", "does not identify its issuer's key",
-		"has an authority key identifier that is critical");
+	bool critical;
+
+	if (!has_crl_extension(crl, NID_crl_number, &critical))
+		say_of_crl(j, FINDING_ERROR, "crl-number", "RFC 5280 5.2.3", "has no number");
+	if (critical)
+		say_of_crl(j, FINDING_ERROR, "crl-number", "RFC 5280 5.2.3",
+			"has a number that is critical");
+	if (!has_crl_extension(crl, NID_authority_key_identifier, &critical))
+		say_of_crl(j, FINDING_WARNING, "crl-key-identifier", "RFC 5280 5.2.1",
+			"does not identify its issuer's key");
+	if (critical)
+		say_of_crl(j, FINDING_ERROR, "crl-key-identifier", "RFC 5280 5.2.1",
+			"has an authority key identifier that is critical");
 	if (!X509_CRL_get0_nextUpdate(crl))
-		say_of_crl(j, "crl-time", "RFC 5280 5.1.2.5",
+		say_of_crl(j, FINDING_ERROR, "crl-time", "RFC 5280 5.1.2.5",
 			"does not say when the next one comes");
 	if (crl_digest(crl) == NID_md5 || crl_digest(crl) == NID_sha1)
-		say_of_crl(j, "weak-signature", "", "has a signature that rests on MD5 or SHA-1");
+		say_of_crl(j, FINDING_ERROR, "weak-signature", "",
+			"has a signature that rests on MD5 or SHA-1");
 }
 
 static void check_crls(const struct judge *j)

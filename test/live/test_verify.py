@@ -62,6 +62,8 @@ def files(tmp_path_factory):
                         ("other", Authority("Other").cert), ("root-crl", root.crl()),
                         ("crl", between.crl(17)), ("revoked", between.crl(4711))):
         (folder / f"{file}.pem").write_bytes(thing.public_bytes(pem))
+    (folder / "leaf.der").write_bytes(leaf.public_bytes(serialization.Encoding.DER))
+    (folder / "empty.pem").write_text("")
     (folder / "chain.pem").write_bytes((folder / "leaf.pem").read_bytes() +
                                        (folder / "between.pem").read_bytes())
     (folder / "lists.pem").write_bytes((folder / "root-crl.pem").read_bytes() +
@@ -112,6 +114,7 @@ def test_trust(files):
     assert run(files, *at, "--roots", "root.pem", "chain.pem").returncode == 0
     assert run(files, *at, "--roots", "between.pem", "leaf.pem").returncode == 0
     assert run(files, *at, "--roots", "leaf.pem", "leaf.pem").returncode == 0
+    assert run(files, *at, "--roots", "leaf.pem", "leaf.der").returncode == 0
     assert run(files, *at, "--roots", "root.pem", "leaf.pem").returncode == 1
     assert run(files, *at, "--roots", "other.pem", "chain.pem").returncode == 1
     assert run(files, *at, "chain.pem").returncode == 1
@@ -120,7 +123,7 @@ def test_trust(files):
 @pytest.mark.parametrize("words, code", [
     ((), 2), (("leaf.pem", "root.pem"), 2), (("--time", "yesterday", "leaf.pem"), 2),
     (("--purpose", "fun", "leaf.pem"), 2), (("--host",), 2), (("--nothing", "leaf.pem"), 2),
-    (("absent.pem",), 1), (("text.pem",), 1), (("--roots", "absent.pem", "leaf.pem"), 1),
+    (("absent.pem",), 1), (("text.pem",), 1), (("empty.pem",), 1), (("--roots", "absent.pem", "leaf.pem"), 1),
     (("--roots", "text.pem", "leaf.pem"), 1), (("--untrusted", "crl.pem", "leaf.pem"), 1),
     (("--crl", "leaf.pem", "leaf.pem"), 1)])
 def test_refused(files, words, code):
