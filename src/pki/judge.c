@@ -178,10 +178,10 @@ static int crl_digest(const X509_CRL *crl)
 	return digest;
 }
 
-static void say_of_crl(const struct judge *j, enum finding_severity severity, const char *rule,
-	const char *standard, const char *text)
+static void say_of_crl(const struct judge *j, const char *rule, const char *standard,
+	const char *text)
 {
-	verdict_add(j->out, severity, rule, standard, NULL, 0, "a revocation list %s", text);
+	verdict_add(j->out, FINDING_ERROR, rule, standard, NULL, 0, "a revocation list %s", text);
 }
 
 static bool has_crl_extension(const X509_CRL *crl, int nid, bool *ret_critical)
@@ -192,29 +192,25 @@ static bool has_crl_extension(const X509_CRL *crl, int nid, bool *ret_critical)
 	return at >= 0;
 }
 
-/* RFC 5280 section 5: what conforming issuers put into every list. Many leave out the key
- * identifier, which only helps to find the key. */
+/* RFC 5280 section 5: what conforming issuers put into every list. The key identifier may be left
+ * out as many do: it only helps to find the key. */
 static void check_crl(const struct judge *j, const X509_CRL *crl)
 {
 	bool critical;
 
 	if (!has_crl_extension(crl, NID_crl_number, &critical))
-		say_of_crl(j, FINDING_ERROR, "crl-number", "RFC 5280 5.2.3", "has no number");
+		say_of_crl(j, "crl-number", "RFC 5280 5.2.3", "has no number");
 	if (critical)
-		say_of_crl(j, FINDING_ERROR, "crl-number", "RFC 5280 5.2.3",
-			"has a number that is critical");
-	if (!has_crl_extension(crl, NID_authority_key_identifier, &critical))
-		say_of_crl(j, FINDING_WARNING, "crl-key-identifier", "RFC 5280 5.2.1",
-			"does not identify its issuer's key");
+		say_of_crl(j, "crl-number", "RFC 5280 5.2.3", "has a number that is critical");
+	(void)has_crl_extension(crl, NID_authority_key_identifier, &critical);
 	if (critical)
-		say_of_crl(j, FINDING_ERROR, "crl-key-identifier", "RFC 5280 5.2.1",
+		say_of_crl(j, "crl-key-identifier", "RFC 5280 5.2.1",
 			"has an authority key identifier that is critical");
 	if (!X509_CRL_get0_nextUpdate(crl))
-		say_of_crl(j, FINDING_ERROR, "crl-time", "RFC 5280 5.1.2.5",
+		say_of_crl(j, "crl-time", "RFC 5280 5.1.2.5",
 			"does not say when the next one comes");
 	if (crl_digest(crl) == NID_md5 || crl_digest(crl) == NID_sha1)
-		say_of_crl(j, FINDING_ERROR, "weak-signature", "",
-			"has a signature that rests on MD5 or SHA-1");
+		say_of_crl(j, "weak-signature", "", "has a signature that rests on MD5 or SHA-1");
 }
 
 static void check_crls(const struct judge *j)
