@@ -380,6 +380,11 @@ static void test_shapes(void **state)
 				.is_authority = true,
 				.more = { { "basicConstraints", "CA:TRUE" } } },
 			"criticality", false },
+		{ BETWEEN,
+			{ .subject = "CN=Between",
+				.is_authority = true,
+				.more = { { "basicConstraints", "CA:TRUE" } } },
+			"criticality", true },
 		{ ROOT, { .subject = "CN=Root", .is_authority = true, .key = "rsa:1024" },
 			"weak-key", false },
 	};

@@ -107,16 +107,30 @@ static void check_subject(const struct check *c)
 			"the certificate names no subject and has no alternative names");
 }
 
-/* RFC 5280 section 4.1.2.5: YYMMDDHHMMSSZ until 2049, YYYYMMDDHHMMSSZ from 2050. */
+/* RFC 5280 section 4.1.2.5: YYMMDDHHMMSSZ or YYYYMMDDHHMMSSZ. */
 static bool time_is_strict(const ASN1_TIME *t)
 {
-	const ASN1_STRING *s = t;
-	int type = ASN1_STRING_type(s), n = ASN1_STRING_length(s);
-	const uint8_t *p = ASN1_STRING_get0_data(s);
+	int n = ASN1_STRING_length(t);
 
-	if (n != (type == V_ASN1_UTCTIME ? 13 : 15) || p[n - 1] != 'Z')
-		return false;
-	return type == V_ASN1_UTCTIME || memcmp(p, "2050", 4) >= 0;
+	return n == (ASN1_STRING_type(t) == V_ASN1_UTCTIME ? 13 : 15) &&
+	       ASN1_STRING_get0_data(t)[n - 1] == 'Z';
+}
+
+/* The long form is for 2050 and later, but whoever reads takes either. */
+static bool time_has_its_form(const ASN1_TIME *t)
+{
+	return ASN1_STRING_type(t) == V_ASN1_UTCTIME ||
+	       memcmp(ASN1_STRING_get0_data(t), "2050", 4) >= 0;
+}
+
+static void check_time_form(const struct check *c, const ASN1_TIME *t)
+{
+	if (!time_is_strict(t))
+		SAY(c, c->place->anchor ? FINDING_WARNING : FINDING_ERROR, "validity-encoding",
+			"RFC 5280 4.1.2.5", "the validity is not written as the standard wants");
+	else if (!time_has_its_form(t))
+		WARN(c, "validity-encoding", "RFC 5280 4.1.2.5",
+			"a time before 2050 is written in the form for later times");
 }
 
 static void check_time(const struct check *c)
@@ -126,9 +140,8 @@ static void check_time(const struct check *c)
 	int64_t now = c->q->time_us - (c->q->time_us % 1000000 + 1000000) % 1000000;
 	CLEANUP(buf_done) struct buf when = {};
 
-	if (!time_is_strict(X509_get0_notBefore(c->x)) || !time_is_strict(X509_get0_notAfter(c->x)))
-		SAY(c, c->place->anchor ? FINDING_WARNING : FINDING_ERROR, "validity-encoding",
-			"RFC 5280 4.1.2.5", "the validity is not written as the standard wants");
+	check_time_form(c, X509_get0_notBefore(c->x));
+	check_time_form(c, X509_get0_notAfter(c->x));
 	if (now < cert_not_before_us(cert)) {
 		clock_add_rfc3339(&when, cert_not_before_us(cert));
 		FAIL(c, "not-yet-valid", "RFC 5280 4.1.2.5",
@@ -506,9 +519,10 @@ static void check_authority(const struct check *c)
 	if (!ca && c->flags & EXFLAG_BCONS && X509_get_pathlen(c->x) >= 0)
 		FAIL(c, "basic-constraints", "RFC 5280 4.2.1.9",
 			"a path length without an authority");
+	/* Section 6.1.4 asks intermediates for the extension only; a root should be well made. */
 	if (ca && !is_critical(c->x, NID_basic_constraints) && is_ca_place(c))
-		FAIL(c, "criticality", "RFC 5280 4.2.1.9",
-			"an authority's basic constraints are not critical");
+		SAY(c, c->place->anchor ? FINDING_ERROR : FINDING_WARNING, "criticality",
+			"RFC 5280 4.2.1.9", "an authority's basic constraints are not critical");
 	if (!is_ca_place(c) || (c->place->anchor && X509_get_version(c->x) != X509_VERSION_3))
 		return;
 	if (!ca)
