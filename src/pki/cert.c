@@ -35,6 +35,7 @@ struct cert {
 	struct buf der;
 	struct buf spki;
 	GENERAL_NAMES *names; /* may be NULL */
+	uint8_t fingerprint[SHA256_OCTETS];
 	int64_t not_before_us;
 	int64_t not_after_us;
 	bool self_signed;
@@ -149,6 +150,7 @@ static int cert_read(struct cert **ret_cert, struct span *der, struct why *why)
 		key_openssl_why(why, "the certificate's alternative names are not readable");
 		return CERT_E_SYNTAX;
 	}
+	digest_sha256(buf_span(&c->der), c->fingerprint);
 	c->self_signed = cert_check_self_signed(c);
 	*der = span_skip(*der, (size_t)(end - head.p));
 	*ret_cert = TAKE(c);
@@ -393,7 +395,7 @@ const STACK_OF(GENERAL_NAME) *cert_alt_names(const struct cert *c)
 
 void cert_fingerprint(const struct cert *c, uint8_t ret_digest[static 32])
 {
-	digest_sha256(cert_der(c), ret_digest);
+	memcpy(ret_digest, c->fingerprint, sizeof c->fingerprint);
 }
 
 static void add_colons(struct buf *out, const uint8_t *digest, size_t n)

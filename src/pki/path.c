@@ -48,14 +48,13 @@ struct search {
 	bool has_best;
 	bool found;
 	struct map signatures; /* child and issuer: whether it holds */
-	struct map profiles;   /* certificate, and whether as anchor: what is said of it above the
-				  leaf */
+	struct map profiles;   /* certificate, and whether as anchor: what is said of it */
 	size_t n_steps, n_signatures, n_candidates, n_explained, comparisons_left;
 	bool spent; /* a limit was met */
 	int fault;
 };
 
-static int good, bad; /* values of the map of signatures */
+static const int good, bad; /* values of the map of signatures */
 
 static bool search_ended(const struct search *s)
 {
@@ -137,8 +136,8 @@ static bool may_issue(const struct cert *cert, const struct cert *issuer)
 
 static bool is_anchor(const struct search *s, const struct cert *cert)
 {
-	unsigned wanted = s->q->purposes & TRUST_ALL_PURPOSES,
-		 trusted = trust_purposes(s->q->trust, cert, NULL);
+	unsigned wanted = s->q->purposes & TRUST_ALL_PURPOSES;
+	unsigned trusted = trust_purposes(s->q->trust, cert, NULL);
 
 	return trusted && (trusted & wanted) == wanted;
 }
@@ -157,8 +156,8 @@ static void trial_add(struct search *s, struct trial *trials, size_t *n, struct 
 		trials[(*n)++] = (struct trial){ issuer, is_anchor(s, issuer) };
 }
 
-/* Who may have issued the last certificate: trusted ones first, and first those whose key it names.
- */
+/* Who may have issued the last certificate, in the order of the tries: whose key it names, then who
+ * is trusted. */
 static size_t search_issuers(struct search *s, struct trial *trials)
 {
 	const struct cert *last = s->certs[s->n - 1];
@@ -199,8 +198,9 @@ static bool search_signature_holds(struct search *s, const struct cert *cert,
 		s->spent = true;
 		return false;
 	}
-	known = X509_verify(cert_x509(cert), X509_get0_pubkey(cert_x509(issuer))) == 1 ? &good
-										       : &bad;
+	known = &bad;
+	if (X509_verify(cert_x509(cert), X509_get0_pubkey(cert_x509(issuer))) == 1)
+		known = &good;
 	ERR_clear_error();
 	(void)map_put(&s->signatures, key, (void *)known);
 	return known == &good;
