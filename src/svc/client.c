@@ -216,10 +216,11 @@ static int deny(const struct trust_entry *entry, void *context)
 static int rule_anchor(struct client_rule *r)
 {
 	CLEANUP(trust_unrefp) struct trust *trust = NULL;
-	struct digest *d = digest_new();
+	struct digest *d;
 
 	TRY(r->domain ? trust_of_domain(r->env, r->domain, &trust) :
 			trust_of_system(r->env, &trust));
+	d = digest_new();
 	r->anchors = trust_new(TRUST_DOMAIN, NULL);
 	r->names = sk_X509_NAME_new_null();
 	for (size_t i = 0; i < r->issuers.n; i++) {

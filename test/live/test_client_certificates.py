@@ -436,6 +436,13 @@ def test_http(world):
                   {"certificate": True, "password": PASSWORD}):
         assert web.ask("POST", "/session", wrong)[0] == 422, wrong
 
+    # A session that is over is nobody's, not the certificate's.
+    assert web.ask("DELETE", "/session", Cookie=cookie, X_CSRF_Token=csrf)[0] == 204
+    assert web.ask("GET", "/session", Cookie=cookie)[0] == 401
+    assert web.ask("GET", "/session")[0] == 200
+    assert web.ask("POST", "/session", {"certificate": "yes"})[0] == 200
+    cookie = web.cookie
+
     for kind in ("wrong", "expired", "foreign", "server", "none", "other-domain"):
         web = Web(world, kind)
         assert web.ask("GET", "/session")[0] == 401, kind

@@ -347,7 +347,6 @@ static int log_in(struct http_request *q)
 	struct span authorization = http_field(q, "Authorization");
 	struct span scheme = span_word(&authorization);
 	struct span token;
-	int r;
 
 	if (q->peer->kind == HTTP_LOCAL) {
 		q->login = HTTP_SOCKET;
@@ -359,11 +358,11 @@ static int log_in(struct http_request *q)
 		return login_by_basic(q, authorization);
 	if (scheme.n)
 		return http_problem(q, 401, "Authorization", "unknown authentication scheme");
+	/* A session that is over does not turn into somebody else's. */
 	token = cookie_token(q);
-	r = token.n ? login_by_cookie(q, token) : 0;
-	if (!r && q->login == HTTP_NOBODY && shows_somebody(q->peer->client))
-		r = login_by_certificate(q);
-	return r;
+	if (token.n)
+		return login_by_cookie(q, token);
+	return shows_somebody(q->peer->client) ? login_by_certificate(q) : 0;
 }
 
 /* The address of a path is the caller's own if it means the same account: "jim" and "JIM@alias" are
