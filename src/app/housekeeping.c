@@ -18,6 +18,7 @@
 #include "svc/env.h"
 #include "svc/expiry.h"
 #include "svc/revocation.h"
+#include "svc/staple.h"
 
 #include <malloc.h>
 #include <pthread.h>
@@ -89,6 +90,12 @@ static int tend_revocation(struct housekeeping *h)
 	return 0;
 }
 
+static int tend_staples(struct housekeeping *h)
+{
+	staple_tend(h->env);
+	return 0;
+}
+
 static const struct chore {
 	const char *name;
 	int64_t first_ms; /* after the start; then each: */
@@ -101,6 +108,7 @@ static const struct chore {
 	{ "expiry", 1000, 3600 * 1000, warn_of_expiry },
 	{ "acme", 1000, 60 * 1000, renew_certificates },
 	{ "revocation", 2000, 60 * 1000, tend_revocation },
+	{ "staples", 500, 2000, tend_staples },
 };
 
 enum { CHORES = sizeof chores / sizeof chores[0] };

@@ -37,6 +37,7 @@
 #include "svc/pop3/pop3.h"
 #include "svc/revocation.h"
 #include "svc/smtp/smtp.h"
+#include "svc/staple.h"
 #include "svc/tls_policies.h"
 #include "svc/trust.h"
 
@@ -262,6 +263,7 @@ static int start_env(struct server *s, unsigned n_cpu)
 	e->auth = auth_new();
 	e->trusts = trusts_new(TRUST_BUNDLE);
 	e->revocations = revocations_new(e);
+	e->staples = staples_new(e);
 	e->login_failures = limiter_new(1, 1, 0, LIMITER_KEYS);
 	e->login_accounts = limiter_new(1, 1, 0, LIMITER_KEYS);
 	e->smtp_peer = limiter_new(1, 1, 0, LIMITER_KEYS);
@@ -285,6 +287,8 @@ static int start_tls(struct server *s)
 	s->env.domain_tls = domain_tls_new();
 	TRY(domain_tls_renew_test(&s->env));
 	TRY(domain_tls_rebuild(&s->env));
+	/* What is stored; responders are asked once the server runs. */
+	TRY(staple_run_due(&s->env, false));
 	return 0;
 }
 
@@ -544,6 +548,9 @@ static void stop(struct server *s)
 		if (s->conns[service])
 			conn_service_drain(s->conns[service], left_ms(due_ms));
 	}
+	/* Requests, too, may wait for a list. */
+	revocation_stop(&s->env);
+	staple_stop(&s->env);
 	http_drain(s->http, left_ms(due_ms));
 	http_free(s->http); /* its workers use the store */
 	housekeeping_stop(s->housekeeping);
@@ -552,6 +559,7 @@ static void stop(struct server *s)
 	pool_free(s->cpu);
 	pool_free(s->blocking);
 	revocations_free(s->env.revocations);
+	staples_free(s->env.staples);
 	store_close(s->env.store);
 	for (size_t i = 0; i < s->n_loops; i++)
 		loop_free(s->loops[i]);

@@ -66,6 +66,11 @@
 		{ "TILL", "not_after" }, { "NEXT", "next" }, { "AT", "at" },                       \
 		{ "FAILURES", "failures" }, { "ERROR", "last_error" } }
 
+#define CRL_COLUMNS                                                                                \
+	{ { "LIST", "id" }, { "DOMAIN", "domain" }, { "ISSUED BY", "issuer" },                     \
+		{ "NUMBER", "number" }, { "REVOKED", "revoked" }, { "TILL", "next_update" },       \
+		{ "URL", "url" }, { "PROBLEM", "problem" } }
+
 const struct command commands[] = {
 	{ "status", NULL, "what runs, since when, and its figures", "signet status",
 		{}, "GET", "/status" },
@@ -471,6 +476,25 @@ const struct command commands[] = {
 	{ "acme", "stop", "renews a domain's certificates no more; they stay until they end",
 		"signet acme stop example.org", { WORD("DOMAIN", NULL) }, "DELETE",
 		"/domains/{0}/acme" },
+
+	{ "crl", "list", "revocation lists; of a domain those of the server too, which count for it",
+		"signet crl list --domain example.org",
+		{ OPTION("--domain", "DOMAIN", NULL, "which count for a domain") },
+		.run = run_crl_list, .list = "lists", .columns = CRL_COLUMNS },
+	{ "crl", "add", "holds certificates against a list: a file, or a URL that it is fetched from",
+		"signet crl add http://crl.example.com/users.crl --domain example.org",
+		{ WORD("FILE|URL", NULL),
+			OPTION("--domain", "DOMAIN", NULL, "for a domain (default: for all of them)"),
+			OPTION("--authority", "FILE", NULL,
+				"the certificate that has signed it, if it is not known here") },
+		.run = run_crl_add, .list = "lists", .columns = CRL_COLUMNS },
+	{ "crl", "remove", "holds nothing against a list any more", "signet crl remove 3",
+		{ WORD("LIST", NULL) }, "DELETE", "/crls/{0}" },
+	{ "crl", "fetch", "fetches a list from its URL now; without LIST all that have one",
+		"signet crl fetch 3",
+		{ MAYBE("LIST", NULL),
+			OPTION("--domain", "DOMAIN", NULL, "of those that count for a domain") },
+		.run = run_crl_fetch, .list = "lists", .columns = CRL_COLUMNS },
 
 	{ "completion", NULL, "a completion script for bash", "source <(signet completion)",
 		.run = run_completion },

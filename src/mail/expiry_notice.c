@@ -187,9 +187,9 @@ static const char *remedy(enum expiry_kind kind)
 	case EXPIRY_ISSUED:
 		break;
 	}
-	return "Make a request, have the authority sign it, and install what it answers; the key "
-	       "stays here:\n\n    signet request create %D -o request.pem\n"
-	       "    signet cert install %D FILE\n    signet cert activate %D\n";
+	return "Make a request, have the authority sign it, and install what it answers, which puts it to "
+	       "use;\nthe key stays here:\n\n    signet request create %D -o request.pem\n"
+	       "    signet cert install %D FILE\n";
 }
 
 void expiry_compose(const struct expiry_warning *w, struct buf *out)

@@ -44,6 +44,11 @@ struct tls_staple *tls_staple_unref(struct tls_staple *s)
 	return NULL;
 }
 
+bool tls_staple_is_shared(const struct tls_staple *s)
+{
+	return atomic_load(&s->refs) > 1;
+}
+
 void tls_staple_set(struct tls_staple *s, struct span response, int64_t until_us)
 {
 	(void)pthread_mutex_lock(&s->lock);

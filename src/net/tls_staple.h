@@ -18,6 +18,9 @@ struct tls_staple *tls_staple_new(void);
 struct tls_staple *tls_staple_ref(struct tls_staple *s);
 struct tls_staple *tls_staple_unref(struct tls_staple *s);
 
+/* Whether somebody else holds it, too. */
+bool tls_staple_is_shared(const struct tls_staple *s);
+
 /* The answer in DER (empty: none) and the time from which on it is not shown any more. From any
  * thread. */
 void tls_staple_set(struct tls_staple *s, struct span response, int64_t until_us);

@@ -114,6 +114,11 @@ static void test_copy(void **state)
 	size_t n = 99;
 
 	(void)state;
+	assert_false(tls_staple_is_shared(s));
+	(void)tls_staple_ref(s);
+	assert_true(tls_staple_is_shared(s));
+	assert_null(tls_staple_unref(s));
+	assert_false(tls_staple_is_shared(s));
 	assert_null(tls_staple_copy(s, 0, &n));
 	tls_staple_set(s, SPAN("abc"), 100);
 	assert_null(tls_staple_copy(s, 100, &n));

@@ -96,7 +96,7 @@ const struct conf_row settings_rows[] = {
 		.choices = crl_stale_words,
 		.offset = offsetof(struct settings, crl_stale),
 		.help = "What a revocation list says of certificates it does not name once it is "
-			"over: ignore lets them pass, refuse does not. Those it names are revoked in "
+			"over: ignore lets them pass, refuse does not; those it names are revoked in "
 			"either case." },
 	ROW(ocsp_stapling, CONF_BOOL, "yes", 0, 0, "",
 		"Whether responders are asked about the domains' own certificates, and what they say "

@@ -14,6 +14,7 @@
 #include "pki/path.h"
 #include "svc/domain_keys.h"
 #include "svc/env.h"
+#include "svc/staple.h"
 #include "svc/trust.h"
 
 static int check_key_match(struct env *e, const struct cert_check *what, const struct cert *cert,
@@ -42,6 +43,40 @@ static int check_key_match(struct env *e, const struct cert_check *what, const s
 		check_add(l, "key match", r ? CHECK_ERROR : CHECK_OK, "key %.*s: %s",
 			(int)what->key->alias.n, (const char *)what->key->alias.p, why.text);
 	return 0;
+}
+
+/* RFC 6066 section 8, RFC 7633: what a responder says, as clients are shown it. */
+static void check_stapling(struct env *e, const struct cert *cert, struct check_list *l)
+{
+	CLEANUP(buf_done) struct buf until = {};
+	struct staple_report s;
+	enum check_result lacking;
+
+	staple_report(e, cert, &s);
+	lacking = s.must_staple ? CHECK_ERROR : CHECK_NOTE;
+	switch (s.state) {
+	case STAPLE_NONE:
+		if (s.must_staple)
+			check_add(l, "stapling", CHECK_NOTE, "clients will want a responder's answer"
+				" with it; it is asked for once the certificate is in use");
+		break;
+	case STAPLE_GOOD:
+		clock_add_rfc3339(&until, s.until_us);
+		check_add(l, "stapling", CHECK_OK, "its responder's answer is shown until %.*s",
+			(int)buf_size(&until), (const char *)buf_span(&until).p);
+		break;
+	case STAPLE_WANTED:
+		check_add(l, "stapling", lacking, "there is no answer of its responder%s: %s",
+			s.must_staple ? ", without which clients refuse it" : "",
+			s.problem.text[0] ? s.problem.text : "not asked yet");
+		break;
+	case STAPLE_REVOKED:
+		check_add(l, "stapling", CHECK_ERROR, "its responder says: %s", s.problem.text);
+		break;
+	case STAPLE_OFF:
+		check_add(l, "stapling", lacking, "nothing is stapled: set ocsp_stapling=yes");
+		break;
+	}
 }
 
 /* The name that a client is taken to ask for: the domain's own, unless another is what it is for. */
@@ -134,6 +169,7 @@ int cert_check(struct env *e, const struct cert_check *what, struct check_list *
 	}
 	TRY(trust_of_domain(e, what->cert->domain, &trust));
 	check_certificate(l, cert, what->names, what->n_names, clock_now_us());
+	check_stapling(e, cert, l);
 	TRY(check_key_match(e, what, cert, l));
 	TRY(check_authority(e, cert, &sent, trust, l));
 	TRY(check_path(what, cert, &sent, trust, l));

@@ -26,6 +26,7 @@
 #include "svc/client.h"
 #include "svc/domain_keys.h"
 #include "svc/env.h"
+#include "svc/staple.h"
 #include "svc/test_identity.h"
 #include "svc/tls_policies.h"
 
@@ -152,9 +153,17 @@ static void parse_names(struct parsed *p, const struct cert *cert)
 	}
 }
 
-static int parse(struct env *e, const struct store_cert *row, const struct store_key *key,
+static const char *domain_name(struct store_conn *c, struct arena *a, int64_t id)
+{
+	struct store_domain domain;
+
+	return store_domain_get(c, a, id, &domain) ? "?" : domain.name;
+}
+
+static int parse(struct build *b, const struct store_cert *row, const struct store_key *key,
 	struct parsed *p, struct why *why)
 {
+	CLEANUP(arena_done) struct arena arena = {};
 	CLEANUP(EVP_PKEY_freep) EVP_PKEY *pkey = NULL;
 	CLEANUP(cert_unrefp) struct cert *cert = NULL;
 	CLEANUP(cert_list_done) struct cert_list list = {};
@@ -162,7 +171,7 @@ static int parse(struct env *e, const struct store_cert *row, const struct store
 	int r;
 
 	why_set(why, "its key cannot be used");
-	r = domain_key_open(e, key, &pkey);
+	r = domain_key_open(b->env, key, &pkey);
 	if (!r)
 		r = cert_from_der(&cert, row->der, why);
 	if (!r)
@@ -172,16 +181,13 @@ static int parse(struct env *e, const struct store_cert *row, const struct store
 	chain = chain_of(&list);
 	r = tls_identity_make(&p->identity, cert_x509(cert), chain, pkey, why);
 	sk_X509_pop_free(chain, X509_free);
-	if (!r)
-		parse_names(p, cert);
-	return r;
-}
-
-static const char *domain_name(struct store_conn *c, struct arena *a, int64_t id)
-{
-	struct store_domain domain;
-
-	return store_domain_get(c, a, id, &domain) ? "?" : domain.name;
+	if (r)
+		return r;
+	parse_names(p, cert);
+	p->identity.staple = staple_of(b->env, &(struct staple_subject){ .domain = row->domain,
+		.domain_name = span_str(domain_name(b->conn, &arena, row->domain)),
+		.alias = row->alias, .cert = cert, .chain = &list });
+	return 0;
 }
 
 static void log_left_out(struct build *b, const struct store_cert *row, const struct why *why)
@@ -224,7 +230,7 @@ static struct parsed *parsed_of(struct build *b, const struct store_cert *row,
 		return p;
 	p = ALLOC(struct parsed);
 	memcpy(p->digest, digest, sizeof digest);
-	if (parse(b->env, row, key, p, &why))
+	if (parse(b, row, key, p, &why))
 		log_left_out(b, row, &why);
 	(void)map_put(&b->tls->certificates, span_of(digest, sizeof digest), p);
 	return p;

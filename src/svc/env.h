@@ -52,6 +52,7 @@ struct env {
 	struct auth *auth;               /* svc/auth.h */
 	struct trusts *trusts;           /* svc/trust.h */
 	struct revocations *revocations; /* svc/revocation.h */
+	struct staples *staples;         /* svc/staple.h */
 	struct limiter *login_failures;  /* by peer */
 	struct limiter *login_accounts;  /* by account or name, with ENV_ACCOUNT_FAILURES times as many */
 	struct limiter *smtp_peer;       /* messages by peer */

@@ -13,6 +13,7 @@
 #include "store/settings.h"
 #include "svc/auth.h"
 #include "svc/revocation.h"
+#include "svc/staple.h"
 #include "svc/trust.h"
 
 #include <stdio.h>
@@ -45,6 +46,7 @@ struct env_fixture *env_fixture_new(void)
 	f->env.auth = auth_new();
 	f->env.trusts = trusts_new(TRUST_BUNDLE);
 	f->env.revocations = revocations_new(&f->env);
+	f->env.staples = staples_new(&f->env);
 	f->env.tls = (struct tls_host *)f;
 	env_fixture_person(f, "alice", "wonderland");
 	return f;
@@ -57,6 +59,7 @@ struct env_fixture *env_fixture_free(struct env_fixture *f)
 		auth_free(f->env.auth);
 		trusts_free(f->env.trusts);
 		revocations_free(f->env.revocations);
+		staples_free(f->env.staples);
 		testing_done(&f->keyd);
 		arena_done(&f->credentials);
 		buf_done(&f->people);

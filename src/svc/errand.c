@@ -56,6 +56,11 @@ void errand_start(struct errand *a)
 	task_start(a->env->blocking, &here, &a->task);
 }
 
+void errand_stop(struct errand *a)
+{
+	atomic_store(&a->stop, true);
+}
+
 /* Between nine and eleven tenths. */
 static int64_t jittered(int64_t span_us)
 {

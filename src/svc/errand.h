@@ -16,6 +16,7 @@ struct env;
 struct errand {
 	struct task task;
 	atomic_bool is_busy;
+	atomic_bool stop; /* it is time to end: looked at between steps, and by fetches */
 	struct env *env;
 	const char *event; /* for the log, should it fail */
 	int (*run)(struct env *e);
@@ -26,6 +27,9 @@ void errand_init(struct errand *a, struct env *e, const char *event, int (*run)(
 /* Starts it, unless it is under way. It must have ended before its memory goes: env->blocking ends
  * first. */
 void errand_start(struct errand *a);
+
+/* What is under way ends within about a second. */
+void errand_stop(struct errand *a);
 
 /* When what holds from one time until another is asked for again: when half of it is over, give or take
  * a tenth, so that not everybody asks at once; if that is past, before half of the rest is. */

@@ -47,6 +47,9 @@ struct revocations;
 struct revocations *revocations_new(struct env *e);
 struct revocations *revocations_free(struct revocations *r);
 
+/* Ends fetches that are under way, before env->blocking ends. */
+void revocation_stop(struct env *e);
+
 /* Reads the lists anew: at the start, after rows or settings have changed. Blocks. */
 int revocation_load(struct env *e) MUST_CHECK;
 

@@ -192,7 +192,8 @@ int revocation_run_due(struct env *e)
 	r = add_all_wanted(e);
 	if (!r)
 		r = store_read(e->store, read_due, d);
-	for (size_t i = 0; i < d->n_to_fetch && r >= 0; i++)
+	for (size_t i = 0; i < d->n_to_fetch && r >= 0 && !atomic_load(&e->revocations->errand.stop);
+		i++)
 		r = revocation_fetch(e, d->to_fetch[i], NULL);
 	if (r >= 0) {
 		d->n_stale = 0;
@@ -207,6 +208,11 @@ int revocation_run_due(struct env *e)
 	arena_done(&d->arena);
 	free(d);
 	return err_fold(r);
+}
+
+void revocation_stop(struct env *e)
+{
+	errand_stop(&e->revocations->errand);
 }
 
 void revocation_tend(struct env *e)

@@ -304,7 +304,7 @@ static int get(struct fetching *f, const struct settings *settings, struct fetch
 	struct fetch request = { .url = url,
 		.schemes = f->row.named ? FETCH_HTTP : FETCH_HTTP | FETCH_HTTPS,
 		.timeout_ms = FETCH_MS, .max_octets = LIMIT_CRL, .max_redirects = 3,
-		.private_too = settings->fetch_private };
+		.private_too = settings->fetch_private, .stop = &f->env->revocations->errand.stop };
 	int r;
 
 	if (!url)
@@ -374,6 +374,8 @@ static int run_fetch(struct fetching *f)
 		return refuse(f, "there is no such list");
 	TRY(r);
 	r = fetch_and_take(f);
+	if (r && atomic_load(&f->env->revocations->errand.stop))
+		return r; /* the server ends: that is no failure of the other side */
 	log_fetch(f, r);
 	if (!r)
 		return revocation_load(f->env);

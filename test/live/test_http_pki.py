@@ -1,11 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The routes of keys, certificates, trust and TLS, each answer held against doc/openapi.yaml; and at the
+"""The routes of keys, certificates, trust, revocation and TLS, each answer held against doc/openapi.yaml; and at the
 end that every route was answered."""
 import base64
+import datetime
+import http.server
+import threading
 
 import pytest
 from authority import Authority, key_pem, make_key
 from conftest import finish, make_server
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from webclient import BASE, OPERATIONS, Client, succeeded
 
 DOMAIN = f"{BASE}/domains/example.org"
@@ -179,6 +186,61 @@ def test_tls(admin):
     admin.ask("PATCH", BASE + "/tls?domain=example.org", {"oldest": "1.3"}, expect=200)
     admin.ask("PATCH", BASE + "/tls?domain=example.org", {"oldest": None}, expect=200)
     admin.ask("PATCH", BASE + "/tls?listener=gopher", {"oldest": "1.3"}, expect=404)
+
+
+def revocation_list(number):
+    """An authority's certificate and a list of it, as PEM."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Lists")])
+    now = datetime.datetime.now(datetime.timezone.utc)
+    hour = datetime.timedelta(hours=1)
+    cert = x509.CertificateBuilder(name, name, key.public_key(), 1, now - hour, now + hour) \
+        .add_extension(x509.BasicConstraints(True, None), True).sign(key, hashes.SHA256())
+    crl = x509.CertificateRevocationListBuilder(name, now - hour, now + hour) \
+        .add_extension(x509.CRLNumber(number), False).sign(key, hashes.SHA256())
+    return [o.public_bytes(serialization.Encoding.PEM).decode() for o in (cert, crl)]
+
+
+def test_revocation_lists(admin):
+    authority, crl = revocation_list(255)
+
+    class Site(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(crl.encode())
+
+        def log_message(self, *args):
+            pass
+
+    site = http.server.HTTPServer(("127.0.0.1", 0), Site)
+    threading.Thread(target=site.serve_forever, daemon=True).start()
+    url = f"http://127.0.0.1:{site.server_address[1]}/"
+    crls = BASE + "/crls"
+    admin.ask("POST", crls, {}, expect=422)
+    admin.ask("POST", crls, {"list": crl, "url": url}, expect=422)
+    admin.ask("POST", crls, {"list": "x"}, expect=422)
+    admin.ask("POST", crls, {"list": crl}, expect=422)
+    admin.ask("POST", crls, {"list": crl, "authority": authority, "domain": "none.example"},
+              expect=404)
+    made, = admin.ask("POST", crls, {"list": crl, "authority": authority}, expect=201).json["lists"]
+    assert (made["issuer"], made["number"], made["domain"]) == ("CN=Lists", "ff", None)
+    admin.ask("DELETE", f"{crls}/{made['id']}", expect=204)
+    admin.ask("DELETE", f"{crls}/{made['id']}", expect=404)
+    admin.ask("POST", crls, {"url": "ftp://x/"}, expect=422)
+    made, = admin.ask("POST", crls, {"url": url, "authority": authority, "domain": "example.org"},
+                      expect=201).json["lists"]
+    assert "number" not in made and made["domain"] == "example.org"
+    admin.ask("POST", crls, {"url": url, "domain": "example.org"}, expect=409)
+    refused = admin.ask("POST", f"{crls}/{made['id']}/fetch", expect=422).json
+    assert "127.0.0.1" in refused["detail"]
+    admin.ask("PATCH", BASE + "/settings", {"fetch_private": True}, expect=204)
+    assert admin.ask("POST", f"{crls}/{made['id']}/fetch", expect=200).json["number"] == "ff"
+    admin.ask("POST", f"{crls}/4711/fetch", expect=422)
+    assert [c["id"] for c in admin.get("/crls?domain=example.org")["lists"]] == [made["id"]]
+    admin.ask("DELETE", f"{crls}/{made['id']}", expect=204)
+    admin.ask("PATCH", BASE + "/settings", {"fetch_private": None}, expect=204)
+    site.shutdown()
 
 
 def test_every_route_was_answered():

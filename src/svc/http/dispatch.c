@@ -25,6 +25,7 @@
 #include "svc/http/route.h"
 #include "svc/http/web_session.h"
 #include "svc/login.h"
+#include "svc/revocation.h"
 #include "svc/trust.h"
 
 #include <stdio.h>
@@ -414,6 +415,7 @@ static void answer_clear(struct http_request *q)
 	q->status = 200;
 	q->type = NULL;
 	q->tls_changed = q->settings_changed = q->trust_changed = q->acme_changed = false;
+	q->crls_changed = false;
 }
 
 static int run_in_store(struct store_conn *c, void *arg)
@@ -453,6 +455,9 @@ static void after_commit(struct http_request *q)
 		log_fault(NULL, "HTTP", "http.settings_reload", err_fold(r));
 	if (q->trust_changed)
 		trust_changed(q->env);
+	r = q->crls_changed ? revocation_load(q->env) : 0;
+	if (r)
+		log_fault(NULL, "PKI", "crl.load", err_fold(r));
 	r = q->tls_changed ? q->env->tls_rebuild(q->env) : 0;
 	if (r)
 		log_fault(NULL, "HTTP", "http.tls_rebuild", err_fold(r));

@@ -13,12 +13,14 @@
 #include "base/enc.h"
 #include "keyd/client.h"
 #include "pki/cert.h"
+#include "store/crl_rows.h"
 #include "store/key_rows.h"
 #include "store/store.h"
 #include "svc/expiry.h"
 #include "svc/http/api.h"
 #include "svc/http/figures.h"
 #include "svc/http/web_session.h"
+#include "svc/staple.h"
 
 static const char style[] =
 	":root{color-scheme:light dark;--ground:#f6f7f9;--card:#fff;--text:#1b1f24;--soft:#57606a;"
@@ -277,6 +279,61 @@ static int add_expiry(const struct expiry_item *item, void *context)
 	return 0;
 }
 
+struct crl_metric {
+	struct store_conn *c;
+	struct arena *arena;
+	struct buf *out;
+};
+
+static int add_crl(const struct store_crl *row, void *context)
+{
+	struct crl_metric *m = context;
+	struct store_domain domain = { .name = "-" };
+
+	if (row->der.n == 0)
+		return 0;
+	if (row->domain)
+		TRY(store_domain_get(m->c, m->arena, row->domain, &domain));
+	buf_add_string(m->out, "signet_crl_next_update_seconds{domain=\"");
+	add_label(m->out, span_str(domain.name));
+	buf_add_format(m->out, "\",list=\"%lld\"} %lld\n", (long long)row->id,
+		(long long)row->next_update_us / 1000000);
+	return 0;
+}
+
+static int add_crls(struct http_request *q, struct store_conn *c)
+{
+	struct crl_metric m = { c, &q->arena, &q->out };
+
+	buf_add_string(&q->out, "# HELP signet_crl_next_update_seconds When the revocation list ends,"
+				" seconds since 1970; domain -: the server's\n"
+				"# TYPE signet_crl_next_update_seconds gauge\n");
+	TRY(store_crl_each(c, add_crl, &m));
+	return 0;
+}
+
+static int add_staple(struct span domain, struct span alias, const struct staple_report *report,
+	void *context)
+{
+	struct buf *out = context;
+
+	buf_add_string(out, "signet_ocsp_answer_until_seconds{domain=\"");
+	add_label(out, domain);
+	buf_add_string(out, "\",certificate=\"");
+	add_label(out, alias);
+	buf_add_format(out, "\"} %lld\n", (long long)report->until_us / 1000000);
+	return 0;
+}
+
+static int add_staples(struct http_request *q)
+{
+	buf_add_string(&q->out, "# HELP signet_ocsp_answer_until_seconds Until when the responder's"
+				" answer is stapled, seconds since 1970; 0: there is none\n"
+				"# TYPE signet_ocsp_answer_until_seconds gauge\n");
+	TRY(staple_each(q->env, add_staple, &q->out));
+	return 0;
+}
+
 static int add_certificates(struct store_conn *c, struct buf *out)
 {
 	buf_add_string(out, "# HELP signet_certificate_expiry_seconds When the certificate ends,"
@@ -312,6 +369,8 @@ int page_metrics(struct http_request *q, struct store_conn *c)
 	add_metric(out, "keyd_up", true, "Whether the process with the domains' keys answers",
 		e->keyd && keyd_client_is_up(e->keyd));
 	TRY(add_certificates(c, out));
+	TRY(add_crls(q, c));
+	TRY(add_staples(q));
 	add_metric(out, "uptime_seconds", true, "Seconds since the start",
 		(unsigned long long)(clock_now_us() - e->started_us) / 1000000);
 	q->type = "text/plain; version=0.0.4; charset=utf-8";

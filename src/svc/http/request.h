@@ -85,6 +85,7 @@ struct http_request {
 	bool acme_changed;        /* after the commit: acme_wake */
 	bool trust_changed;       /* after the commit: trust_changed */
 	bool tls_changed;         /* after that: env->tls_rebuild */
+	bool crls_changed;        /* after the commit: revocation_load */
 	bool settings_changed;    /* after the commit: settings_reload */
 	struct why problem;
 	char problem_field[64];

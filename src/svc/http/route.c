@@ -206,6 +206,14 @@ static const struct body_field acme_order_body[] = {
 	{},
 };
 
+static const struct body_field crl_body[] = {
+	{ "list", BODY_TEXT, false, FILE_MAX },
+	{ "url", BODY_TEXT, false, 2048 },
+	{ "authority", BODY_TEXT, false, FILE_MAX },
+	{ "domain", BODY_TEXT, false, LIMIT_NAME },
+	{},
+};
+
 static const struct body_field activate_body[] = {
 	{ "services", BODY_TEXT, true, 64 },
 	{},
@@ -375,6 +383,14 @@ const struct http_route http_routes[] = {
 		api_acme_account_set, api_acme_account_set_prepare },
 	{ "DELETE", DOMAIN "/acme/account", RIGHT_ADMIN, NULL, NULL, ROUTE_WRITES,
 		api_acme_account_remove, NULL },
+
+	{ "GET", API "/crls", RIGHT_ADMIN, NULL, "domain", ROUTE_READS, api_crl_list, NULL },
+	{ "POST", API "/crls", RIGHT_ADMIN, crl_body, NULL, ROUTE_WRITES, api_crl_add,
+		api_crl_add_prepare },
+	{ "DELETE", API "/crls/{list}", RIGHT_ADMIN, NULL, NULL, ROUTE_WRITES, api_crl_remove,
+		NULL },
+	{ "POST", API "/crls/{list}/fetch", RIGHT_ADMIN, NULL, NULL, ROUTE_WRITES, api_crl_fetch,
+		api_crl_fetch_prepare },
 
 	{ "GET", API "/aliases", RIGHT_ADMIN, NULL, "domain", ROUTE_READS, api_alias_list, NULL },
 	{ "POST", API "/aliases", RIGHT_ADMIN, alias_add_body, NULL, ROUTE_WRITES, api_alias_add,

@@ -97,4 +97,6 @@ route_fn api_own_cert_list, api_own_cert_add, api_own_cert_remove;
 route_fn api_acme_list, api_acme_show, api_acme_order, api_acme_order_prepare, api_acme_renew;
 route_fn api_acme_stop, api_acme_account_show, api_acme_account_set, api_acme_account_set_prepare;
 route_fn api_acme_account_remove, page_acme_challenge;
+route_fn api_crl_list, api_crl_add, api_crl_add_prepare, api_crl_remove, api_crl_fetch;
+route_fn api_crl_fetch_prepare;
 route_fn page_first, page_metrics, page_cert_pem, page_cert_der, page_chain_pem;
