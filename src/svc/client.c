@@ -31,8 +31,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Intermediates between a client and an issuer. */
-enum { CLIENT_DEPTH_MAX = 4 };
+/* Intermediates between a client and an issuer; certificates that are looked at for them. Reading one
+ * takes longer than sending one, and anybody may send them. */
+enum { CLIENT_DEPTH_MAX = 4, CLIENT_OTHERS_MAX = 10 };
 
 /* What a domain says. Held by its profile and the rules it was loaded with. */
 struct client_rule {
@@ -137,7 +138,7 @@ static void read_others(const struct tls_client *client, struct cert_list *ret_l
 {
 	struct cert_list list = {};
 
-	for (int i = 0; i < sk_X509_num(client->others) && list.n < CERT_LIST_MAX; i++) {
+	for (int i = 0; i < sk_X509_num(client->others) && i < CLIENT_OTHERS_MAX; i++) {
 		struct cert *cert;
 
 		if (cert_from_x509(&cert, sk_X509_value(client->others, i), NULL))

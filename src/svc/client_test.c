@@ -123,6 +123,42 @@ static void test_valid(void **state)
 	cert_made_done(&foreign);
 }
 
+/* With an intermediate behind n others. */
+static long result_behind(const struct cert_made *leaf, const struct cert_made *middle, int n)
+{
+	struct tls_profile *p = tls_host_profile(world.f->env.tls, "example.org");
+	STACK_OF(X509) *others = sk_X509_new_null();
+	struct tls_client *client;
+	long result;
+
+	for (int i = 0; i < n; i++)
+		assert_true(sk_X509_push(others, cert_x509(world.alice.cert)));
+	assert_true(sk_X509_push(others, cert_x509(middle->cert)));
+	client = tls_client_new(cert_x509(leaf->cert), others);
+	p->client_verify(p->client_context, client);
+	result = client->result;
+	tls_client_unref(client);
+	tls_profile_unref(p);
+	sk_X509_free(others);
+	return result;
+}
+
+/* A client sends what is needed and little else (RFC 8446 section 4.4.2). */
+static void test_many(void **state)
+{
+	struct cert_made middle = client_fixture_make(&world, &(struct cert_order){
+		.subject = "CN=Middle", .is_authority = true });
+	struct cert_made leaf = order((struct cert_order){ .issuer = &middle });
+
+	(void)state;
+	assert_int_equal(result_behind(&leaf, &middle, 0), X509_V_OK);
+	assert_int_equal(result_behind(&leaf, &middle, 9), X509_V_OK);
+	assert_int_equal(result_behind(&leaf, &middle, 10),
+		X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY);
+	cert_made_done(&leaf);
+	cert_made_done(&middle);
+}
+
 static void test_trust(void **state)
 {
 	struct cert_made middle = client_fixture_make(&world, &(struct cert_order){
@@ -375,6 +411,7 @@ int main(void)
 #define CLIENT_TEST(f) cmocka_unit_test_setup_teardown(f, open_store, close_store)
 	const struct CMUnitTest tests[] = {
 		CLIENT_TEST(test_valid),
+		CLIENT_TEST(test_many),
 		CLIENT_TEST(test_trust),
 		CLIENT_TEST(test_profile),
 		CLIENT_TEST(test_certificate),
