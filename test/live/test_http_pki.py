@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The routes of keys, certificates, trust, revocation and TLS, each answer held against doc/openapi.yaml; and at the
-end that every route was answered."""
+"""The routes of keys, certificates, trust, revocation and TLS, each answer held against
+doc/openapi.yaml; and at the end that every route was answered."""
 import base64
 import datetime
 import http.server
