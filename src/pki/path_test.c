@@ -442,7 +442,7 @@ static void test_many_policies(void **state)
 		struct path_request q = { .untrusted = &untrusted,
 			.trust = trust,
 			.time_us = clock_now_us() };
-		char name[16];
+		char name[32];
 
 		for (size_t k = 0; k < rows[i].n_certs; k++) {
 			(void)snprintf(name, sizeof name, "CN=%zu", k);
@@ -630,7 +630,7 @@ static void test_thicket(void **state)
 		.time_us = clock_now_us() };
 	struct cert_order order = { .is_authority = true };
 	struct cert_made leaf;
-	char names[N][8];
+	char names[N][32];
 
 	(void)state;
 	for (size_t i = 0; i < N; i++) {

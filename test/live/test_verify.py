@@ -72,6 +72,116 @@ def files(tmp_path_factory):
     return folder
 
 
+def key_usage(**said):
+    names = ("digital_signature", "content_commitment", "key_encipherment", "data_encipherment",
+             "key_agreement", "key_cert_sign", "crl_sign", "encipher_only", "decipher_only")
+    return x509.KeyUsage(**{n: said.get(n, False) for n in names})
+
+
+class Signer:
+    """A name with a key, for what of the standard is rare: lists by another key or another issuer."""
+
+    def __init__(self, text, above=None, **usage):
+        self.name, self.key = name(text), ec.generate_private_key(ec.SECP256R1())
+        self.cert = (above or self).sign(self.key, text, True, **usage)
+
+    def sign(self, key, text, authority=False, serial=None, points=None, **usage):
+        b = (x509.CertificateBuilder().subject_name(name(text)).issuer_name(self.name)
+             .public_key(key.public_key()).serial_number(serial or x509.random_serial_number())
+             .not_valid_before(NOW - YEAR).not_valid_after(NOW + YEAR)
+             .add_extension(x509.BasicConstraints(authority, None), True)
+             .add_extension(key_usage(**usage), True)
+             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False)
+             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(
+                 self.key.public_key()), False))
+        if points:
+            b = b.add_extension(points, False)
+        return b.sign(self.key, hashes.SHA256())
+
+    def crl(self, revoked=(), *more, number=1):
+        b = (x509.CertificateRevocationListBuilder().issuer_name(self.name)
+             .last_update(NOW - YEAR).next_update(NOW + YEAR)
+             .add_extension(x509.CRLNumber(number), False)
+             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(
+                 self.key.public_key()), False))
+        for extension, critical in more:
+            b = b.add_extension(extension, critical)
+        for serial, issuer in revoked:
+            r = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(NOW - YEAR)
+            if issuer:
+                r = r.add_extension(x509.CertificateIssuer([x509.DirectoryName(issuer)]), True)
+            b = b.add_revoked_certificate(r.build())
+        return b.sign(self.key, hashes.SHA256())
+
+
+def text_of(thing):
+    return thing.public_bytes(serialization.Encoding.PEM).decode()
+
+
+def judge(root, leaf, others, lists):
+    """The verdict, and the rules of what was found."""
+    case = {"peer_certificate": text_of(leaf), "trusted_certs": [text_of(root.cert)],
+            "untrusted_intermediates": [text_of(o.cert) for o in others],
+            "crls": [text_of(c) for c in (root.crl(), *lists)],
+            "validation_time": "2026-01-01T00:00:00Z", "validation_kind": "CLIENT"}
+    done = subprocess.run([BUILD / "signet", "verify", "--batch"], input=json.dumps(case) + "\n",
+                          capture_output=True, text=True, timeout=60, check=True)
+    answer = json.loads(done.stdout)
+    return answer["valid"], {f["rule"] for f in answer["findings"]}
+
+
+def scope(**said):
+    nothing = dict(full_name=None, relative_name=None, only_contains_user_certs=False,
+                   only_contains_ca_certs=False, only_some_reasons=None, indirect_crl=False,
+                   only_contains_attribute_certs=False)
+    return x509.IssuingDistributionPoint(**(nothing | said)), True
+
+
+def test_lists_by_another_key():
+    """RFC 5280 section 6.3.3 (f): one name, a key for certificates and one for lists."""
+    root = Signer("Root", key_cert_sign=True, crl_sign=True)
+    certs = Signer("CA", root, key_cert_sign=True)
+    lists = Signer("CA", root, crl_sign=True)
+    leaf = certs.sign(ec.generate_private_key(ec.SECP256R1()), "leaf", serial=77,
+                      digital_signature=True)
+    assert judge(root, leaf, [certs, lists], [lists.crl()]) == (True, set())
+    assert judge(root, leaf, [certs, lists], [lists.crl([(77, None)])]) == (False, {"revoked"})
+    assert judge(root, leaf, [certs], [lists.crl()])[0] is False
+    assert judge(root, leaf, [certs], [certs.crl()]) == (False, {"crl-issuer"})
+
+
+def test_lists_by_another_issuer():
+    """Section 5.2.5: an indirect list, for a certificate whose distribution point names its issuer."""
+    root = Signer("Root", key_cert_sign=True, crl_sign=True)
+    certs = Signer("CA", root, key_cert_sign=True)
+    lists = Signer("Lists", root, key_cert_sign=True, crl_sign=True)
+    point = [x509.DirectoryName(lists.name)]
+    leaf = certs.sign(ec.generate_private_key(ec.SECP256R1()), "leaf", serial=78,
+                      digital_signature=True, points=x509.CRLDistributionPoints(
+                          [x509.DistributionPoint(point, None, None, point)]))
+    indirect = scope(indirect_crl=True, full_name=point)
+    both = [certs, lists]
+    assert judge(root, leaf, both, [lists.crl([(5, certs.name)], indirect)]) == (True, set())
+    assert judge(root, leaf, both, [lists.crl([(78, certs.name)], indirect)]) == (False, {"revoked"})
+    assert judge(root, leaf, both, [lists.crl([(78, None)])]) == (False, {"no-crl"})
+
+
+def test_lists_for_some():
+    """Lists about users or authorities only, and lists of changes (sections 5.2.4 and 5.2.5)."""
+    root = Signer("Root", key_cert_sign=True, crl_sign=True)
+    ca = Signer("CA", root, key_cert_sign=True, crl_sign=True)
+    leaf = ca.sign(ec.generate_private_key(ec.SECP256R1()), "leaf", serial=79,
+                   digital_signature=True)
+    changes = x509.DeltaCRLIndicator(1), True
+    assert judge(root, leaf, [ca], [ca.crl([], scope(only_contains_user_certs=True))])[0] is True
+    assert judge(root, leaf, [ca], [ca.crl([], scope(only_contains_ca_certs=True))])[0] is False
+    assert judge(root, leaf, [ca], [ca.crl(), ca.crl([(5, None)], changes, number=2)])[0] is True
+    freshest = x509.FreshestCRL([x509.DistributionPoint(
+        [x509.UniformResourceIdentifier("http://example.org/")], None, None, None)]), False
+    assert judge(root, leaf, [ca], [ca.crl([], freshest),
+                                    ca.crl([(79, None)], changes, number=2)]) == (False, {"revoked"})
+
+
 def run(files, *words, stdin=None):
     return subprocess.run([BUILD / "signet", "verify", *words], cwd=files, input=stdin,
                           capture_output=True, text=True, timeout=60)
