@@ -18,6 +18,7 @@
 #include "base/map.h"
 #include "base/secret.h"
 #include "net/tls_accept.h"
+#include "net/tls_asked.h"
 #include "net/tls_client.h"
 #include "net/tls_challenge.h"
 #include "net/tls_host.h"
@@ -49,6 +50,8 @@ struct tls_host {
 	tls_ticket_key_fn *ticket_key;
 	void *context;
 	struct tls_challenges *challenges;
+
+	struct tls_asked *asked;
 
 	pthread_mutex_t lock; /* over what follows */
 	struct tls_directory *directory;
@@ -323,18 +326,38 @@ struct tls_profile *tls_directory_find(const struct tls_directory *d, struct spa
 	return p ? p : d->fallback;
 }
 
+/* The name, or one that it is below, is ours: others' names are nothing to remember. */
+static bool directory_has_above(const struct tls_directory *d, struct span name)
+{
+	while (name.n && !map_get(&d->names, name))
+		(void)span_cut(&name, '.');
+	return name.n > 0;
+}
+
 struct tls_profile *tls_host_find(struct tls_host *h, struct span name,
 	const struct net_address *local)
 {
 	struct tls_profile *p = NULL;
+	uint8_t key[LIMIT_NAME];
+	struct span wanted = name_key(name, key);
+	bool is_ours = false;
 
 	(void)pthread_mutex_lock(&h->lock);
-	if (h->directory)
+	if (h->directory) {
 		p = tls_directory_find(h->directory, name, local);
+		is_ours = directory_has_above(h->directory, wanted);
+	}
 	if (p)
 		(void)tls_profile_ref(p);
 	(void)pthread_mutex_unlock(&h->lock);
+	if (is_ours)
+		tls_asked_add(h->asked, wanted);
 	return p;
+}
+
+struct tls_asked *tls_host_asked(struct tls_host *h)
+{
+	return h->asked;
 }
 
 struct tls_profile *tls_host_profile(struct tls_host *h, const char *name)
@@ -589,6 +612,7 @@ int tls_host_new(struct tls_host **ret_host, tls_ticket_key_fn *ticket_key, void
 
 	(void)pthread_mutex_init(&h->lock, NULL);
 	h->challenges = tls_challenges_new();
+	h->asked = tls_asked_new();
 	h->ticket_key = ticket_key;
 	h->context = context;
 	h->ticket_cipher = EVP_CIPHER_fetch(NULL, "AES-256-CBC", NULL);

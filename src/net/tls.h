@@ -143,6 +143,10 @@ struct tls_host *tls_host_free(struct tls_host *h);
  * start and at least once in half an epoch, from a thread that may wait. */
 int tls_host_rotate(struct tls_host *h, int64_t now_us) MUST_CHECK;
 
+/* The names that clients have asked for (net/tls_asked.h). Borrowed. */
+struct tls_asked;
+struct tls_asked *tls_host_asked(struct tls_host *h);
+
 /* From any thread: handshakes that begin from now on see this directory. Takes the caller's
  * reference. */
 void tls_host_swap(struct tls_host *h, struct tls_directory *d);

@@ -9,9 +9,13 @@
 #include "svc/cert_check.h"
 
 #include "base/clock.h"
+#include "net/tls.h"
+#include "net/tls_asked.h"
 #include "pki/key.h"
 #include "pki/opinion.h"
 #include "pki/path.h"
+#include "store/store.h"
+#include "svc/acme.h"
 #include "svc/domain_keys.h"
 #include "svc/env.h"
 #include "svc/staple.h"
@@ -128,6 +132,42 @@ static int check_authority(struct env *e, const struct cert *cert, const struct 
 	return 0;
 }
 
+struct asked {
+	const struct cert *cert;
+	struct buf missing;
+};
+
+enum { ASKED_OFTEN = 3, ASKED_SHOWN = 300 };
+
+static void note_asked(struct span name, uint64_t n, void *context)
+{
+	struct asked *a = context;
+
+	if (n < ASKED_OFTEN || cert_covers_host(a->cert, name) || buf_size(&a->missing) > ASKED_SHOWN)
+		return;
+	buf_add_string(&a->missing, buf_size(&a->missing) ? ", " : "");
+	buf_add(&a->missing, name);
+	buf_add_format(&a->missing, " (%llu times)", (unsigned long long)n);
+}
+
+/* What people have in their mail programs may be a name that nobody has thought of. */
+static void check_asked(struct env *e, const struct cert_check *what, const struct cert *cert,
+	struct check_list *l)
+{
+	struct asked a = { .cert = cert };
+
+	tls_asked_each(tls_host_asked(e->tls), what->names[0], note_asked, &a);
+	if (buf_size(&a.missing))
+		check_add(l, "names asked for", CHECK_WARNING,
+			"clients have asked for names that it is not for: %.*s; if they are right, make"
+			" them aliases (alias add) and get a certificate for all",
+			(int)buf_size(&a.missing), (const char *)buf_span(&a.missing).p);
+	else
+		check_add(l, "names asked for", CHECK_OK,
+			"all names that clients have asked for since the start are in it");
+	buf_done(&a.missing);
+}
+
 /* RFC 5280 section 6 by our own rules: the reasons that stricter clients have. */
 static int check_path(const struct cert_check *what, struct cert *cert, const struct cert_list *sent,
 	struct trust *trust, struct check_list *l)
@@ -153,6 +193,46 @@ static int check_path(const struct cert_check *what, struct cert *cert, const st
 	return 0;
 }
 
+struct renewal {
+	const struct cert_check *what;
+	struct check_list *l;
+};
+
+/* What happens to it by itself. */
+static int read_renewal(struct store_conn *c, void *arg)
+{
+	struct renewal *renewal = arg;
+	CLEANUP(buf_done) struct buf at = {};
+	struct acme_plan plan;
+	int r = acme_plan_of_cert(c, renewal->l->arena, renewal->what->cert->id, &plan);
+
+	if (r == STORE_E_NOT_FOUND) {
+		check_add(renewal->l, "renewal", CHECK_NOTE,
+			"it is not renewed by itself; postmaster is told before it ends");
+		return 0;
+	}
+	if (r)
+		return err_fold(r);
+	clock_add_rfc3339(&at, plan.at_us);
+	if (plan.n_failures)
+		check_add(renewal->l, "renewal", CHECK_WARNING,
+			"it failed %u times: %.*s; next try at %.*s", plan.n_failures,
+			(int)plan.last_error.n, (const char *)plan.last_error.p, (int)buf_size(&at),
+			(const char *)buf_span(&at).p);
+	else
+		check_add(renewal->l, "renewal", CHECK_OK, "by its authority (ACME), %s at %.*s",
+			acme_action_name(plan.action), (int)buf_size(&at),
+			(const char *)buf_span(&at).p);
+	return 0;
+}
+
+static int check_renewal(struct env *e, const struct cert_check *what, struct check_list *l)
+{
+	struct renewal renewal = { what, l };
+
+	return store_read(e->store, read_renewal, &renewal);
+}
+
 int cert_check(struct env *e, const struct cert_check *what, struct check_list *l)
 {
 	CLEANUP(trust_unrefp) struct trust *trust = NULL;
@@ -170,8 +250,10 @@ int cert_check(struct env *e, const struct cert_check *what, struct check_list *
 	TRY(trust_of_domain(e, what->cert->domain, &trust));
 	check_certificate(l, cert, what->names, what->n_names, clock_now_us());
 	check_stapling(e, cert, l);
+	check_asked(e, what, cert, l);
 	TRY(check_key_match(e, what, cert, l));
 	TRY(check_authority(e, cert, &sent, trust, l));
 	TRY(check_path(what, cert, &sent, trust, l));
-	return check_opinions(what, cert, &sent, trust, l);
+	TRY(check_opinions(what, cert, &sent, trust, l));
+	return check_renewal(e, what, l);
 }

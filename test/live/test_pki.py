@@ -382,6 +382,20 @@ def test_check_finds_a_good_certificate_good(server, domain, root, intermediate)
     assert answer(server, "cert", "check", domain)["result"] == "warning"
 
 
+def test_check_tells_of_names_that_clients_ask_for(server, domain):
+    server.cli("cert", "self-sign", domain)
+    for _ in range(3):
+        shown(server, f"imap.{domain}")
+    r = server.cli("cert", "check", domain, check=False)
+    row, = (row for row in rows(r.stdout) if row["CHECK"] == "names asked for")
+    assert row["RESULT"] == "warning" and f"imap.{domain} (3 times)" in row["WHY"]
+    server.cli("alias", "add", f"imap.{domain}", domain)
+    server.cli("cert", "self-sign", domain)
+    r = server.cli("cert", "check", domain, check=False)
+    assert "all names that clients have asked for" in r.stdout
+    assert "it is not renewed by itself" in r.stdout
+
+
 def test_check_of_a_domain_without_certificate(server, domain):
     r = server.cli("cert", "check", domain, check=False)
     assert r.returncode == 1 and "no certificate is in use" in r.stdout
