@@ -71,22 +71,29 @@ static int sign_message(EVP_PKEY *key, struct span message, struct operation_out
 	return 0;
 }
 
-int operation_sign(EVP_PKEY *key, const struct keyd_sign *how, struct span data,
-	struct operation_out out, size_t *ret_n)
+int operation_signer(EVP_PKEY *key, const struct keyd_sign *how, EVP_PKEY_CTX **ret_signer)
 {
 	CLEANUP(EVP_PKEY_CTX_freep) EVP_PKEY_CTX *ctx = NULL;
-	size_t n = out.room;
 	int r;
 
-	if (key_is_ed25519(key))
-		return sign_message(key, data, out, ret_n);
 	ctx = EVP_PKEY_CTX_new_from_pkey(NULL, key, PROVIDER);
 	if (!ctx || EVP_PKEY_sign_init(ctx) <= 0)
 		return say_no(KEYD_E_REFUSED);
 	r = sign_set(ctx, key, how);
 	if (r)
 		return say_no(r);
-	if (EVP_PKEY_sign(ctx, out.p, &n, data.p, data.n) <= 0)
+	*ret_signer = TAKE(ctx);
+	return 0;
+}
+
+int operation_sign(EVP_PKEY *key, EVP_PKEY_CTX *signer, struct span data, struct operation_out out,
+	size_t *ret_n)
+{
+	size_t n = out.room;
+
+	if (key_is_ed25519(key))
+		return sign_message(key, data, out, ret_n);
+	if (EVP_PKEY_sign(signer, out.p, &n, data.p, data.n) <= 0)
 		return say_no(KEYD_E_FAILED);
 	*ret_n = n;
 	return 0;

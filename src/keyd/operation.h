@@ -15,8 +15,11 @@ struct operation_out {
 	size_t room;
 };
 
-int operation_sign(EVP_PKEY *key, const struct keyd_sign *how, struct span data,
-	struct operation_out out, size_t *ret_n) MUST_CHECK;
+/* What a signature begins with, except Ed25519's, which has no parameters. It holds the key. */
+int operation_signer(EVP_PKEY *key, const struct keyd_sign *how, EVP_PKEY_CTX **ret_signer) MUST_CHECK;
+/* `signer` is used up: each signature needs a new one or a copy. NULL with Ed25519. */
+int operation_sign(EVP_PKEY *key, EVP_PKEY_CTX *signer, struct span data, struct operation_out out,
+	size_t *ret_n) MUST_CHECK;
 int operation_decrypt(EVP_PKEY *key, const struct keyd_decrypt *how, struct span label,
 	struct span ciphertext, struct operation_out out, size_t *ret_n) MUST_CHECK;
 int operation_derive(EVP_PKEY *key, const struct keyd_derive *how, struct span peer,

@@ -22,6 +22,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+CLEANUP_POINTER(EVP_PKEY_CTX, EVP_PKEY_CTX_free)
+
 enum {
 	DOMAIN_KEYS_MAX = 4096,
 	USER_KEYS_MAX = 4096,
@@ -373,9 +375,30 @@ static bool is_text(const char *p, size_t n)
 	return memchr(p, '\0', n) != NULL;
 }
 
+/* A copy of what the key's first signature began with, if that had the same parameters. */
+static int signer_of(struct keyd *k, struct span handle, EVP_PKEY *key, const struct keyd_sign *how,
+	EVP_PKEY_CTX **ret_signer)
+{
+	EVP_PKEY_CTX *signer;
+	int r;
+
+	if (key_is_ed25519(key))
+		return 0;
+	signer = vault_signer(k->vault, handle, how);
+	if (!signer) {
+		r = operation_signer(key, how, &signer);
+		if (r)
+			return r;
+		vault_keep_signer(k->vault, handle, how, signer);
+	}
+	*ret_signer = signer;
+	return 0;
+}
+
 static int keyd_do_sign(struct keyd *k, const struct span *f, struct reply *reply)
 {
 	CLEANUP(EVP_PKEY_freep) EVP_PKEY *key = NULL;
+	CLEANUP(EVP_PKEY_CTX_freep) EVP_PKEY_CTX *signer = NULL;
 	struct keyd_sign how;
 	size_t n;
 	int r;
@@ -385,7 +408,9 @@ static int keyd_do_sign(struct keyd *k, const struct span *f, struct reply *repl
 		return MALFORMED;
 	r = use_key(k, f[0], f[1], SIGN, &key);
 	if (!r)
-		r = operation_sign(key, &how, f[3], reply_begin(reply), &n);
+		r = signer_of(k, f[0], key, &how, &signer);
+	if (!r)
+		r = operation_sign(key, signer, f[3], reply_begin(reply), &n);
 	if (!r)
 		reply_end(reply, n);
 	return r;

@@ -25,6 +25,8 @@ struct entry {
 	size_t n_session;
 	enum keyd_purpose purpose;
 	EVP_PKEY *key;
+	EVP_PKEY_CTX *signer; /* NULL: nothing was signed yet */
+	struct keyd_sign how; /* the signer's parameters */
 	int64_t used_ms;
 };
 
@@ -51,6 +53,7 @@ static void entry_drop(struct vault *v, struct entry *e)
 {
 	(void)map_remove(&v->by_handle, span_of(e->handle, KEYD_HANDLE));
 	list_remove(&e->link);
+	EVP_PKEY_CTX_free(e->signer);
 	EVP_PKEY_free(e->key);
 	explicit_bzero(e, sizeof *e);
 	free(e);
@@ -140,6 +143,33 @@ int vault_get(struct vault *v, struct span handle, struct span session, int64_t 
 	}
 	pthread_mutex_unlock(&v->lock);
 	return r;
+}
+
+EVP_PKEY_CTX *vault_signer(struct vault *v, struct span handle, const struct keyd_sign *how)
+{
+	EVP_PKEY_CTX *copy = NULL;
+	struct entry *e;
+
+	pthread_mutex_lock(&v->lock);
+	e = map_get(&v->by_handle, handle);
+	if (e && e->signer && memcmp(&e->how, how, sizeof *how) == 0)
+		copy = EVP_PKEY_CTX_dup(e->signer);
+	pthread_mutex_unlock(&v->lock);
+	return copy;
+}
+
+void vault_keep_signer(struct vault *v, struct span handle, const struct keyd_sign *how,
+	const EVP_PKEY_CTX *signer)
+{
+	struct entry *e;
+
+	pthread_mutex_lock(&v->lock);
+	e = map_get(&v->by_handle, handle);
+	if (e && !e->signer) {
+		e->signer = EVP_PKEY_CTX_dup(signer);
+		e->how = *how;
+	}
+	pthread_mutex_unlock(&v->lock);
 }
 
 void vault_forget(struct vault *v, struct span handle, struct span session)

@@ -27,6 +27,13 @@ enum vault_outcome { VAULT_E_GONE = 1 };
 int vault_get(struct vault *v, struct span handle, struct span session, int64_t now_ms,
 	EVP_PKEY **ret_key, enum keyd_purpose *ret_purpose) MUST_CHECK;
 
+/* To begin a signature costs as much as an elliptic one itself, so what the first one with a key began
+ * with (keyd/operation.h) is kept beside it, and forgotten with it. Copies, or NULL: there is none,
+ * or one for other parameters. Whether the session may use the key was asked before. */
+EVP_PKEY_CTX *vault_signer(struct vault *v, struct span handle, const struct keyd_sign *how);
+void vault_keep_signer(struct vault *v, struct span handle, const struct keyd_sign *how,
+	const EVP_PKEY_CTX *signer);
+
 void vault_forget(struct vault *v, struct span handle, struct span session);
 void vault_forget_session(struct vault *v, struct span session);
 void vault_expire(struct vault *v, int64_t now_ms);

@@ -6,6 +6,7 @@
 #include "keyd/vault.h"
 
 #include "base/secret.h"
+#include "keyd/operation.h"
 #include "pki/key.h"
 
 #include <setjmp.h>
@@ -99,12 +100,59 @@ static void test_sessions(void **state)
 	vault_free(v);
 }
 
+/* Whether a signature that begins with what is kept, or may be, is one by the key over these octets. */
+static bool signs(struct vault *v, const struct handle *h, const struct keyd_sign *how, EVP_PKEY *ec)
+{
+	EVP_PKEY_CTX *signer = vault_signer(v, span_of(h->p, KEYD_HANDLE), how);
+	EVP_PKEY_CTX *verifier = EVP_PKEY_CTX_new(ec, NULL);
+	uint8_t digest[32] = { 7 }, signature[128];
+	size_t n = 0;
+	bool ok = signer &&
+		operation_sign(ec, signer, span_of(digest, sizeof digest),
+			(struct operation_out){ signature, sizeof signature }, &n) == 0 &&
+		EVP_PKEY_verify_init(verifier) == 1 &&
+		EVP_PKEY_verify(verifier, signature, n, digest, sizeof digest) == 1;
+
+	EVP_PKEY_CTX_free(signer);
+	EVP_PKEY_CTX_free(verifier);
+	return ok;
+}
+
+/* A copy for the same parameters, as often as one likes; none for others, nor of a key that is gone;
+ * and none of another key. */
+static void test_signer(void **state)
+{
+	const struct keyd_sign how = { .digest = "SHA256" }, other = { .digest = "SHA384" };
+	struct vault *v = vault_new(N, 0);
+	EVP_PKEY_CTX *signer = NULL;
+	EVP_PKEY *ec = NULL;
+	struct handle h, h2;
+
+	(void)state;
+	assert_int_equal(key_generate(&ec, KEY_EC_P256), 0);
+	vault_add(v, ec, KEYD_TLS, (struct span){}, 0, h.p);
+	vault_add(v, key, KEYD_TLS, (struct span){}, 0, h2.p);
+	assert_false(signs(v, &h, &how, ec));
+	assert_int_equal(operation_signer(ec, &how, &signer), 0);
+	vault_keep_signer(v, span_of(h.p, KEYD_HANDLE), &how, signer);
+	EVP_PKEY_CTX_free(signer);
+	assert_true(signs(v, &h, &how, ec));
+	assert_true(signs(v, &h, &how, ec));
+	assert_false(signs(v, &h, &other, ec));
+	assert_false(signs(v, &h2, &how, ec));
+	vault_forget(v, span_of(h.p, KEYD_HANDLE), (struct span){});
+	assert_false(signs(v, &h, &how, ec));
+	EVP_PKEY_free(ec);
+	vault_free(v);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_full),
 		cmocka_unit_test(test_expire),
 		cmocka_unit_test(test_sessions),
+		cmocka_unit_test(test_signer),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
