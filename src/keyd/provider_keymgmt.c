@@ -15,14 +15,30 @@
 
 #include <openssl/core_names.h>
 #include <openssl/err.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 CLEANUP_POINTER(EVP_PKEY_CTX, EVP_PKEY_CTX_free)
 
+static uint64_t next_number(void)
+{
+	static _Atomic uint64_t last;
+
+	return atomic_fetch_add(&last, 1) + 1;
+}
+
+static struct remote_key *remote_key_new(void)
+{
+	struct remote_key *k = ALLOC(struct remote_key);
+
+	k->number = next_number();
+	return k;
+}
+
 static void *keymgmt_new(void *context)
 {
 	(void)context;
-	return ALLOC(struct remote_key);
+	return remote_key_new();
 }
 
 /* OpenSSL calls this with NULL too. */
@@ -32,6 +48,7 @@ static void keymgmt_free(void *data)
 
 	if (!k)
 		return;
+	EVP_MD_CTX_free(k->shadow);
 	EVP_PKEY_free(k->public);
 	keyd_key_unref(k->key);
 	free(k);
@@ -104,13 +121,20 @@ static const OSSL_PARAM *types_named(const char *algorithm, int selection)
 	return EVP_PKEY_fromdata_settable(ctx, selection);
 }
 
+/* The private half belongs to the public one: comparing that is enough. libssl compares a key with
+ * its certificate's at each handshake; what was found holds as long as both have their numbers. */
 static int keymgmt_match(const void *a, const void *b, int selection)
 {
-	const struct remote_key *one = a, *other = b;
+	struct remote_key *one = (struct remote_key *)a;
+	const struct remote_key *other = b;
 
-	/* The private half belongs to the public one: comparing that is enough. */
 	(void)selection;
-	return one->public && other->public && EVP_PKEY_eq(one->public, other->public) == 1;
+	if (one->twin == other->number)
+		return 1;
+	if (!one->public || !other->public || EVP_PKEY_eq(one->public, other->public) != 1)
+		return 0;
+	one->twin = other->number;
+	return 1;
 }
 
 static int keymgmt_get_params(void *data, OSSL_PARAM params[])
@@ -124,6 +148,8 @@ static int keymgmt_set_params(void *data, const OSSL_PARAM params[])
 {
 	struct remote_key *k = data;
 
+	k->number = next_number();
+	k->twin = 0;
 	return k->public && !k->key && EVP_PKEY_set_params(k->public, (OSSL_PARAM *)params);
 }
 
@@ -159,7 +185,7 @@ static EVP_PKEY *copy_parameters(EVP_PKEY *from)
 static void *keymgmt_dup(const void *data, int selection)
 {
 	const struct remote_key *from = data;
-	struct remote_key *to = ALLOC(struct remote_key);
+	struct remote_key *to = remote_key_new();
 
 	if (!from->public)
 		return to;

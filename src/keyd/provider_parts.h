@@ -24,6 +24,9 @@
 struct remote_key {
 	EVP_PKEY *public; /* NULL: nothing in it yet */
 	struct keyd_key *key;
+	uint64_t number;            /* of what is in it, unique in the process */
+	_Atomic uint64_t twin;      /* the number of one that was found to be equal, or 0 */
+	EVP_MD_CTX *_Atomic shadow; /* what signatures begin with, or NULL; see provider_sign.c */
 };
 
 /* The tables of provider_keymgmt.c, provider_sign.c, provider_cipher.c, provider_exchange.c. */

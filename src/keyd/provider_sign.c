@@ -15,6 +15,7 @@
 
 #include <openssl/core_names.h>
 #include <openssl/rsa.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 struct sign {
@@ -128,15 +129,54 @@ static bool hash_start(struct sign *s)
 	return md && s->hash && EVP_DigestInit_ex2(s->hash, md, NULL) > 0;
 }
 
+/* Looking up what a signature needs takes a tenth of its time, so it is done once for each key.
+ * NULL: it cannot be. The context is never changed, so all threads may copy it; it stays as long as
+ * the key, because OpenSSL 3.0 lets the algorithm identifiers of copies point into it. */
+static const EVP_MD_CTX *first_shadow(struct remote_key *k, const char *digest)
+{
+	EVP_MD_CTX *first = k->shadow, *found = NULL;
+
+	if (first)
+		return first;
+	first = EVP_MD_CTX_new();
+	if (first && EVP_DigestSignInit_ex(first, NULL, digest, NULL, PROVIDER_DEFAULT, k->public,
+			     NULL) > 0 &&
+		atomic_compare_exchange_strong(&k->shadow, &found, first))
+		return first;
+	EVP_MD_CTX_free(first);
+	return found;
+}
+
+/* With the digest of the key's first signature; false: with another, or something is amiss. */
+static bool shadow_copy(struct sign *s, const char *digest)
+{
+	const EVP_MD_CTX *first = first_shadow((struct remote_key *)s->key, digest);
+
+	if (!first || !EVP_MD_is_a(EVP_MD_CTX_get0_md(first), digest))
+		return false;
+	s->shadow_md = EVP_MD_CTX_new();
+	if (!s->shadow_md || EVP_MD_CTX_copy_ex(s->shadow_md, first) != 1)
+		return false;
+	s->shadow = EVP_MD_CTX_get_pkey_ctx(s->shadow_md);
+	return true;
+}
+
+static bool shadow_make(struct sign *s, const char *digest, const OSSL_PARAM params[])
+{
+	/* What has no private half may be changed. */
+	if (digest && !params && s->key->key && shadow_copy(s, digest))
+		return true;
+	EVP_MD_CTX_free(s->shadow_md);
+	s->shadow_md = EVP_MD_CTX_new();
+	return s->shadow_md && EVP_DigestSignInit_ex(s->shadow_md, &s->shadow, digest, NULL,
+				       PROVIDER_DEFAULT, s->key->public, params) > 0;
+}
+
 static int digest_sign_init(void *data, const char *digest, void *key, const OSSL_PARAM params[])
 {
 	struct sign *s = data;
 
-	if (!sign_start(s, key))
-		return 0;
-	s->shadow_md = EVP_MD_CTX_new();
-	if (!s->shadow_md || EVP_DigestSignInit_ex(s->shadow_md, &s->shadow, digest, NULL,
-				     PROVIDER_DEFAULT, s->key->public, params) <= 0)
+	if (!sign_start(s, key) || !shadow_make(s, digest, params))
 		return 0;
 	return key_is_ed25519(s->key->public) || hash_start(s);
 }
