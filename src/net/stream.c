@@ -25,6 +25,8 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -86,7 +88,7 @@ struct stream {
 	uint8_t end; /* STREAM_E_EOF or STREAM_E_CUT once input has ended */
 	enum state state : 8;
 	bool is_upgrade : 1, tls_first : 1, is_reading : 1, is_blocked : 1, is_high : 1;
-	bool read_wants_write : 1;
+	bool read_wants_write : 1, is_corked : 1;
 };
 
 static void stream_later(struct stream *s, unsigned due)
@@ -412,11 +414,30 @@ static void handshake_result(struct stream *s, int r, const struct why *why)
 	}
 }
 
+/* While it is on, only full packets leave: the end of a handshake, the ticket and the greeting are
+ * one packet instead of two or three. */
+static void stream_cork(struct stream *s, bool is_on)
+{
+	int value = is_on;
+
+	if (s->is_corked == is_on)
+		return;
+	(void)setsockopt(s->fd, IPPROTO_TCP, TCP_CORK, &value, sizeof value);
+	s->is_corked = is_on;
+}
+
 static void handshake_step(struct stream *s)
 {
 	struct why why = {};
+	int r;
 
-	handshake_result(s, tls_accept_step(s->tls, &why), &why);
+	if (!SSL_in_before(s->tls->ssl))
+		stream_cork(s, true);
+	r = tls_accept_step(s->tls, &why);
+	/* If it is done, the owner is first asked for what he says. */
+	if (r)
+		stream_cork(s, false);
+	handshake_result(s, r, &why);
 }
 
 static int away_run(struct task *t, void *worker)
@@ -687,6 +708,8 @@ static void stream_on_later(struct post *p)
 	s->due &= (uint8_t)~due;
 	if (s->due)
 		loop_defer(s->loop, &s->later);
+	if (due != DUE_OPENED && due != DUE_SECURED)
+		stream_cork(s, false);
 	switch (due) {
 	case DUE_CLOSED:
 		s->events->closed(s->context, s->fault, s->reason);
