@@ -5,6 +5,8 @@
 
 #include "pki/name.h"
 
+#include "base/err.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -100,9 +102,59 @@ static void test_matches(void **state)
 	assert_false(name_matches(SPAN("example.org\0.evil.net"), SPAN("example.org")));
 }
 
+static void test_to_ascii(void **state)
+{
+	static const struct {
+		struct span name;
+		const char *ascii; /* NULL: refused */
+	} rows[] = {
+		{ SPAN("Mail.example.org"), "Mail.example.org" },
+		{ SPAN("m\xc3\xbcnchen.example"), "xn--mnchen-3ya.example" },
+		{ SPAN("stra\xc3\x9f" "e.example"), "xn--strae-oqa.example" },
+		{ SPAN("\xff.example"), NULL },
+		{ SPAN("\xc3\xbc\0.example"), NULL },
+		{ SPAN("\xe2\x98\x83..example"), NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		CLEANUP(buf_done) struct buf out = {};
+
+		assert_int_equal(name_to_ascii(rows[i].name, &out), rows[i].ascii != NULL);
+		assert_true(span_is(buf_span(&out), rows[i].ascii ? rows[i].ascii : ""));
+	}
+}
+
+static void test_mixed_scripts(void **state)
+{
+	static const struct {
+		const char *name;
+		bool mixes;
+	} rows[] = {
+		{ "xn--pypal-4ve.example", true },      /* a Cyrillic a among Latin letters */
+		{ "a.xn--pypal-4ve", true },
+		{ "XN--pypal-4ve.example", true },
+		{ "mail.example.org", false },
+		{ "xn--mnchen-3ya.example", false },    /* Latin */
+		{ "xn--80ak6aa92e.com", false },        /* Cyrillic throughout */
+		{ "xn--q9jyb4c", false },               /* Han and Hiragana */
+		{ "xn--", false },
+		{ "xn--999999999999.example", false },  /* not an A-label */
+		{ "", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		if (name_mixes_scripts(span_str(rows[i].name)) != rows[i].mixes)
+			fail_msg("%s", rows[i].name);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_to_ascii),
+		cmocka_unit_test(test_mixed_scripts),
 		cmocka_unit_test(test_is_dns),
 		cmocka_unit_test(test_matches),
 	};
