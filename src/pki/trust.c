@@ -329,3 +329,28 @@ void trust_print_pem(const struct trust *t, unsigned purposes, struct buf *out)
 		}
 	}
 }
+
+struct by_fingerprint {
+	struct span text;
+	struct cert *found;
+};
+
+static int match_fingerprint(const struct trust_entry *entry, void *context)
+{
+	struct by_fingerprint *f = context;
+
+	if (!cert_has_fingerprint(entry->cert, f->text))
+		return 0;
+	f->found = cert_ref(entry->cert);
+	return 1;
+}
+
+bool trust_by_fingerprint(const struct trust *t, struct span text, struct cert **ret_cert)
+{
+	struct by_fingerprint f = { .text = text };
+
+	if (trust_each(t, match_fingerprint, &f) == 0)
+		return false;
+	*ret_cert = f.found;
+	return true;
+}

@@ -76,5 +76,9 @@ struct trust_entry {
 int trust_each(const struct trust *t, int (*each)(const struct trust_entry *entry, void *context),
 	void *context) MUST_CHECK;
 
+/* The entry, denied or not, with that fingerprint as text (cert_has_fingerprint); false if there is
+ * none. A reference for the caller. */
+bool trust_by_fingerprint(const struct trust *t, struct span text, struct cert **ret_cert);
+
 /* The certificates trusted for one of these purposes as PEM: for libraries that want a bundle. */
 void trust_print_pem(const struct trust *t, unsigned purposes, struct buf *out);

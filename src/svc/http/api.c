@@ -8,6 +8,7 @@
 #include "mime/address.h"
 #include "net/address.h"
 #include "store/store.h"
+#include "svc/env.h"
 
 /* What may stand behind the @ of an address, but is no name: "[192.0.2.1]", and "192.0.2.1", which
  * has the form of a name (RFC 1123 section 2.1). */
@@ -57,6 +58,28 @@ int api_named_domain(struct http_request *q, struct store_conn *c, struct span n
 
 	if (!r)
 		*ret_domain = domain.id;
+	return r;
+}
+
+struct domain_question {
+	struct http_request *q;
+	struct span name;
+	int64_t domain;
+};
+
+static int ask_domain(struct store_conn *c, void *arg)
+{
+	struct domain_question *d = arg;
+
+	return api_named_domain(d->q, c, d->name, &d->domain);
+}
+
+int api_read_domain(struct http_request *q, struct span name, int64_t *ret_domain)
+{
+	struct domain_question d = { .q = q, .name = name };
+	int r = store_read(q->env->store, ask_domain, &d);
+
+	*ret_domain = d.domain;
 	return r;
 }
 

@@ -28,6 +28,9 @@ int api_address(struct http_request *q, struct store_conn *c, struct span text, 
 int api_named_domain(struct http_request *q, struct store_conn *c, struct span name,
 	int64_t *ret_domain) MUST_CHECK;
 
+/* The same outside of a transaction. */
+int api_read_domain(struct http_request *q, struct span name, int64_t *ret_domain) MUST_CHECK;
+
 /* The domain that the query's "domain" names, 0 if it is not given. */
 int api_query_domain(struct http_request *q, struct store_conn *c, int64_t *ret_domain) MUST_CHECK;
 

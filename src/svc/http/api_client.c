@@ -139,25 +139,10 @@ struct new_issuers {
 	struct span *ders;
 };
 
-struct by_fingerprint {
-	struct span text;
-	struct cert *found;
-};
-
-static int match_fingerprint(const struct trust_entry *entry, void *context)
-{
-	struct by_fingerprint *f = context;
-
-	if (!f->found && cert_has_fingerprint(entry->cert, f->text))
-		f->found = cert_ref(entry->cert);
-	return 0;
-}
-
 /* A file, or the fingerprint of a certificate that is trusted. */
 static int read_issuer(struct http_request *q, const struct client_place *place, struct span text,
 	struct cert **ret_cert)
 {
-	struct by_fingerprint f = { .text = text };
 	struct why why = {};
 	int r;
 
@@ -165,12 +150,10 @@ static int read_issuer(struct http_request *q, const struct client_place *place,
 		r = cert_from_pem(ret_cert, text, &why);
 		return r > 0 ? http_problem(q, 422, "issuers", "%s", why.text) : r;
 	}
-	TRY(trust_each(place->trust, match_fingerprint, &f));
-	if (!f.found)
-		return http_problem(q, 422, "issuers", "an issuer is a certificate in PEM, or the"
-			" fingerprint of a trusted one");
-	*ret_cert = f.found;
-	return 0;
+	if (trust_by_fingerprint(place->trust, text, ret_cert))
+		return 0;
+	return http_problem(q, 422, "issuers", "an issuer is a certificate in PEM, or the"
+		" fingerprint of a trusted one");
 }
 
 /* Only what is trusted for clients can be chosen: else nobody would get in by it. */

@@ -99,19 +99,6 @@ struct new_crl {
 	struct store_crl url;
 };
 
-struct domain_question {
-	struct http_request *q;
-	struct span name;
-	int64_t domain;
-};
-
-static int find_domain(struct store_conn *c, void *arg)
-{
-	struct domain_question *d = arg;
-
-	return api_named_domain(d->q, c, d->name, &d->domain);
-}
-
 static int take_lists(struct http_request *q, int64_t domain, struct new_crl *new)
 {
 	CLEANUP(buf_done) struct buf lists = {}, authority = {};
@@ -146,10 +133,11 @@ static int take_url(struct http_request *q, int64_t domain, struct span url, str
 
 int api_crl_add_prepare(struct http_request *q, struct store_conn *c)
 {
-	struct domain_question d = { .q = q, .name = http_text(q, "domain") };
+	struct span domain_name = http_text(q, "domain");
 	struct span list = http_text(q, "list"), url = http_text(q, "url");
 	struct new_crl *new = ARENA_ALLOC(&q->arena, struct new_crl);
-	int r = d.name.n ? store_read(q->env->store, find_domain, &d) : 0;
+	int64_t domain = 0;
+	int r = domain_name.n ? api_read_domain(q, domain_name, &domain) : 0;
 
 	(void)c;
 	if (!r && !list.p == !url.p)
@@ -157,7 +145,7 @@ int api_crl_add_prepare(struct http_request *q, struct store_conn *c)
 	q->prepared = new;
 	if (r)
 		return r;
-	return list.p ? take_lists(q, d.domain, new) : take_url(q, d.domain, url, new);
+	return list.p ? take_lists(q, domain, new) : take_url(q, domain, url, new);
 }
 
 static int add_url(struct http_request *q, struct store_conn *c, struct new_crl *new)

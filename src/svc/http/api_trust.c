@@ -22,31 +22,14 @@ struct trust_place {
 	int64_t domain; /* of TRUST_DOMAIN */
 };
 
-struct place_question {
-	struct http_request *q;
-	struct span name;
-	int64_t domain;
-};
-
-static int find_domain(struct store_conn *c, void *arg)
-{
-	struct place_question *p = arg;
-
-	return api_named_domain(p->q, c, p->name, &p->domain);
-}
-
 /* By the members or parameters "scope" and "domain"; with a domain its own scope, else the server's. */
 static int place_of(struct http_request *q, struct span scope, struct span domain,
 	struct trust_place *ret_place)
 {
-	struct place_question p = { .q = q, .name = domain };
-	int r;
-
 	*ret_place = (struct trust_place){ .scope = TRUST_SERVER_WIDE };
 	if (domain.n && (!scope.n || span_is(scope, "domain"))) {
-		r = store_read(q->env->store, find_domain, &p);
-		*ret_place = (struct trust_place){ TRUST_DOMAIN, p.domain };
-		return r;
+		ret_place->scope = TRUST_DOMAIN;
+		return api_read_domain(q, domain, &ret_place->domain);
 	}
 	if (domain.n || span_is(scope, "domain"))
 		return http_problem(q, 422, "domain", "a domain goes with the scope domain, and only"
@@ -108,34 +91,17 @@ int api_trust_list(struct http_request *q, struct store_conn *c)
 	return trust_each(trust, add_entry, &l);
 }
 
-struct by_fingerprint {
-	struct span text;
-	struct cert *found;
-};
-
-static int match_fingerprint(const struct trust_entry *entry, void *context)
-{
-	struct by_fingerprint *f = context;
-
-	if (!f->found && cert_has_fingerprint(entry->cert, f->text))
-		f->found = cert_ref(entry->cert);
-	return 0;
-}
-
 /* One that the scope shows, by its fingerprint. */
 static int find_known(struct http_request *q, const struct trust_place *place, struct span text,
 	const char *field, struct cert **ret_cert)
 {
 	CLEANUP(trust_unrefp) struct trust *trust = NULL;
-	struct by_fingerprint f = { .text = text };
 
 	TRY(set_of(q, place, &trust));
-	TRY(trust_each(trust, match_fingerprint, &f));
-	if (!f.found)
-		return http_problem(q, 404, field,
-			"no certificate that is known here has this fingerprint");
-	*ret_cert = f.found;
-	return 0;
+	if (trust_by_fingerprint(trust, text, ret_cert))
+		return 0;
+	return http_problem(q, 404, field,
+		"no certificate that is known here has this fingerprint");
 }
 
 /* What is to be written: certificates of a file, or one by its fingerprint. */
