@@ -126,7 +126,7 @@ def test_nobody_gets_in_without_logging_in(web, method, path):
     operation = API["paths"][path][method]
     a = Client(web).ask(method.upper(), concrete(path), {} if "requestBody" in operation else None)
     if operation.get("security") == [] or path == "/metrics":
-        assert a.status in (200, 422)
+        assert a.status in (200, 404, 422)  # 404: no challenge is waiting
     else:
         assert a.status == 401 and "WWW-Authenticate" in a.headers
 
@@ -136,7 +136,7 @@ def test_users_reach_their_own_account_only(alice, method, path):
     operation = API["paths"][path][method]
     a = alice.ask(method.upper(), concrete(path), {} if "requestBody" in operation else None)
     if operation.get("security") == [] or path in ("/metrics", BASE + "/session"):
-        assert a.status in (200, 204, 422)
+        assert a.status in (200, 204, 404, 422)
     else:
         assert a.status == 403, (method, path, a)
 

@@ -243,9 +243,29 @@ def test_revocation_lists(admin):
     site.shutdown()
 
 
+def test_acme(admin):
+    """An authority that does not answer: the order stands, and says why nothing comes of it."""
+    for base in (BASE, DOMAIN):
+        account = base + "/acme/account"
+        admin.ask("PATCH", account, {"directory": "ftp://ca.example/"}, expect=422)
+        admin.ask("PATCH", account, {"directory": "https://127.0.0.1:1/directory",
+                                     "contact": ["chief@example.org"], "terms_agreed": True}, expect=200)
+        assert admin.ask("GET", account, expect=200).json["contact"] == ["chief@example.org"]
+    admin.ask("POST", DOMAIN + "/acme", {"challenge": "by-post"}, expect=422)
+    a = admin.ask("POST", DOMAIN + "/acme", {"names": ["example.org"]})
+    assert a.status in (200, 201, 202)
+    admin.ask("POST", DOMAIN + "/acme/renew")
+    admin.ask("GET", DOMAIN + "/acme", expect=200)
+    admin.get("/acme")
+    admin.ask("DELETE", DOMAIN + "/acme", expect=204)
+    for base in (DOMAIN, BASE):
+        admin.ask("DELETE", base + "/acme/account", expect=204)
+
+
 def test_every_route_was_answered():
     """Runs last: each route that is described has succeeded at least once, here or in test_http.py."""
     if ("get", BASE + "/queue") not in succeeded:
         pytest.skip("test_http.py did not run before")
-    never = {("patch", BASE + "/queue/{id}"), ("delete", BASE + "/queue/{id}")}  # it is empty
+    never = {("patch", BASE + "/queue/{id}"), ("delete", BASE + "/queue/{id}"),  # it is empty
+             ("get", "/.well-known/acme-challenge/{token}")}  # test_acme.py, by an authority
     assert set(OPERATIONS) - succeeded == never
