@@ -193,44 +193,44 @@ static int check_path(const struct cert_check *what, struct cert *cert, const st
 	return 0;
 }
 
-struct renewal {
-	const struct cert_check *what;
-	struct check_list *l;
+struct plan_look_up {
+	struct arena *arena;
+	int64_t cert;
+	struct acme_plan plan;
 };
 
-/* What happens to it by itself. */
-static int read_renewal(struct store_conn *c, void *arg)
+static int look_up_plan(struct store_conn *c, void *arg)
 {
-	struct renewal *renewal = arg;
-	CLEANUP(buf_done) struct buf at = {};
-	struct acme_plan plan;
-	int r = acme_plan_of_cert(c, renewal->l->arena, renewal->what->cert->id, &plan);
+	struct plan_look_up *p = arg;
 
-	if (r == STORE_E_NOT_FOUND) {
-		check_add(renewal->l, "renewal", CHECK_NOTE,
-			"it is not renewed by itself; postmaster is told before it ends");
-		return 0;
-	}
-	if (r)
-		return err_fold(r);
-	clock_add_rfc3339(&at, plan.at_us);
-	if (plan.n_failures)
-		check_add(renewal->l, "renewal", CHECK_WARNING,
-			"it failed %u times: %.*s; next try at %.*s", plan.n_failures,
-			(int)plan.last_error.n, (const char *)plan.last_error.p, (int)buf_size(&at),
-			(const char *)buf_span(&at).p);
-	else
-		check_add(renewal->l, "renewal", CHECK_OK, "by its authority (ACME), %s at %.*s",
-			acme_action_name(plan.action), (int)buf_size(&at),
-			(const char *)buf_span(&at).p);
-	return 0;
+	return acme_plan_of_cert(c, p->arena, p->cert, &p->plan);
 }
 
+/* What happens to it by itself before it ends. */
 static int check_renewal(struct env *e, const struct cert_check *what, struct check_list *l)
 {
-	struct renewal renewal = { what, l };
+	struct plan_look_up p = { .arena = l->arena, .cert = what->cert->id };
+	CLEANUP(buf_done) struct buf at = {};
+	int r = store_read(e->store, look_up_plan, &p);
 
-	return store_read(e->store, read_renewal, &renewal);
+	if (r < 0)
+		return r;
+	if (r) {
+		check_add(l, "renewal", CHECK_NOTE,
+			"it is not renewed by itself (signet acme order can see to that); postmaster is"
+			" told before it ends");
+		return 0;
+	}
+	clock_add_rfc3339(&at, p.plan.at_us);
+	if (p.plan.n_failures == 0)
+		check_add(l, "renewal", CHECK_OK, "by itself, planned for %.*s", (int)buf_size(&at),
+			(const char *)buf_span(&at).p);
+	else
+		check_add(l, "renewal", CHECK_WARNING,
+			"it has failed %u times and is tried again at %.*s: %.*s", p.plan.n_failures,
+			(int)buf_size(&at), (const char *)buf_span(&at).p,
+			(int)p.plan.last_error.n, (const char *)p.plan.last_error.p);
+	return 0;
 }
 
 int cert_check(struct env *e, const struct cert_check *what, struct check_list *l)
@@ -252,8 +252,8 @@ int cert_check(struct env *e, const struct cert_check *what, struct check_list *
 	check_stapling(e, cert, l);
 	check_asked(e, what, cert, l);
 	TRY(check_key_match(e, what, cert, l));
+	TRY(check_renewal(e, what, l));
 	TRY(check_authority(e, cert, &sent, trust, l));
 	TRY(check_path(what, cert, &sent, trust, l));
-	TRY(check_opinions(what, cert, &sent, trust, l));
-	return check_renewal(e, what, l);
+	return check_opinions(what, cert, &sent, trust, l);
 }

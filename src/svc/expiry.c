@@ -19,6 +19,7 @@
 #include "store/settings.h"
 #include "store/store.h"
 #include "store/trust_rows.h"
+#include "svc/acme.h"
 #include "svc/env.h"
 
 enum { UNIQUE_OCTETS = 16, DIGEST = 32 };
@@ -42,8 +43,8 @@ static int walk_chain(struct walk *w, const struct store_cert *row, const struct
 	if (cert_list_from_der(&chain, row->chain, NULL))
 		return 0; /* domain_tls_rebuild says so */
 	for (size_t i = 0; i < chain.n; i++) {
-		struct expiry_item item = { w->domain, EXPIRY_CHAIN, row->alias, row->services,
-			chain.certs[i] };
+		struct expiry_item item = { .domain = w->domain, .kind = EXPIRY_CHAIN,
+			.alias = row->alias, .services = row->services, .cert = chain.certs[i] };
 
 		if (cert_not_after_us(item.cert) >= cert_not_after_us(cert))
 			continue;
@@ -54,11 +55,27 @@ static int walk_chain(struct walk *w, const struct store_cert *row, const struct
 	return 0;
 }
 
+/* One that should have been renewed by itself. */
+static int walk_plan(struct walk *w, struct arena *a, int64_t cert, struct expiry_item *item)
+{
+	struct acme_plan plan;
+	int r = acme_plan_of_cert(w->conn, a, cert, &plan);
+
+	if (r == STORE_E_NOT_FOUND)
+		return 0;
+	TRY(r);
+	item->kind = EXPIRY_RENEWAL;
+	item->trouble = plan.last_error;
+	return 0;
+}
+
 static int walk_cert(const struct store_cert *row, void *context)
 {
 	CLEANUP(cert_unrefp) struct cert *cert = NULL;
+	CLEANUP(arena_done) struct arena arena = {};
 	struct walk *w = context;
-	struct expiry_item item = { w->domain, EXPIRY_ISSUED, row->alias, row->services, NULL };
+	struct expiry_item item = { .domain = w->domain, .kind = EXPIRY_ISSUED, .alias = row->alias,
+		.services = row->services };
 	int r;
 
 	if (row->services.n == 0 && row->id != w->newest)
@@ -68,6 +85,8 @@ static int walk_cert(const struct store_cert *row, void *context)
 	item.cert = cert;
 	if (cert_is_self_signed(cert))
 		item.kind = EXPIRY_SELF_SIGNED;
+	else
+		TRY(walk_plan(w, &arena, row->id, &item));
 	r = w->each(&item, w->context);
 	return r ? r : walk_chain(w, row, cert);
 }
@@ -181,6 +200,7 @@ static struct expiry_warning warning_of(struct check *k, const struct expiry_ite
 		.issuer = printed(&k->arena, item->cert, cert_add_issuer),
 		.serial = printed(&k->arena, item->cert, cert_add_serial),
 		.fingerprint = printed(&k->arena, item->cert, cert_add_fingerprint_text),
+		.trouble = arena_span(&k->arena, item->trouble),
 		.not_after_us = cert_not_after_us(item->cert),
 		.now_us = k->now_us,
 	};
@@ -195,6 +215,9 @@ static int collect(const struct expiry_item *item, void *context)
 	int r;
 
 	if (expiry_threshold(cert_not_after_us(item->cert), k->now_us, &days))
+		return 0;
+	/* What is renewed by itself and has not failed yet is nobody's worry: its life may be days. */
+	if (item->kind == EXPIRY_RENEWAL && item->trouble.n == 0 && days)
 		return 0;
 	cert_fingerprint(item->cert, sha256);
 	r = store_expiry_told(k->conn, item->domain->id, span_of(sha256, DIGEST), &told);

@@ -21,6 +21,7 @@ struct expiry_item {
 	struct span alias;        /* as in struct expiry_warning */
 	struct span services;
 	const struct cert *cert;
+	struct span trouble;      /* as in struct expiry_warning */
 };
 
 /* Reads. Calls each() until it returns non-zero, which is returned. */

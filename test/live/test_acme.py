@@ -124,6 +124,7 @@ def test_http_01(server, pebble):
     life = cert.not_valid_after - cert.not_valid_before
     at = datetime.datetime.strptime(row["at"], "%Y-%m-%dT%H:%M:%SZ") - cert.not_valid_before
     assert life * 0.6 < at < life * 0.67
+    assert check_row(server, "renewal") == ("ok", "by itself, planned for " + row["at"])
     account = json.loads(server.cli("--json", "acme", "account", "show").stdout)
     assert account["url"].startswith(pebble.directory[:-3])
     assert account["contact"] == ["postmaster@" + DOMAIN]
@@ -285,7 +286,7 @@ def test_account_that_the_authority_forgot(server, pebble):
     assert shown(server) != first
 
 
-def inbox(server):
+def inbox(server, text="No new certificate"):
     imap = imaplib.IMAP4_SSL("127.0.0.1", server.port("imaps"), ssl_context=server.context())
     imap.login("postmaster@" + DOMAIN, server.admin_password)
     imap.select()
@@ -293,7 +294,7 @@ def inbox(server):
     for number in imap.search(None, "ALL")[1][0].split():
         found.append(imap.fetch(number, "(BODY.PEEK[])")[1][0][1].decode())
     imap.logout()
-    return [m for m in found if "No new certificate" in m]
+    return [m for m in found if text in m]
 
 
 def test_failure_is_told_once(server, pebble):
@@ -431,12 +432,44 @@ def problem(kind, detail, status_code=400, **headers):
     return status_code, headers, {"type": "urn:ietf:params:acme:error:" + kind, "detail": detail}
 
 
+def test_short_life(server, stub):
+    """A certificate that lives for hours is warned of only if it is not renewed."""
+    stub.life = datetime.timedelta(hours=20)
+    server.start()
+    use(server, stub)
+    order(server)
+    assert server.stop() == 0
+    server.start()
+    time.sleep(3)
+    assert "certificate.expires" not in server.log_text()
+    stub.answers["/new-order"] = problem("unauthorized", "not any more", 403)
+    assert server.cli("acme", "renew", DOMAIN, "--wait", check=False).returncode == 1
+    assert server.stop() == 0
+    server.start()
+    until(lambda: "certificate.expires" in server.log_text(), "a warning")
+    assert "kind=renewal" in server.log_text()
+    [message] = inbox(server, "expires in 19 hours")
+    assert "unauthorized: not any more" in message
+
+
+def check_row(server, name):
+    rows = json.loads(server.cli("--json", "cert", "check", DOMAIN, check=False).stdout)
+    [row] = [row for row in rows["checks"] if row["check"] == name]
+    return row["result"], row["text"]
+
+
 def test_rate_limit_is_kept_to(server, stub):
     server.start()
     use(server, stub)
     stub.answers["/new-order"] = problem("rateLimited", "too many", 429, **{"Retry-After": 7200})
     r = order(server, check=False)
     assert r.returncode == 1 and "rateLimited: too many" in r.stderr
+    stub.answers = {}
+    order(server)
+    stub.answers["/new-order"] = problem("rateLimited", "too many", 429, **{"Retry-After": 7200})
+    assert server.cli("acme", "renew", DOMAIN, "--wait", check=False).returncode == 1
+    result, text = check_row(server, "renewal")
+    assert result == "warning" and "failed 1 times" in text and "rateLimited" in text
     at = datetime.datetime.strptime(status(server)[0]["at"], "%Y-%m-%dT%H:%M:%SZ")
     assert abs(at - datetime.datetime.utcnow() - datetime.timedelta(hours=2)) < \
         datetime.timedelta(minutes=2)
