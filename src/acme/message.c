@@ -350,6 +350,20 @@ static json_t *text_json(struct span text)
 	return json_stringn((const char *)text.p, text.n);
 }
 
+/* RFC 6068 section 2: what may stand in a mailto URL's address without "%". */
+static void add_mailto(struct buf *out, struct span address)
+{
+	buf_add_string(out, "mailto:");
+	for (size_t i = 0; i < address.n; i++) {
+		uint8_t c = address.p[i];
+
+		if (octet_is_alpha(c) || octet_is_digit(c) || memchr("-._~@!$'*+", c, 10))
+			buf_add_octet(out, c);
+		else
+			buf_add_format(out, "%%%02X", c);
+	}
+}
+
 void acme_account_print(struct span contacts, bool terms_agreed, struct span binding, struct buf *out)
 {
 	json_t *account = json_object(), *list = json_array();
@@ -359,8 +373,7 @@ void acme_account_print(struct span contacts, bool terms_agreed, struct span bin
 	while (contacts.n) {
 		CLEANUP(buf_done) struct buf url = {};
 
-		buf_add_string(&url, "mailto:");
-		buf_add(&url, span_cut(&contacts, ','));
+		add_mailto(&url, span_cut(&contacts, ','));
 		(void)json_array_append_new(list, text_json(buf_span(&url)));
 	}
 	(void)json_object_set_new(account, "contact", list);

@@ -281,6 +281,10 @@ static void test_print(void **state)
 		"{\"termsOfServiceAgreed\":true,\"contact\":[\"mailto:a@example.org\","
 		"\"mailto:b@example.org\"],\"externalAccountBinding\":{\"x\":1}}"));
 	buf_clear(&out);
+	acme_account_print(SPAN("a+b?cc=c%@example.org"), false, SPAN(""), &out);
+	assert_true(span_is(buf_span(&out),
+		"{\"contact\":[\"mailto:a+b%3Fcc%3Dc%25@example.org\"]}"));
+	buf_clear(&out);
 	acme_account_print(SPAN(""), false, SPAN(""), &out);
 	assert_true(span_is(buf_span(&out), "{\"contact\":[]}"));
 	buf_clear(&out);

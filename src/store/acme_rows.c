@@ -239,20 +239,21 @@ int store_acme_order_each(struct store_conn *c, int64_t domain,
 	}
 }
 
-int store_acme_order_due(struct store_conn *c, int64_t now_us, int64_t *ids, size_t max, size_t *ret_n)
+int store_acme_order_due(struct store_conn *c, int64_t now_us, struct store_acme_due *due, size_t max,
+	size_t *ret_n)
 {
 	CLEANUP(db_resetp) struct db_statement *q = NULL;
 	size_t n = 0;
 	bool row;
 
 	TRY(db_query(&q, c->db,
-		"select id from acme_order where next <= $1 order by next, id limit $2",
+		"select id, domain from acme_order where next <= $1 order by next, id limit $2",
 		DB_ARGS(DB_INT(now_us), DB_INT(max))));
 	for (;;) {
 		TRY(db_step(q, &row));
 		if (!row || n == max)
 			break;
-		ids[n++] = db_int(q, 0);
+		due[n++] = (struct store_acme_due){ .id = db_int(q, 0), .domain = db_int(q, 1) };
 	}
 	*ret_n = n;
 	return 0;

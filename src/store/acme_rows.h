@@ -94,9 +94,13 @@ int store_acme_order_get(struct store_conn *c, struct arena *a, int64_t id,
 int store_acme_order_each(struct store_conn *c, int64_t domain,
 	int (*each)(const struct store_acme_order *order, void *context), void *context) MUST_CHECK;
 
-/* Reads: ids of orders that are due, the longest first, at most max. */
-int store_acme_order_due(struct store_conn *c, int64_t now_us, int64_t *ids, size_t max, size_t *ret_n)
-	MUST_CHECK;
+/* Reads: orders that are due, the longest first, at most max. */
+struct store_acme_due {
+	int64_t id;
+	int64_t domain;
+};
+int store_acme_order_due(struct store_conn *c, int64_t now_us, struct store_acme_due *due, size_t max,
+	size_t *ret_n) MUST_CHECK;
 
 struct store_acme_proof {
 	int64_t id;

@@ -23,7 +23,7 @@ struct call {
 	struct store_acme_proof proof;
 	int64_t domain, id, now_us;
 	bool fallback;
-	int64_t ids[4];
+	struct store_acme_due due[4];
 	size_t n;
 	struct span value;
 	struct buf text;
@@ -157,7 +157,7 @@ static int order_remove(struct store_conn *c, struct call *k)
 
 static int order_due(struct store_conn *c, struct call *k)
 {
-	return store_acme_order_due(c, k->now_us, k->ids, 4, &k->n);
+	return store_acme_order_due(c, k->now_us, k->due, 4, &k->n);
 }
 
 static int see_order(const struct store_acme_order *order, void *context)
@@ -199,7 +199,8 @@ static void test_orders(void **state)
 	k->now_us = 200;
 	assert_int_equal(read_it(k, order_due), 0);
 	assert_int_equal(k->n, 2);
-	k->id = k->ids[1];
+	k->id = k->due[1].id;
+	assert_int_equal(k->due[1].domain, k->f->domain);
 	assert_int_equal(read_it(k, order_get), 0);
 	assert_true(span_is(k->order.type, "ec:p256") && k->order.challenge == 2);
 	assert_int_equal(k->order.state, ACME_STATE_WANTED);

@@ -27,7 +27,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-enum { RUNNERS = 2, DUE_MAX = RUNNERS + 1, UNIQUE_OCTETS = 16 };
+enum { RUNNERS = 2, DUE_MAX = 16, UNIQUE_OCTETS = 16 };
 
 static const int64_t tell_again_us = 24LL * 3600 * 1000000;
 
@@ -37,7 +37,7 @@ struct acme {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	unsigned n_running;
-	int64_t busy[RUNNERS]; /* ids of orders; 0: none */
+	int64_t busy[RUNNERS]; /* domains: two orders of one would answer for the same names */
 };
 
 struct runner {
@@ -233,7 +233,7 @@ static int run_order(struct acme *a, int64_t id)
 }
 
 struct due {
-	int64_t ids[DUE_MAX];
+	struct store_acme_due orders[DUE_MAX];
 	size_t n;
 };
 
@@ -241,46 +241,46 @@ static int look_up_due(struct store_conn *c, void *arg)
 {
 	struct due *d = arg;
 
-	return store_acme_order_due(c, clock_now_us(), d->ids, DUE_MAX, &d->n);
+	return store_acme_order_due(c, clock_now_us(), d->orders, DUE_MAX, &d->n);
 }
 
-static bool is_busy(const struct acme *a, int64_t id)
+static bool is_busy(const struct acme *a, int64_t domain)
 {
 	for (size_t i = 0; i < RUNNERS; i++) {
-		if (a->busy[i] == id)
+		if (a->busy[i] == domain)
 			return true;
 	}
 	return false;
 }
 
-/* The next order that nobody works on, marked; 0 if there is none. */
-static int64_t claim(struct acme *a)
+/* The next order of a domain that nobody works on, which is marked; id 0 if there is none. */
+static struct store_acme_due claim(struct acme *a)
 {
+	struct store_acme_due order = {};
 	struct due due = {};
-	int64_t id = 0;
 	size_t slot = 0;
 	int r = atomic_load(&a->stop) ? 0 : store_read(a->env->store, look_up_due, &due);
 
 	if (r)
 		log_fault(NULL, "ACME", "order.due", err_fold(r));
 	(void)pthread_mutex_lock(&a->lock);
-	for (size_t i = 0; i < due.n && !id; i++) {
-		if (!is_busy(a, due.ids[i]))
-			id = due.ids[i];
+	for (size_t i = 0; i < due.n && !order.id; i++) {
+		if (!is_busy(a, due.orders[i].domain))
+			order = due.orders[i];
 	}
 	while (slot < RUNNERS - 1 && a->busy[slot])
 		slot++;
-	if (id)
-		a->busy[slot] = id;
+	if (order.id)
+		a->busy[slot] = order.domain;
 	(void)pthread_mutex_unlock(&a->lock);
-	return id;
+	return order;
 }
 
-static void release(struct acme *a, int64_t id)
+static void release(struct acme *a, int64_t domain)
 {
 	(void)pthread_mutex_lock(&a->lock);
 	for (size_t i = 0; i < RUNNERS; i++) {
-		if (a->busy[i] == id)
+		if (a->busy[i] == domain)
 			a->busy[i] = 0;
 	}
 	(void)pthread_mutex_unlock(&a->lock);
@@ -289,14 +289,14 @@ static void release(struct acme *a, int64_t id)
 static int runner_run(struct task *t, void *worker)
 {
 	struct acme *a = CONTAINER_OF(t, struct runner, task)->acme;
-	int64_t id;
+	struct store_acme_due order;
 	int r = 0;
 
 	(void)worker;
 	/* After a fault of the store there is no use in going on at once. */
-	while (!r && (id = claim(a)) != 0) {
-		r = run_order(a, id);
-		release(a, id);
+	while (!r && (order = claim(a), order.id)) {
+		r = run_order(a, order.id);
+		release(a, order.domain);
 	}
 	if (r)
 		log_fault(NULL, "ACME", "order.run", r);

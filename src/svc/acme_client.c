@@ -68,6 +68,9 @@ static int judge(struct acme_client *c, const struct fetched *got, struct why *w
 		return 0;
 	acme_problem_read(buf_span(&got->body), &c->problem);
 	why_set(why, "the directory server says %s (status %u)", c->problem.text, got->status);
+	/* A server that is out of order says nothing about what was asked. */
+	if (got->status >= 500 && c->problem.kind != ACME_PROBLEM_RATE)
+		return ACME_CLIENT_E_UNREACHABLE;
 	return ACME_CLIENT_E_PROBLEM;
 }
 

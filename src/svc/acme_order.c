@@ -430,29 +430,6 @@ static int put_to_use(struct acme_work *w, const struct store_key *key, const st
 	return 0;
 }
 
-/* RFC 8555 section 7.4.2. */
-static int fetch_certificate(struct acme_work *w, const char *url, struct why *why)
-{
-	CLEANUP(cert_list_done) struct cert_list list = {};
-	CLEANUP(buf_done) struct buf pem = {};
-	struct why reason = {};
-	struct store_key key;
-	int r = find_key(w, &key, why);
-
-	if (!r)
-		r = failed(w, acme_client_post(&w->client, url, (struct span){}, ACME_CLIENT_CHAIN,
-				      &pem, NULL, why));
-	if (r)
-		return r;
-	r = cert_list_from_pem(&list, buf_span(&pem), &reason);
-	if (r) {
-		why_set(why, "the authority's certificate cannot be read: %s", reason.text);
-		return r < 0 ? r : ACME_WORK_E_FAILED;
-	}
-	r = check_chain(w, &key, &list, why);
-	return r ? r : put_to_use(w, &key, &list);
-}
-
 /* What is wrong with it will not be mended by waiting: the next try is a new order. */
 static int give_up(struct acme_work *w, const struct acme_order *order, struct why *why)
 {
@@ -462,6 +439,32 @@ static int give_up(struct acme_work *w, const struct acme_order *order, struct w
 	w->order.state = ACME_STATE_WANTED;
 	w->order.url = SPAN("");
 	return ACME_WORK_E_FAILED;
+}
+
+/* RFC 8555 section 7.4.2. */
+static int fetch_certificate(struct acme_work *w, const char *url, struct why *why)
+{
+	CLEANUP(cert_list_done) struct cert_list list = {};
+	CLEANUP(buf_done) struct buf pem = {};
+	struct why reason = {};
+	struct store_key key;
+	int r = find_key(w, &key, why);
+
+	if (r == ACME_WORK_E_FAILED)
+		return give_up(w, NULL, why);
+	if (!r)
+		r = failed(w, acme_client_post(&w->client, url, (struct span){}, ACME_CLIENT_CHAIN,
+				      &pem, NULL, why));
+	if (r)
+		return r;
+	r = cert_list_from_pem(&list, buf_span(&pem), &reason);
+	if (r) {
+		why_set(why, "the authority's certificate cannot be read: %s", reason.text);
+		return r < 0 ? r : give_up(w, NULL, why);
+	}
+	if (check_chain(w, &key, &list, why))
+		return give_up(w, NULL, why);
+	return put_to_use(w, &key, &list);
 }
 
 static int read_order(struct acme_work *w, struct acme_order *ret_order, struct why *why)
@@ -476,7 +479,7 @@ static int read_order(struct acme_work *w, struct acme_order *ret_order, struct 
 	}
 	if (r)
 		return failed(w, r);
-	return acme_order_read(&w->arena, buf_span(&body), ret_order, why) ? ACME_WORK_E_FAILED : 0;
+	return acme_order_read(&w->arena, buf_span(&body), ret_order, why) ? give_up(w, NULL, why) : 0;
 }
 
 static int later(struct acme_work *w)

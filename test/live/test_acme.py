@@ -223,7 +223,8 @@ def test_bad_nonces(server):
 def test_both_kinds_of_keys(server, pebble):
     server.start()
     use(server, pebble)
-    order(server, "--key", "ec:p256,rsa:2048")
+    # Both prove the same name: one after the other.
+    order(server, "--key", "ec:p256,rsa:2048", "--challenge", "tls-alpn-01")
     ec = shown(server, ciphers="ECDHE-ECDSA-AES128-GCM-SHA256")
     rsa = shown(server, ciphers="ECDHE-RSA-AES128-GCM-SHA256")
     assert "Pebble" in issuer_of(ec) and "Pebble" in issuer_of(rsa) and ec != rsa
@@ -518,6 +519,7 @@ def test_hostile_answers(server, stub):
             "status": "pending", "identifier": {"type": "dns", "value": DOMAIN},
             "challenges": [{"type": "http-01", "url": stub.url + "/c", "status": "pending",
                             "token": "../../../../../etc/passwd"}]})}, "not ACME"),
+        ({"/order/0": (200, {}, "[]")}, "not ACME"),
         ({"/order/0": (200, {}, dict(ok, status="invalid", error={
             "type": "urn:ietf:params:acme:error:caa", "detail": "CAA\r\nforbids"}))},
          "caa: CAA??forbids"),
