@@ -29,7 +29,7 @@ int jws_add_jwk(const EVP_PKEY *key, struct buf *out) MUST_CHECK;
 /* Appends the key's thumbprint (RFC 7638), base64url of SHA-256. */
 int jws_add_thumbprint(const EVP_PKEY *key, struct buf *out) MUST_CHECK;
 
-/* Appends an external account binding (RFC 8555 section 7.3.4): the account's key, authenticated with
- * HS256 under a key that the authority gave out. */
+/* Appends an external account binding (RFC 8555 section 7.3.4): the account's key, authenticated
+ * with HS256 under a key that the authority gave out. */
 int jws_add_binding(const EVP_PKEY *key, const char *kid, struct span mac_key, const char *url,
 	struct buf *out) MUST_CHECK;

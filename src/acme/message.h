@@ -101,11 +101,13 @@ struct acme_renewal_info {
 int acme_renewal_info_read(struct arena *a, struct span json, struct acme_renewal_info *ret_info,
 	struct why *why) MUST_CHECK;
 
-/* Whether a text is an https URL as we take them from a server, a nonce (RFC 8555 section 6.5.1). */
+/* Whether a text is an https URL as we take them from a server, a nonce (RFC 8555 section
+ * 6.5.1). */
 bool acme_url_fits(const char *url);
 bool acme_nonce_fits(const char *nonce);
 
-/* What is said. contacts: addresses with a comma between. binding: of jws_add_binding, n 0: none. */
+/* What is said. contacts: addresses with a comma between. binding: of jws_add_binding, n 0:
+ * none. */
 void acme_account_print(struct span contacts, bool terms_agreed, struct span binding, struct buf *out);
 void acme_order_print(const struct span *names, size_t n_names, struct span replaces,
 	struct buf *out);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the Signet authors */
 
-/* Whatever a directory server answers: what is accepted is within the bounds that its readers rely on,
- * and what is kept of a problem is printable. */
+/* Whatever a directory server answers: what is accepted is within the bounds that its readers rely
+ * on, and what is kept of a problem is printable. */
 
 #include "acme/message.h"
 

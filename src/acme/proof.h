@@ -6,10 +6,12 @@
 
 #include "pki/cert.h"
 
-/* The key authorization of a challenge (section 8.1): token, ".", thumbprint of the account's key. */
+/* The key authorization of a challenge (section 8.1): token, ".", thumbprint of the account's
+ * key. */
 void proof_add_authorization(struct span token, struct span thumbprint, struct buf *out);
 
-/* dns-01 (section 8.4): the record's name and its text. The name may be a wildcard's without "*.". */
+/* dns-01 (section 8.4): the record's name and its text. The name may be a wildcard's without
+ * "*.". */
 void proof_add_record_name(struct span name, struct buf *out);
 void proof_add_record_text(struct span authorization, struct buf *out);
 

@@ -2,8 +2,8 @@
 /* Copyright the Signet authors */
 #pragma once
 
-/* When a certificate is renewed, and when what failed is tried again. Times and a random number in, a
- * time out. */
+/* When a certificate is renewed, and when what failed is tried again. Times and a random number in,
+ * a time out. */
 
 #include "pki/cert.h"
 
@@ -27,6 +27,6 @@ int64_t renewal_ask_again(int64_t retry_after_us, int64_t now_us);
  * longer; not before the server's own time (0: none), of which a week is believed. */
 int64_t renewal_retry(unsigned n_failures, int64_t retry_after_us, int64_t now_us, uint64_t random);
 
-/* The moment that a Retry-After field means (RFC 9110 section 10.2.3); 0 if it means none. text may be
- * NULL. */
+/* The moment that a Retry-After field means (RFC 9110 section 10.2.3); 0 if it means none. text may
+ * be NULL. */
 int64_t renewal_retry_after(const char *text, int64_t now_us);

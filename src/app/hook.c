@@ -93,8 +93,8 @@ bool hook_request_fits(const struct control_hook *request)
 		!is_text(request->record, sizeof request->record) ||
 		!is_text(request->value, sizeof request->value))
 		return false;
-	/* A name has letters, digits, hyphens and dots only, and does not begin with a hyphen, so it
-	 * cannot be taken for an option. */
+	/* A name has letters, digits, hyphens and dots only, and does not begin with a hyphen, so
+	 * it cannot be taken for an option. */
 	if (!name_is_dns(span_str(request->domain), false) ||
 		strncmp(request->record, prefix, n_prefix) != 0 ||
 		strcmp(request->record + n_prefix, request->domain) != 0)

@@ -4,9 +4,10 @@
 
 /*
  * The administrator's program that makes DNS records for dns-01 challenges. It is run by the
- * supervisor, because the server cannot execute anything: as a user of its own (started as root), with
- * an empty environment, no descriptors but /dev/null and a pipe for what it says on stderr, and a time
- * limit. Its path is fixed at the start; what the server asks for is looked at again here.
+ * supervisor, because the server cannot execute anything: as a user of its own (started as root),
+ * with an empty environment, no descriptors but /dev/null and a pipe for what it says on stderr,
+ * and a time limit. Its path is fixed at the start; what the server asks for is looked at again
+ * here.
  */
 
 #include "app/control.h"
@@ -21,8 +22,8 @@ enum { HOOK_LIMIT_MS = 120000 };
 enum hook_outcome { HOOK_E_REFUSED = 1 };
 int hook_check(const char *path, char **ret_path, struct why *why) MUST_CHECK;
 
-/* Whether a request is one that can be: terminated texts, a DNS name, the record that belongs to it, a
- * digest in base64url. */
+/* Whether a request is one that can be: terminated texts, a DNS name, the record that belongs to
+ * it, a digest in base64url. */
 bool hook_request_fits(const struct control_hook *request);
 
 /* One that runs. Zeroed memory with error_fd -1 is none. */

@@ -2,8 +2,8 @@
 /* Copyright the Signet authors */
 
 /*
- * The state of an order is a few columns, written whenever a step is done, so that a restart goes on
- * where it was. People and the machine write to the same row: a change by people counts up the
+ * The state of an order is a few columns, written whenever a step is done, so that a restart goes
+ * on where it was. People and the machine write to the same row: a change by people counts up the
  * revision, and what the machine found out about an older one is refused.
  */
 

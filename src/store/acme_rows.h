@@ -3,8 +3,8 @@
 #pragma once
 
 /*
- * Accounts with authorities, what is ordered from them for which domain and how far that is, and the
- * proofs that are laid out meanwhile. Octets and numbers: what they mean is svc/acme.h's.
+ * Accounts with authorities, what is ordered from them for which domain and how far that is, and
+ * the proofs that are laid out meanwhile. Octets and numbers: what they mean is svc/acme.h's.
  */
 
 #include "base/arena.h"
@@ -68,16 +68,16 @@ struct store_acme_order {
 	int64_t created_us;
 };
 
-/* Writes: a certificate with a key of that type is wanted for the domain, now; what was wanted before
- * is changed. Uses domain, type, names, challenge. */
+/* Writes: a certificate with a key of that type is wanted for the domain, now; what was wanted
+ * before is changed. Uses domain, type, names, challenge. */
 int store_acme_order_put(struct store_conn *c, const struct store_acme_order *order, int64_t now_us)
 	MUST_CHECK;
 
 /* Writes: the domain's certificates are to be renewed now. STORE_E_NOT_FOUND: none is kept up. */
 int store_acme_order_renew(struct store_conn *c, int64_t domain, int64_t now_us) MUST_CHECK;
 
-/* Writes: everything but what people say. STORE_E_STALE: they have said something else meanwhile, or
- * it is gone. */
+/* Writes: everything but what people say. STORE_E_STALE: they have said something else meanwhile,
+ * or it is gone. */
 int store_acme_order_save(struct store_conn *c, const struct store_acme_order *order) MUST_CHECK;
 
 /* Writes: nothing is kept up any more; certificates stay. STORE_E_NOT_FOUND. */
@@ -121,8 +121,8 @@ int store_acme_proof_each(struct store_conn *c, int64_t order,
 int store_acme_proof_find(struct store_conn *c, struct arena *a, unsigned challenge, struct span token,
 	struct span *ret_value) MUST_CHECK;
 
-/* Writes: a certificate came from the order. Others of it that have expired go, with their keys, but
- * for one that serves something. */
+/* Writes: a certificate came from the order. Others of it that have expired go, with their keys,
+ * but for one that serves something. */
 int store_acme_cert_add(struct store_conn *c, int64_t order, int64_t cert, int64_t not_after_us,
 	int64_t now_us) MUST_CHECK;
 

@@ -2,9 +2,9 @@
 /* Copyright the Signet authors */
 
 /*
- * Runners: tasks on env->blocking that take one order after the other while some are due, and end. Two
- * at most, so that a slow authority does not hold up all others, nor take all threads. What an order
- * comes to is written here: when it is tried again, who is told.
+ * Runners: tasks on env->blocking that take one order after the other while some are due, and end.
+ * Two at most, so that a slow authority does not hold up all others, nor take all threads. What an
+ * order comes to is written here: when it is tried again, who is told.
  */
 
 #include "svc/acme.h"

@@ -4,8 +4,8 @@
 
 /*
  * Certificates from authorities that speak ACME (RFC 8555): kept up for the domains that want them,
- * renewed before they end, put to use at once. What is wanted and how far it is stands in the store;
- * this is what acts on it, on workers of env->blocking.
+ * renewed before they end, put to use at once. What is wanted and how far it is stands in the
+ * store; this is what acts on it, on workers of env->blocking.
  */
 
 #include "store/acme_rows.h"
@@ -19,8 +19,8 @@ struct acme *acme_new(struct env *e);
  * executor of env->blocking ends. */
 struct acme *acme_free(struct acme *a);
 
-/* Does what is due, on other threads: after a change, and once a minute. Costs one look into the store
- * when nothing is. */
+/* Does what is due, on other threads: after a change, and once a minute. Costs one look into the
+ * store when nothing is. */
 void acme_wake(struct env *e);
 
 /* What will happen to a certificate by itself. */

@@ -7,7 +7,8 @@
 #include "keyd/provider.h"
 #include "svc/env.h"
 
-/* Whom keys of accounts are wrapped for; which key it is stands beside it in the associated data. */
+/* Whom keys of accounts are wrapped for; which key it is stands beside it in the associated
+ * data. */
 #define OWNER SPAN("acme")
 
 int acme_account_make_key(struct env *e, struct arena *a, struct store_acme_account *account)

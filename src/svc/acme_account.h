@@ -11,7 +11,8 @@
 
 struct env;
 
-/* Makes a key (EC P-256) for the account in keyd and puts it into the row; spans live in the arena. */
+/* Makes a key (EC P-256) for the account in keyd and puts it into the row; spans live in the
+ * arena. */
 int acme_account_make_key(struct env *e, struct arena *a, struct store_acme_account *account)
 	MUST_CHECK;
 

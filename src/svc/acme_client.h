@@ -6,8 +6,8 @@
  * A conversation with one directory server under one account: requests are signed, nonces kept and
  * replaced, the account registered when it is not yet. All of it blocks.
  *
- * What the server says is hostile. Answers are bounded; only https is spoken; the certificate must come
- * from whom the account names, else from whom the server trusts. The directory's URL is the
+ * What the server says is hostile. Answers are bounded; only https is spoken; the certificate must
+ * come from whom the account names, else from whom the server trusts. The directory's URL is the
  * administrator's and may lead anywhere; a URL that the server names is followed to the directory's
  * own origin, or to a public address.
  */
@@ -32,8 +32,8 @@ struct acme_client {
 	struct acme_client_private *private;
 };
 
-/* UNREACHABLE: no answer, or none that is ACME; PROBLEM: the server says no; REFUSED: not sent, because
- * a person has to do something first. Each with why. */
+/* UNREACHABLE: no answer, or none that is ACME; PROBLEM: the server says no; REFUSED: not sent,
+ * because a person has to do something first. Each with why. */
 enum acme_client_outcome {
 	ACME_CLIENT_E_UNREACHABLE = 1,
 	ACME_CLIENT_E_PROBLEM,
@@ -46,8 +46,8 @@ int acme_client_open(struct acme_client *c, struct env *e, const struct store_ac
 	const atomic_bool *stop, struct why *why) MUST_CHECK;
 void acme_client_close(struct acme_client *c);
 
-/* A signed request to a URL that the server named. payload.p NULL: POST-as-GET. location (may be NULL):
- * the answer's Location, in the client's arena, NULL if there is none. */
+/* A signed request to a URL that the server named. payload.p NULL: POST-as-GET. location (may be
+ * NULL): the answer's Location, in the client's arena, NULL if there is none. */
 enum acme_client_kind { ACME_CLIENT_JSON, ACME_CLIENT_CHAIN };
 int acme_client_post(struct acme_client *c, const char *url, struct span payload,
 	enum acme_client_kind kind, struct buf *ret_body, const char **ret_location, struct why *why)

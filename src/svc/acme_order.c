@@ -2,8 +2,8 @@
 /* Copyright the Signet authors */
 
 /*
- * The state that lasts is small, because the authority keeps the rest: an order's own status says what
- * is next (RFC 8555 section 7.1.6). Whatever was interrupted goes on from the order's URL.
+ * The state that lasts is small, because the authority keeps the rest: an order's own status says
+ * what is next (RFC 8555 section 7.1.6). Whatever was interrupted goes on from the order's URL.
  */
 
 #include "svc/acme_order.h"
@@ -359,8 +359,8 @@ struct install {
 	int64_t not_after_us;
 };
 
-/* It takes over what the one before it serves, also if that is nothing: then somebody has put another
- * one to use. The first serves everything. */
+/* It takes over what the one before it serves, also if that is nothing: then somebody has put
+ * another one to use. The first serves everything. */
 static int install(struct store_conn *c, void *arg)
 {
 	struct install *i = arg;

@@ -3,8 +3,8 @@
 #pragma once
 
 /*
- * One order of a domain, driven as far as it goes now: ordered, proved, finalized, fetched, put to use.
- * After each step that a restart must not repeat its row is saved. For svc/acme.c only.
+ * One order of a domain, driven as far as it goes now: ordered, proved, finalized, fetched, put to
+ * use. After each step that a restart must not repeat its row is saved. For svc/acme.c only.
  */
 
 #include "store/domain.h"
@@ -33,9 +33,9 @@ struct acme_work {
 int acme_work_load(struct acme_work *w, int64_t id) MUST_CHECK;
 void acme_work_done(struct acme_work *w);
 
-/* 0: nothing is left to do before order.next_us. LATER: the authority wants time; order.next_us says
- * how much. FAILED: with why; what was begun stays begun if it makes sense to go on with it. STALE:
- * people want something else now. */
+/* 0: nothing is left to do before order.next_us. LATER: the authority wants time; order.next_us
+ * says how much. FAILED: with why; what was begun stays begun if it makes sense to go on with it.
+ * STALE: people want something else now. */
 enum acme_work_outcome { ACME_WORK_E_LATER = 1, ACME_WORK_E_FAILED, ACME_WORK_E_STALE };
 int acme_work_run(struct acme_work *w, struct why *why) MUST_CHECK;
 

@@ -2,9 +2,9 @@
 /* Copyright the Signet authors */
 
 /*
- * Each kind of challenge is a row: how a proof is laid out and taken away. Every proof is a row in the
- * store before anybody can look at it: http-01 is answered from there, and whatever a crash leaves
- * behind is found there and taken away.
+ * Each kind of challenge is a row: how a proof is laid out and taken away. Every proof is a row in
+ * the store before anybody can look at it: http-01 is answered from there, and whatever a crash
+ * leaves behind is found there and taken away.
  */
 
 #include "svc/acme_proofs.h"

@@ -2,8 +2,9 @@
 /* Copyright the Signet authors */
 
 /*
- * Certificates from authorities: the account with one, what is kept up for a domain, and the answers
- * to http-01 challenges. Keys of accounts and secrets are made and sealed in keyd and never shown.
+ * Certificates from authorities: the account with one, what is kept up for a domain, and the
+ * answers to http-01 challenges. Keys of accounts and secrets are made and sealed in keyd and never
+ * shown.
  */
 
 #include "acme/message.h"
