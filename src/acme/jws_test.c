@@ -43,9 +43,10 @@ static void test_thumbprint(void **state)
 
 	(void)state;
 	assert_int_equal(jws_add_jwk(key, &jwk), 0);
-	assert_true(span_is(buf_span(&jwk),
-		"{\"crv\":\"P-256\",\"kty\":\"EC\",\"x\":\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\","
-		"\"y\":\"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0\"}"));
+	assert_true(
+		span_is(buf_span(&jwk), "{\"crv\":\"P-256\",\"kty\":\"EC\",\"x\":"
+					"\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\","
+					"\"y\":\"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0\"}"));
 	assert_int_equal(jws_add_thumbprint(key, &thumbprint), 0);
 	assert_true(span_is(buf_span(&thumbprint), "oKIywvGUpTVTyxMQ3bwIIeQUudfr_CkLMjCE19ECD-U"));
 }
@@ -59,8 +60,9 @@ static void test_binding(void **state)
 	assert_int_equal(jws_add_binding(key, "kid-1", SPAN("0123456789abcdef"),
 				 "https://ca.example/new-account", &out),
 		0);
-	assert_true(span_find_span(buf_span(&out),
-			    SPAN("\"signature\":\"1-zOH2XpJAppVrZA_B5y6yfeWhCPN7l4gtkA_fBguLY\"}")) <
+	assert_true(
+		span_find_span(buf_span(&out),
+			SPAN("\"signature\":\"1-zOH2XpJAppVrZA_B5y6yfeWhCPN7l4gtkA_fBguLY\"}")) <
 		buf_size(&out));
 }
 
@@ -102,7 +104,8 @@ static void check(EVP_PKEY *key, const char *kid, struct span payload)
 	json_t *jws, *header;
 
 	assert_int_equal(jws_sign(key, &h, payload, &out), 0);
-	jws = json_loadb((const char *)buf_span(&out).p, buf_size(&out), JSON_REJECT_DUPLICATES, NULL);
+	jws = json_loadb((const char *)buf_span(&out).p, buf_size(&out), JSON_REJECT_DUPLICATES,
+		NULL);
 	assert_non_null(jws);
 	assert_int_equal(json_object_size(jws), 3);
 	buf_add_string(&input, member(jws, "protected", &plain));

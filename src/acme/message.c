@@ -133,7 +133,8 @@ int acme_directory_read(struct arena *a, struct span json, struct acme_directory
 	if (!root)
 		return malformed(why, "the directory is no JSON object");
 	if (!d.new_nonce || !d.new_account || !d.new_order)
-		return malformed(why, "the directory lacks newNonce, newAccount or newOrder (https)");
+		return malformed(why,
+			"the directory lacks newNonce, newAccount or newOrder (https)");
 	*ret_directory = d;
 	return 0;
 }
@@ -242,7 +243,8 @@ static bool authorizations_of(struct arena *a, const json_t *root, struct acme_o
 	return true;
 }
 
-int acme_order_read(struct arena *a, struct span json, struct acme_order *ret_order, struct why *why)
+int acme_order_read(struct arena *a, struct span json, struct acme_order *ret_order,
+	struct why *why)
 {
 	CLEANUP(json_owned_freep) json_t *root = load(json);
 	struct acme_order o = { .finalize = url_of(a, root, "finalize"),
@@ -364,7 +366,8 @@ static void add_mailto(struct buf *out, struct span address)
 	}
 }
 
-void acme_account_print(struct span contacts, bool terms_agreed, struct span binding, struct buf *out)
+void acme_account_print(struct span contacts, bool terms_agreed, struct span binding,
+	struct buf *out)
 {
 	json_t *account = json_object(), *list = json_array();
 
@@ -383,7 +386,8 @@ void acme_account_print(struct span contacts, bool terms_agreed, struct span bin
 	print(account, out);
 }
 
-void acme_order_print(const struct span *names, size_t n_names, struct span replaces, struct buf *out)
+void acme_order_print(const struct span *names, size_t n_names, struct span replaces,
+	struct buf *out)
 {
 	json_t *order = json_object(), *list = json_array();
 

@@ -68,8 +68,8 @@ struct acme_order {
 	bool has_problem;
 	struct acme_problem problem;
 };
-int acme_order_read(struct arena *a, struct span json, struct acme_order *ret_order, struct why *why)
-	MUST_CHECK;
+int acme_order_read(struct arena *a, struct span json, struct acme_order *ret_order,
+	struct why *why) MUST_CHECK;
 
 enum acme_challenge { ACME_HTTP_01, ACME_TLS_ALPN_01, ACME_DNS_01, ACME_CHALLENGES };
 
@@ -108,7 +108,8 @@ bool acme_nonce_fits(const char *nonce);
 
 /* What is said. contacts: addresses with a comma between. binding: of jws_add_binding, n 0:
  * none. */
-void acme_account_print(struct span contacts, bool terms_agreed, struct span binding, struct buf *out);
+void acme_account_print(struct span contacts, bool terms_agreed, struct span binding,
+	struct buf *out);
 void acme_order_print(const struct span *names, size_t n_names, struct span replaces,
 	struct buf *out);
 void acme_finalize_print(struct span request_der, struct buf *out);

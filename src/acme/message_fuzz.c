@@ -33,7 +33,8 @@ static void fuzz_directory(struct arena *a, struct span json)
 
 	if (acme_directory_read(a, json, &d, NULL))
 		return;
-	check(acme_url_fits(d.new_nonce) && acme_url_fits(d.new_account) && acme_url_fits(d.new_order));
+	check(acme_url_fits(d.new_nonce) && acme_url_fits(d.new_account) &&
+		acme_url_fits(d.new_order));
 	check(!d.renewal_info || acme_url_fits(d.renewal_info));
 	check(!d.terms || acme_url_fits(d.terms));
 }

@@ -37,7 +37,8 @@ int renewal_add_id(const struct cert *cert, struct buf *out)
 
 	if (!issuer || ASN1_STRING_length(issuer) <= 0)
 		return RENEWAL_E_NONE;
-	enc_base64url(out, span_of(ASN1_STRING_get0_data(issuer), (size_t)ASN1_STRING_length(issuer)));
+	enc_base64url(out,
+		span_of(ASN1_STRING_get0_data(issuer), (size_t)ASN1_STRING_length(issuer)));
 	buf_add_octet(out, '.');
 	if (add_serial(X509_get0_serialNumber(x509), out))
 		return 0;

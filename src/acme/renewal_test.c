@@ -14,7 +14,8 @@
 
 static const int64_t now = 1770091506 * SECOND;
 
-/* A certificate with that authority key identifier (n 0: none) and serial number, in hexadecimal. */
+/* A certificate with that authority key identifier (n 0: none) and serial number, in hexadecimal.
+ */
 static struct cert *make(const char *issuer, const char *serial)
 {
 	CLEANUP(EVP_PKEY_freep) EVP_PKEY *key = NULL;
@@ -36,7 +37,8 @@ static struct cert *make(const char *issuer, const char *serial)
 
 		id->keyid = ASN1_OCTET_STRING_new();
 		assert_int_equal(ASN1_OCTET_STRING_set(id->keyid, octets, (int)n), 1);
-		assert_int_equal(X509_add1_ext_i2d(x509, NID_authority_key_identifier, id, 0, 0), 1);
+		assert_int_equal(X509_add1_ext_i2d(x509, NID_authority_key_identifier, id, 0, 0),
+			1);
 		OPENSSL_free(octets);
 		AUTHORITY_KEYID_free(id);
 	}

@@ -49,7 +49,8 @@ static int check_folders(const char *path, struct why *why)
 		folder = dirname((char *)(uintptr_t)folder);
 		if (stat(folder, &st))
 			return refuse(why, folder, strerrordesc_np(errno));
-		if (!is_ours(&st) || ((st.st_mode & (S_IWGRP | S_IWOTH)) && !(st.st_mode & S_ISVTX)))
+		if (!is_ours(&st) ||
+			((st.st_mode & (S_IWGRP | S_IWOTH)) && !(st.st_mode & S_ISVTX)))
 			return refuse(why, folder, "is a folder that others may write to");
 	} while (strcmp(folder, "/") != 0);
 	return 0;
@@ -70,7 +71,8 @@ int hook_check(const char *path, char **ret_path, struct why *why)
 		return refuse(why, path, "is not a program (chmod +x)");
 	if (!is_ours(&st) || (st.st_mode & (S_IWGRP | S_IWOTH)))
 		return refuse(why, path,
-			"must be owned by root or by who starts signetd, and writable by nobody else"
+			"must be owned by root or by who starts signetd, and writable by nobody"
+			" else"
 			" (chown root, chmod go-w)");
 	r = check_folders(resolved, why);
 	if (r)
@@ -172,7 +174,8 @@ void hook_listen(struct hook *h)
 		return;
 	}
 	for (ssize_t i = 0; i < n && h->n_text + 1 < sizeof h->result.text; i++)
-		h->result.text[h->n_text++] = octets[i] >= ' ' && octets[i] < 0x7F ? octets[i] : ' ';
+		h->result.text[h->n_text++] = octets[i] >= ' ' && octets[i] < 0x7F ? octets[i]
+										   : ' ';
 }
 
 void hook_kill(struct hook *h)

@@ -159,7 +159,8 @@ static void test_requests(void **state)
 	for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
 		r = request(refused[i].domain, refused[i].record, refused[i].value);
 		if (hook_request_fits(&r))
-			fail_msg("%s %s %s", refused[i].domain, refused[i].record, refused[i].value);
+			fail_msg("%s %s %s", refused[i].domain, refused[i].record,
+				refused[i].value);
 	}
 	/* Without an end. */
 	r = request("example.org", "_acme-challenge.example.org", VALUE);
@@ -216,7 +217,8 @@ static void test_around(void **state)
 	assert_int_equal(result.code, 7);
 	if (!strstr(result.text, "4 deploy example.org _acme-challenge.example.org " VALUE " / []"))
 		fail_msg("%s", result.text);
-	if (!strstr(result.text, "] /dev/null /dev/null pipe:[") || strstr(result.text, "/dev/null /dev/null /dev/null"))
+	if (!strstr(result.text, "] /dev/null /dev/null pipe:[") ||
+		strstr(result.text, "/dev/null /dev/null /dev/null"))
 		fail_msg("%s", result.text);
 }
 
@@ -227,8 +229,9 @@ static void test_speech(void **state)
 
 	/* More than a pipe holds, and nothing that a log line may not. */
 	write_program(b, "#!/bin/sh\nprintf 'a\\033b\\nc' >&2\n"
-		"i=0; while [ $i -lt 3000 ]; do echo 'a line of fifty octets, so that a pipe gets full' >&2;"
-		" i=$((i+1)); done\nexit 0\n");
+			 "i=0; while [ $i -lt 3000 ]; do echo 'a line of fifty octets, so that a "
+			 "pipe gets full' >&2;"
+			 " i=$((i+1)); done\nexit 0\n");
 	result = run(b, 20000);
 	assert_int_equal(result.code, 0);
 	assert_memory_equal(result.text, "a b ca line", 11);

@@ -52,9 +52,11 @@ static void add_time(struct buf *out, const char *name, int64_t time_us)
 static void add_meaning(const struct renewal_notice *n, struct buf *out)
 {
 	if (n->not_after_us == 0)
-		buf_add_string(out, "Until it works, what the domain had before goes on serving.\r\n");
+		buf_add_string(out,
+			"Until it works, what the domain had before goes on serving.\r\n");
 	else if (n->not_after_us <= n->now_us)
-		buf_add_string(out, "The one before has expired: mail programs and other servers refuse"
+		buf_add_string(out,
+			"The one before has expired: mail programs and other servers refuse"
 			" the connection or\r\nwarn their users now.\r\n");
 	else
 		buf_add_string(out, "The one before goes on serving until it ends.\r\n");
@@ -76,10 +78,12 @@ void renewal_notice_compose(const struct renewal_notice *n, struct buf *out)
 		add_time(out, "It ends:", n->not_after_us);
 	buf_add_string(out, "\r\n");
 	add_meaning(n, out);
-	buf_add_string(out, "\r\nIt is tried again by itself. How it stands, and another try now:\r\n"
-			    "\r\n    signet acme status ");
+	buf_add_string(out,
+		"\r\nIt is tried again by itself. How it stands, and another try now:\r\n"
+		"\r\n    signet acme status ");
 	buf_add(out, n->domain);
 	buf_add_string(out, "\r\n    signet acme renew ");
 	buf_add(out, n->domain);
-	buf_add_string(out, "\r\n\r\nAs long as it does not work there is one such message a day.\r\n");
+	buf_add_string(out,
+		"\r\n\r\nAs long as it does not work there is one such message a day.\r\n");
 }

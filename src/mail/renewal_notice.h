@@ -17,7 +17,7 @@ struct renewal_notice {
 	struct span trouble;
 	unsigned n_failures;   /* in a row */
 	int64_t next_us;       /* when it is tried again */
-	int64_t not_after_us;  /* of the certificate that serves meanwhile; 0: there is none of this order */
+	int64_t not_after_us;  /* of the certificate of before; 0: there is none */
 	int64_t now_us;
 };
 

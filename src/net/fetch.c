@@ -260,12 +260,14 @@ static int explain(CURL *curl, const struct errand *e, CURLcode code, const char
 		return FETCH_E_TOO_LARGE;
 	}
 	if (e->address_refused) {
-		why_set(why, "%s is not a public address, and this URL may lead to public ones only",
+		why_set(why,
+			"%s is not a public address, and this URL may lead to public ones only",
 			e->refused);
 		return FETCH_E_REFUSED;
 	}
 	(void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
-	if (status / 100 == 3 && (code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_URL_MALFORMAT)) {
+	if (status / 100 == 3 &&
+		(code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_URL_MALFORMAT)) {
 		why_set(why, "a redirection leads to a URL that may not be used");
 		return FETCH_E_REFUSED;
 	}

@@ -16,10 +16,10 @@
 enum fetch_scheme { FETCH_HTTP = 1, FETCH_HTTPS = 2 };
 
 enum {
-	FETCH_URL_MAX = 2048,       /* octets of a URL */
-	FETCH_FIELDS_MAX = 8,       /* header fields that are wanted */
-	FETCH_FIELD_MAX = 1024,     /* octets of such a field's value; a longer one counts as absent */
-	FETCH_HEADER_MAX = 32768,   /* octets of an answer's header, with those of redirections */
+	FETCH_URL_MAX = 2048,   /* octets of a URL */
+	FETCH_FIELDS_MAX = 8,   /* header fields that are wanted */
+	FETCH_FIELD_MAX = 1024, /* octets of such a field's value; a longer one counts as absent */
+	FETCH_HEADER_MAX = 32768, /* octets of an answer's header, with those of redirections */
 };
 
 struct fetch {
@@ -45,7 +45,7 @@ struct fetch {
 	 * resolved. */
 	bool private_too;
 
-	const atomic_bool *stop;    /* ends the fetch within a second once it is true; may be NULL */
+	const atomic_bool *stop; /* ends the fetch within a second once it is true; may be NULL */
 
 	const char *fields[FETCH_FIELDS_MAX + 1]; /* names wanted of the answer's header */
 };

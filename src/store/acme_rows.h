@@ -28,7 +28,8 @@ struct store_acme_account {
 };
 
 /* Writes: the domain's account (0: the server's), in place of one that is there. */
-int store_acme_account_put(struct store_conn *c, const struct store_acme_account *account) MUST_CHECK;
+int store_acme_account_put(struct store_conn *c,
+	const struct store_acme_account *account) MUST_CHECK;
 
 /* Writes: what is known after talking to the authority. */
 int store_acme_account_registered(struct store_conn *c, int64_t id, struct span url,
@@ -99,8 +100,8 @@ struct store_acme_due {
 	int64_t id;
 	int64_t domain;
 };
-int store_acme_order_due(struct store_conn *c, int64_t now_us, struct store_acme_due *due, size_t max,
-	size_t *ret_n) MUST_CHECK;
+int store_acme_order_due(struct store_conn *c, int64_t now_us, struct store_acme_due *due,
+	size_t max, size_t *ret_n) MUST_CHECK;
 
 struct store_acme_proof {
 	int64_t id;
@@ -118,8 +119,8 @@ int store_acme_proof_each(struct store_conn *c, int64_t order,
 	int (*each)(const struct store_acme_proof *proof, void *context), void *context) MUST_CHECK;
 
 /* Reads: the value for a token of that kind. STORE_E_NOT_FOUND. The span lives in the arena. */
-int store_acme_proof_find(struct store_conn *c, struct arena *a, unsigned challenge, struct span token,
-	struct span *ret_value) MUST_CHECK;
+int store_acme_proof_find(struct store_conn *c, struct arena *a, unsigned challenge,
+	struct span token, struct span *ret_value) MUST_CHECK;
 
 /* Writes: a certificate came from the order. Others of it that have expired go, with their keys,
  * but for one that serves something. */

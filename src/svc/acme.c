@@ -366,7 +366,8 @@ struct acme_plan acme_plan_of(const struct store_acme_order *order)
 	};
 }
 
-int acme_plan_of_cert(struct store_conn *c, struct arena *a, int64_t cert, struct acme_plan *ret_plan)
+int acme_plan_of_cert(struct store_conn *c, struct arena *a, int64_t cert,
+	struct acme_plan *ret_plan)
 {
 	struct store_acme_order order;
 	int r = store_acme_order_of_cert(c, a, cert, &order);

@@ -43,5 +43,5 @@ struct acme_plan acme_plan_of(const struct store_acme_order *order);
 
 /* Reads: the plan of a certificate; STORE_E_NOT_FOUND: it is not from an authority that is asked
  * automatically. Spans live in the arena. */
-int acme_plan_of_cert(struct store_conn *c, struct arena *a, int64_t cert, struct acme_plan *ret_plan)
-	MUST_CHECK;
+int acme_plan_of_cert(struct store_conn *c, struct arena *a, int64_t cert,
+	struct acme_plan *ret_plan) MUST_CHECK;

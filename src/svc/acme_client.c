@@ -135,7 +135,8 @@ static int post_once(struct acme_client *c, const char *url, struct span payload
 static int register_account(struct acme_client *c, struct why *why) MUST_CHECK;
 
 int acme_client_post(struct acme_client *c, const char *url, struct span payload,
-	enum acme_client_kind kind, struct buf *ret_body, const char **ret_location, struct why *why)
+	enum acme_client_kind kind, struct buf *ret_body, const char **ret_location,
+	struct why *why)
 {
 	CLEANUP(fetched_done) struct fetched got = {};
 	int r = ACME_CLIENT_E_PROBLEM;
@@ -208,7 +209,8 @@ static int add_binding(struct acme_client *c, struct buf *out, struct why *why)
 	if (c->account.kid.n == 0 || !kid)
 		return 0;
 	TRY(acme_account_unseal(c->env, c->account.mac_key, &mac_key));
-	TRY(jws_add_binding(c->private->key, kid, secret_span(&mac_key), c->directory.new_account, out));
+	TRY(jws_add_binding(c->private->key, kid, secret_span(&mac_key), c->directory.new_account,
+		out));
 	return 0;
 }
 
@@ -228,8 +230,8 @@ static int register_account(struct acme_client *c, struct why *why)
 		return r;
 	acme_account_print(c->account.contact, c->account.terms, buf_span(&binding), &payload);
 	c->account.url = SPAN("");
-	r = acme_client_post(c, c->directory.new_account, buf_span(&payload), ACME_CLIENT_JSON, &body,
-		&url, why);
+	r = acme_client_post(c, c->directory.new_account, buf_span(&payload), ACME_CLIENT_JSON,
+		&body, &url, why);
 	if (r)
 		return r;
 	if (!url) {
@@ -237,8 +239,8 @@ static int register_account(struct acme_client *c, struct why *why)
 		return ACME_CLIENT_E_UNREACHABLE;
 	}
 	TRY(keep(c, span_str(url)));
-	LOG(NULL, LOG_INFO, "ACME", "account.registered", log_span("directory", c->account.directory),
-		log_str("url", url));
+	LOG(NULL, LOG_INFO, "ACME", "account.registered",
+		log_span("directory", c->account.directory), log_str("url", url));
 	return 0;
 }
 

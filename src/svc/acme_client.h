@@ -50,8 +50,8 @@ void acme_client_close(struct acme_client *c);
  * NULL): the answer's Location, in the client's arena, NULL if there is none. */
 enum acme_client_kind { ACME_CLIENT_JSON, ACME_CLIENT_CHAIN };
 int acme_client_post(struct acme_client *c, const char *url, struct span payload,
-	enum acme_client_kind kind, struct buf *ret_body, const char **ret_location, struct why *why)
-	MUST_CHECK;
+	enum acme_client_kind kind, struct buf *ret_body, const char **ret_location,
+	struct why *why) MUST_CHECK;
 
 /* Not signed: renewal information (RFC 9773 section 4.1). */
 int acme_client_get(struct acme_client *c, const char *url, struct buf *ret_body, struct why *why)

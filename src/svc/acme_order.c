@@ -229,7 +229,8 @@ static int need_key(struct acme_work *w, struct why *why)
 	return r == STORE_E_STALE ? ACME_WORK_E_STALE : err_fold(r);
 }
 
-static int post_order(struct acme_work *w, struct span replaces, const char **ret_url, struct why *why)
+static int post_order(struct acme_work *w, struct span replaces, const char **ret_url,
+	struct why *why)
 {
 	CLEANUP(buf_done) struct buf payload = {}, body = {};
 	struct acme_order order;
@@ -313,8 +314,8 @@ static int finalize(struct acme_work *w, const char *url, struct why *why)
 	if (r)
 		return r < 0 ? r : ACME_WORK_E_FAILED;
 	acme_finalize_print(buf_span(&der), &payload);
-	return failed(w, acme_client_post(&w->client, url, buf_span(&payload), ACME_CLIENT_JSON, &body,
-				 NULL, why));
+	return failed(w, acme_client_post(&w->client, url, buf_span(&payload), ACME_CLIENT_JSON,
+				 &body, NULL, why));
 }
 
 static bool has_name(const struct cert *cert, struct span name)
@@ -403,7 +404,8 @@ static void log_installed(const struct acme_work *w, const struct install *i)
 		log_span("not_after", buf_span(&end)), log_span("renew", buf_span(&renew)));
 }
 
-static int put_to_use(struct acme_work *w, const struct store_key *key, const struct cert_list *list)
+static int put_to_use(struct acme_work *w, const struct store_key *key,
+	const struct cert_list *list)
 {
 	CLEANUP(buf_done) struct buf alias = {}, chain = {}, date = {};
 	struct install i = { .w = w, .not_after_us = cert_not_after_us(list->certs[0]) };
@@ -471,7 +473,8 @@ static int read_order(struct acme_work *w, struct acme_order *ret_order, struct 
 {
 	CLEANUP(buf_done) struct buf body = {};
 	const char *url = arena_string(&w->arena, w->order.url);
-	int r = acme_client_post(&w->client, url, (struct span){}, ACME_CLIENT_JSON, &body, NULL, why);
+	int r = acme_client_post(&w->client, url, (struct span){}, ACME_CLIENT_JSON, &body, NULL,
+		why);
 
 	if (r == ACME_CLIENT_E_PROBLEM && w->client.problem.kind != ACME_PROBLEM_RATE) {
 		(void)failed(w, r);
@@ -479,7 +482,8 @@ static int read_order(struct acme_work *w, struct acme_order *ret_order, struct 
 	}
 	if (r)
 		return failed(w, r);
-	return acme_order_read(&w->arena, buf_span(&body), ret_order, why) ? give_up(w, NULL, why) : 0;
+	return acme_order_read(&w->arena, buf_span(&body), ret_order, why) ? give_up(w, NULL, why)
+									   : 0;
 }
 
 static int later(struct acme_work *w)

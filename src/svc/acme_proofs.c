@@ -150,11 +150,12 @@ static bool is_ordered(const struct acme_work *w, const struct acme_authorizatio
 	return false;
 }
 
-static int read_authorization(struct acme_work *w, const char *url, struct acme_authorization *ret_z,
-	struct why *why)
+static int read_authorization(struct acme_work *w, const char *url,
+	struct acme_authorization *ret_z, struct why *why)
 {
 	CLEANUP(buf_done) struct buf body = {};
-	int r = acme_client_post(&w->client, url, (struct span){}, ACME_CLIENT_JSON, &body, NULL, why);
+	int r = acme_client_post(&w->client, url, (struct span){}, ACME_CLIENT_JSON, &body, NULL,
+		why);
 
 	if (r < 0)
 		return r;
@@ -187,8 +188,8 @@ static int give(struct acme_work *w, const struct acme_authorization *z, struct 
 	r = kinds[kind].deploy ? kinds[kind].deploy(w, &proof, why) : 0;
 	if (r || z->challenges[kind].status != ACME_PENDING)
 		return r;
-	r = acme_client_post(&w->client, z->challenges[kind].url, SPAN("{}"), ACME_CLIENT_JSON, &body,
-		NULL, why);
+	r = acme_client_post(&w->client, z->challenges[kind].url, SPAN("{}"), ACME_CLIENT_JSON,
+		&body, NULL, why);
 	return r > 0 ? ACME_WORK_E_FAILED : r;
 }
 
@@ -310,8 +311,8 @@ void acme_proofs_clean(struct acme_work *w)
 		if (outcome < 0)
 			log_fault(NULL, "ACME", "proof.clean", outcome);
 		else if (outcome)
-			LOG(NULL, LOG_WARNING, "ACME", "proof.left", log_span("name", p.all[i].name),
-				log_str("why", why.text));
+			LOG(NULL, LOG_WARNING, "ACME", "proof.left",
+				log_span("name", p.all[i].name), log_str("why", why.text));
 	}
 	free(p.all);
 }

@@ -12,7 +12,8 @@ int acme_proofs_possible(const struct acme_work *w, struct why *why) MUST_CHECK;
 
 /* Gets every authorization of the order to be valid. 0, or an outcome of acme_work_outcome. Proofs
  * stay laid out until acme_proofs_clean. */
-int acme_proofs_give(struct acme_work *w, const struct acme_order *order, struct why *why) MUST_CHECK;
+int acme_proofs_give(struct acme_work *w, const struct acme_order *order,
+	struct why *why) MUST_CHECK;
 
 /* Takes away all that the order has laid out, also before a restart. What cannot be is logged and
  * tried again the next time. */

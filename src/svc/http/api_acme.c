@@ -85,8 +85,10 @@ static int set_directory(struct http_request *q, struct store_acme_account *acco
 	CLEANUP(alloc_freep) char *text = span_to_string(url);
 
 	if (!url.p)
-		return account->directory.n ? 0 :
-			http_problem(q, 422, "directory", "say which authority: the URL of its directory");
+		return account->directory.n
+			       ? 0
+			       : http_problem(q, 422, "directory",
+					 "say which authority: the URL of its directory");
 	if (!text || !acme_url_fits(text) || !fetch_url_fits(text, FETCH_HTTPS))
 		return http_problem(q, 422, "directory", "the directory is an https URL");
 	if (!span_equal(url, account->directory))
@@ -105,15 +107,16 @@ static int set_contact(struct http_request *q, struct store_acme_account *accoun
 		return 0;
 	json_array_foreach(list, i, item) {
 		struct address_name name;
-		int r = address_normalize(span_of(json_string_value(item), json_string_length(item)),
-			&name);
+		int r = address_normalize(
+			span_of(json_string_value(item), json_string_length(item)), &name);
 
 		if (r < 0)
 			return r;
 		/* RFC 8555 section 7.3: a mailto URL with one address and nothing behind it. */
 		if (r || !span_is_ascii(address_name_local(&name)) ||
 			span_find(address_name_local(&name), ',') < address_name_local(&name).n)
-			return http_problem(q, 422, "contact", "a contact is an address (local@domain)");
+			return http_problem(q, 422, "contact",
+				"a contact is an address (local@domain)");
 		if (i)
 			buf_add_octet(&contacts, ',');
 		buf_add(&contacts, address_name_local(&name));
@@ -246,7 +249,8 @@ int api_acme_account_remove(struct http_request *q, struct store_conn *c)
 	if (r)
 		return http_store_problem(q, r, "account with an authority", "domain", NULL);
 	q->status = 204;
-	return http_audit(q, c, "acme.account-remove", domain ? q->params[0] : SPAN("server"), SPAN(""));
+	return http_audit(q, c, "acme.account-remove", domain ? q->params[0] : SPAN("server"),
+		SPAN(""));
 }
 
 /* What is listed, and for whom. */
@@ -375,12 +379,14 @@ static int parse_challenge(struct http_request *q, struct wanted *w)
 		return http_problem(q, 422, "challenge",
 			"a challenge is http-01, tls-alpn-01 or dns-01");
 	if (w->challenge != ACME_DNS_01)
-		return has_wildcard(w->names) ?
-			http_problem(q, 422, "challenge", "a wildcard is proved by dns-01 only") : 0;
+		return has_wildcard(w->names) ? http_problem(q, 422, "challenge",
+							"a wildcard is proved by dns-01 only")
+					      : 0;
 	if (q->env->acme_hook)
 		return 0;
 	return http_problem(q, 422, "challenge",
-		"dns-01 needs a program that sets DNS records: start signetd with --acme-hook PROGRAM");
+		"dns-01 needs a program that sets DNS records: start signetd with --acme-hook "
+		"PROGRAM");
 }
 
 /* Authorities take RSA and EC keys. */
@@ -435,8 +441,8 @@ static int check_owners(struct http_request *q, struct store_conn *c, int64_t do
 			continue;
 		TRY(r);
 		if (owner.id != domain)
-			return http_problem(q, 422, "names", "%s is another domain here: order for that",
-				owner.name);
+			return http_problem(q, 422, "names",
+				"%s is another domain here: order for that", owner.name);
 	}
 	return 0;
 }
