@@ -15,16 +15,18 @@
 #include "store/content.h"
 #include "store/store.h"
 #include "svc/acme.h"
+#include "svc/domain_tls.h"
 #include "svc/env.h"
 #include "svc/expiry.h"
 #include "svc/revocation.h"
 #include "svc/staple.h"
+#include "svc/test_identity.h"
 
 #include <malloc.h>
 #include <pthread.h>
 #include <stdlib.h>
 
-enum { GRACE_US = 24 * 3600 };
+enum { GRACE_US = 24 * 3600, TEST_RENEWAL_MS = TEST_RENEWAL_DAYS * 24 * 3600 * 1000 };
 
 struct housekeeping {
 	struct env *env;
@@ -96,6 +98,13 @@ static int tend_staples(struct housekeeping *h)
 	return 0;
 }
 
+/* Long before it expires: a test that is forgotten should not end by itself. */
+static int renew_test(struct housekeeping *h)
+{
+	TRY(domain_tls_renew_test(h->env));
+	return domain_tls_rebuild(h->env);
+}
+
 static const struct chore {
 	const char *name;
 	int64_t first_ms; /* after the start; then each: */
@@ -107,6 +116,7 @@ static const struct chore {
 	{ "memory", 60 * 1000, 60 * 1000, return_memory },
 	{ "expiry", 1000, 3600 * 1000, warn_of_expiry },
 	{ "acme", 1000, 60 * 1000, renew_certificates },
+	{ "test_certificate", TEST_RENEWAL_MS, TEST_RENEWAL_MS, renew_test },
 	{ "revocation", 2000, 60 * 1000, tend_revocation },
 	{ "staples", 500, 2000, tend_staples },
 };

@@ -162,9 +162,8 @@ void provider_unload(void)
 
 CLEANUP_POINTER(EVP_PKEY_CTX, EVP_PKEY_CTX_free)
 
-int provider_key(EVP_PKEY **ret_pkey, struct keyd_key *key, struct span spki)
+int provider_key_of(EVP_PKEY **ret_pkey, struct keyd_key *key, EVP_PKEY *public)
 {
-	CLEANUP(EVP_PKEY_freep) EVP_PKEY *public = NULL;
 	CLEANUP(EVP_PKEY_CTX_freep) EVP_PKEY_CTX *ctx = NULL;
 	struct remote_key parts, *pointer = &parts;
 	const OSSL_PARAM params[] = {
@@ -173,7 +172,6 @@ int provider_key(EVP_PKEY **ret_pkey, struct keyd_key *key, struct span spki)
 	};
 	EVP_PKEY *made = NULL;
 
-	TRY(key_from_spki(&public, spki, NULL));
 	/* Both are borrowed: import takes references of its own. */
 	parts = (struct remote_key){ public, key };
 	ctx = EVP_PKEY_CTX_new_from_name(NULL, EVP_PKEY_get0_type_name(public),
@@ -183,4 +181,12 @@ int provider_key(EVP_PKEY **ret_pkey, struct keyd_key *key, struct span spki)
 		return key_openssl_fault("EVP_PKEY_fromdata");
 	*ret_pkey = made;
 	return 0;
+}
+
+int provider_key(EVP_PKEY **ret_pkey, struct keyd_key *key, struct span spki)
+{
+	CLEANUP(EVP_PKEY_freep) EVP_PKEY *public = NULL;
+
+	TRY(key_from_spki(&public, spki, NULL));
+	return provider_key_of(ret_pkey, key, public);
 }

@@ -28,3 +28,6 @@ void provider_unload(void);
 
 /* The key as an EVP_PKEY, which holds a reference to it. spki: its public half. */
 int provider_key(EVP_PKEY **ret_pkey, struct keyd_key *key, struct span spki) MUST_CHECK;
+
+/* The same with the public half read already, of which a reference is kept. */
+int provider_key_of(EVP_PKEY **ret_pkey, struct keyd_key *key, EVP_PKEY *public) MUST_CHECK;

@@ -42,7 +42,8 @@ static enum keyd_purpose purpose_of(enum key_use use)
 	return KEYD_TLS;
 }
 
-int domain_key_open(struct env *e, const struct store_key *row, EVP_PKEY **ret_key)
+int domain_key_open_as(struct env *e, const struct store_key *row, EVP_PKEY *public,
+	EVP_PKEY **ret_key)
 {
 	CLEANUP(buf_done) struct buf owner = {};
 	struct keyd_key *key;
@@ -51,9 +52,15 @@ int domain_key_open(struct env *e, const struct store_key *row, EVP_PKEY **ret_k
 	domain_key_owner(row->domain, &owner);
 	key = keyd_key_new(e->keyd, row->wrapped, row->key_id, buf_span(&owner),
 		purpose_of(row->use));
-	r = provider_key(ret_key, key, row->spki);
+	r = public ? provider_key_of(ret_key, key, public) :
+		     provider_key(ret_key, key, row->spki);
 	keyd_key_unref(key);
 	return r;
+}
+
+int domain_key_open(struct env *e, const struct store_key *row, EVP_PKEY **ret_key)
+{
+	return domain_key_open_as(e, row, NULL, ret_key);
 }
 
 int domain_key_make(struct env *e, struct arena *a, int64_t domain, enum key_use use,

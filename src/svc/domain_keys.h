@@ -21,6 +21,10 @@ void domain_key_owner(int64_t domain, struct buf *out);
 /* The key of a row, usable through keyd; nothing is sent to keyd before the first use. */
 int domain_key_open(struct env *e, const struct store_key *row, EVP_PKEY **ret_key) MUST_CHECK;
 
+/* The same with its public half read already (of a certificate); NULL: the row's. */
+int domain_key_open_as(struct env *e, const struct store_key *row, EVP_PKEY *public,
+	EVP_PKEY **ret_key) MUST_CHECK;
+
 /* Makes a key in keyd; the row's strings live in the arena. Blocks: seconds for RSA 4096. type is a
  * name of pki/key.h. */
 enum domain_key_outcome { DOMAIN_KEY_E_TYPE = 1, DOMAIN_KEY_E_REFUSED };

@@ -167,17 +167,20 @@ static int parse(struct build *b, const struct store_cert *row, const struct sto
 	CLEANUP(EVP_PKEY_freep) EVP_PKEY *pkey = NULL;
 	CLEANUP(cert_unrefp) struct cert *cert = NULL;
 	CLEANUP(cert_list_done) struct cert_list list = {};
+	EVP_PKEY *public = NULL;
 	STACK_OF(X509) *chain;
 	int r;
 
-	why_set(why, "its key cannot be used");
-	r = domain_key_open(b->env, key, &pkey);
-	if (!r)
-		r = cert_from_der(&cert, row->der, why);
+	r = cert_from_der(&cert, row->der, why);
 	if (!r)
 		r = cert_list_from_der(&list, row->chain, why);
 	if (r)
 		return r;
+	/* Reading a public key is most of the work: that of the certificate will do for both. */
+	if (span_equal(cert_spki(cert), key->spki))
+		public = X509_get0_pubkey(cert_x509(cert));
+	why_set(why, "its key cannot be used");
+	TRY(domain_key_open_as(b->env, key, public, &pkey));
 	chain = chain_of(&list);
 	r = tls_identity_make(&p->identity, cert_x509(cert), chain, pkey, why);
 	sk_X509_pop_free(chain, X509_free);
