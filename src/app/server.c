@@ -402,13 +402,14 @@ static int listen_on(struct server *s, int fd, enum service service)
 }
 
 /* Once, however many addresses it is heard on. */
-static void note_port(struct server *s, const char *service, uint16_t port)
+static void note_port(struct server *s, const char *service, const struct net_address *local)
 {
 	for (size_t i = 0; i < s->n_figures; i++) {
-		if (strcmp(s->figures[i].service, service) == 0 && s->figures[i].port == port)
+		if (strcmp(s->figures[i].service, service) == 0 && s->figures[i].port == local->port)
 			return;
 	}
-	s->figures[s->n_figures++] = (struct http_port_figure){ .service = service, .port = port };
+	s->figures[s->n_figures++] = (struct http_port_figure){ .service = service,
+		.port = local->port, .address = *local };
 }
 
 /* Before the services are made: they are told the ports. */
@@ -429,7 +430,7 @@ static int read_listeners(struct server *s)
 			return err_fault(errno, "getsockname");
 		address = net_address_from((struct sockaddr *)&local, size);
 		if (service != SERVICE_LOCAL)
-			note_port(s, services[service].name, address.port);
+			note_port(s, services[service].name, &address);
 	}
 	return 0;
 }

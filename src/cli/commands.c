@@ -118,6 +118,13 @@ const struct command commands[] = {
 		"signet tls reset oldest --listener smtp",
 		{ TLS_WHOSE, { .kind = ARG_MANY, .name = "KEY..." } }, .run = run_tls_reset },
 
+	{ "tls", "probe", "connects to this server's ports as a client of the domain does",
+		"signet tls probe example.net", { WORD("DOMAIN", NULL) }, "POST",
+		"/domains/{0}/tls-probe", .run = run_tls_probe, .list = "ports",
+		.columns = { { "SERVICE", "service" }, { "PORT", "port" }, { "TLS", "tls" },
+			{ "VERSIONS", "versions" }, { "AGREED", "agreed" }, { "ALPN", "alpn" },
+			{ "CERTIFICATE", "shown" }, { "REMARKS", "remarks" } } },
+
 	{ "alias", "list", "aliases of domains and of addresses", "signet alias list example.org",
 		{ MAYBE("DOMAIN", NULL) }, .run = run_alias_list, .list = "aliases",
 		.columns = { { "ALIAS", "alias" }, { "TARGETS", "targets" } } },

@@ -578,6 +578,8 @@ int tls_host_set_up(struct tls_host *h, SSL_CTX *ctx, bool gives_tickets)
 		SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	/* A record in one read of the socket instead of two. */
 	SSL_CTX_set_read_ahead(ctx, 1);
+	/* Used only where a policy has suites with DHE. */
+	(void)SSL_CTX_set_dh_auto(ctx, 1);
 	(void)SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
 	(void)SSL_CTX_set_timeout(ctx, TLS_TICKET_LIFETIME_S);
 	tls_accept_set_up(ctx);

@@ -20,10 +20,12 @@ static const char default_suites[] = "TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY13
 static const char *const default_groups[] = { "X25519MLKEM768:X25519:P-256:P-384",
 	"X25519:P-256:P-384" };
 
-/* With forward secrecy only, as for the newer versions. */
+/* With forward secrecy only, as for the newer versions: RSA key transport would need decryption with
+ * the server's key, which keyd refuses. DHE is for clients without elliptic curves. */
 static const char cbc_ciphers[] = "ECDHE-ECDSA-AES128-SHA:ECDHE-RSA-AES128-SHA:"
-				  "ECDHE-ECDSA-AES256-SHA:ECDHE-RSA-AES256-SHA";
-static const char weak_ciphers[] = "3DES:RC4:!aNULL:!eNULL:!kPSK:!kSRP";
+				  "ECDHE-ECDSA-AES256-SHA:ECDHE-RSA-AES256-SHA:"
+				  "DHE-RSA-AES128-SHA:DHE-RSA-AES256-SHA";
+static const char weak_ciphers[] = "3DES:RC4:!aNULL:!eNULL:!kPSK:!kSRP:!kRSA";
 
 /* RFC 9325 section 4: 112 bits at least. TLS 1.0 and 1.1 sign with SHA-1 and MD5, for which there
  * is the lowest level only. */
@@ -132,7 +134,8 @@ static int check_suites(const struct tls_rules *r, struct why *why)
 	return 0;
 }
 
-/* What no setting may switch on: suites that do not encrypt or do not authenticate. */
+/* What no setting may switch on: suites that do not encrypt or do not authenticate, and those that
+ * would never work. */
 static int check_ciphers(const struct tls_rules *r, bool allows_weak, struct why *why)
 {
 	const STACK_OF(SSL_CIPHER) *taken = SSL_CTX_get_ciphers(r->ctx);
@@ -146,6 +149,9 @@ static int check_ciphers(const struct tls_rules *r, bool allows_weak, struct why
 			what = "does not encrypt";
 		else if (SSL_CIPHER_get_auth_nid(c) == NID_auth_null)
 			what = "does not authenticate the server";
+		else if (SSL_CIPHER_get_kx_nid(c) == NID_kx_rsa)
+			what = "does not work: it needs decryption with the server's key (RFC 9325"
+			       " section 4.1); add :!kRSA";
 		else if (bits < WEAK_BITS && !allows_weak)
 			what = "has less than 128 bits; weak_ciphers=yes is needed for it";
 		if (!what)
@@ -317,9 +323,9 @@ void tls_rules_notes(const struct tls_policy *p, struct buf *out)
 			" RC4): nothing changes\n");
 	else if (p->weak_ciphers && !p->cbc)
 		buf_add_string(out, "weak_ciphers=yes has no effect without cbc=yes\n");
-	if (p->sslv2_hello && p->oldest > TLS_1_2)
-		buf_add_string(out, "sslv2_hello=yes has no effect: TLS 1.3 does not know that"
-			" format\n");
+	if (p->sslv2_hello && p->oldest >= TLS_1_2)
+		buf_add_string(out, "sslv2_hello=yes has no effect unless oldest is 1.0 or 1.1: such a"
+			" hello cannot offer signatures other than with SHA-1\n");
 	if (p->tickets && p->session_lifetime == 0)
 		buf_add_string(out, "session_lifetime=0: no session can be resumed, whatever tickets"
 			" says\n");

@@ -487,6 +487,9 @@ static void test_refused(void **state)
 		{ "ciphers=ALL:COMPLEMENTOFALL", "does not" },
 		{ "ciphers=ECDHE-RSA-AES128-GCM-SHA256:eNULL", "does not encrypt" },
 		{ "ciphers=ADH-AES128-GCM-SHA256", "does not authenticate" },
+		{ "ciphers=AES128-GCM-SHA256", "AES128-GCM-SHA256 does not work" },
+		{ "ciphers=HIGH:!aNULL", "add :!kRSA" },
+		{ "ciphers=HIGH:!aNULL:!kRSA", NULL },
 		{ "ciphers=ECDHE-RSA-AES128-GCM-SHA256@SECLEVEL=0", "letters, digits" },
 		{ "ciphers=ECDHE-RSA-AES128-GCM-SHA256\n", "letters, digits" },
 		{ "suites=TLS_NONSENSE", "suites" },
@@ -572,7 +575,8 @@ static void test_notes(void **state)
 	expect_notes("cbc=yes", "no effect unless oldest");
 	expect_notes("session_lifetime=0", "no session can be resumed");
 	expect_notes("tickets=no", "no session can be resumed");
-	expect_notes("oldest=1.3 sslv2_hello=yes", "TLS 1.3 does not know");
+	expect_notes("sslv2_hello=yes", "no effect unless oldest");
+	expect_notes("oldest=1.0 cbc=yes sslv2_hello=yes", "security level 0");
 }
 
 #define RULES_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)

@@ -29,6 +29,7 @@ enum http_kind { HTTP_PLAIN, HTTP_TLS, HTTP_LOCAL, HTTP_KINDS };
 struct http_port_figure {
 	const char *service; /* "imaps" */
 	unsigned port;
+	struct net_address address; /* the first it is heard on */
 	const struct conn_counters *counters; /* may be set after http_new; NULL: none */
 };
 

@@ -272,6 +272,8 @@ const struct http_route http_routes[] = {
 	{ "PATCH", DOMAIN, RIGHT_ADMIN, domain_set_body, NULL, ROUTE_WRITES, api_domain_set,
 		api_domain_set_prepare },
 	{ "DELETE", DOMAIN, RIGHT_ADMIN, NULL, NULL, ROUTE_WRITES, api_domain_remove, NULL },
+	{ "POST", DOMAIN "/tls-probe", RIGHT_ADMIN, NULL, NULL, ROUTE_OUTSIDE, api_tls_probe,
+		NULL },
 	{ "GET", DOMAIN "/aliases", RIGHT_ADMIN, NULL, NULL, ROUTE_READS, api_domain_alias_list,
 		NULL },
 	{ "PUT", DOMAIN "/aliases/{alias}", RIGHT_ADMIN, NULL, NULL, ROUTE_WRITES,

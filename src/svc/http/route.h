@@ -72,7 +72,7 @@ void route_allow(struct span path, struct buf *out);
 route_fn api_session_start, api_session_show, api_session_end;
 route_fn api_status, api_log, api_audit, api_queue_list, api_queue_set, api_queue_remove;
 route_fn api_setting_list, api_setting_show, api_setting_set;
-route_fn api_tls_show, api_tls_set;
+route_fn api_tls_show, api_tls_set, api_tls_probe;
 route_fn api_domain_list, api_domain_add, api_domain_show, api_domain_set, api_domain_set_prepare;
 route_fn api_domain_remove;
 route_fn api_domain_alias_list, api_domain_alias_add, api_domain_alias_remove;
