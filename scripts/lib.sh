@@ -12,8 +12,8 @@ PACKAGES_BUILD="gcc libc6-dev meson ninja-build pkg-config libssl-dev libevent-d
     libunistring-dev libargon2-dev zlib1g-dev libzstd-dev libseccomp-dev"
 PACKAGES_UNIT="libcmocka-dev"
 PACKAGES_TEST="python3 python3-pytest python3-yaml python3-cryptography openssl sqlite3 swaks isync
-    neomutt curl gnutls-bin mandoc shellcheck procps libnet-ssleay-perl libio-socket-ssl-perl
-    libauthen-sasl-perl ca-certificates pebble"
+    neomutt curl gnutls-bin libnss3-tools testssl.sh sslscan mandoc shellcheck procps
+    libnet-ssleay-perl libio-socket-ssl-perl libauthen-sasl-perl ca-certificates pebble"
 PACKAGES_FUZZ="clang llvm libclang-rt-14-dev"
 
 # Installs what is missing of the packages named; says what it does. Without root it says what to ask
