@@ -329,6 +329,16 @@ int keyd_hello(struct keyd_client *c, uint8_t ret_check[static KEYD_CHECK])
 	return r;
 }
 
+int keyd_store_password(struct keyd_client *c, struct span password, bool *ret_has_password)
+{
+	CLEANUP(call_done) struct call call = {};
+	int r = call_run(&call, c, KEYD_STORE_PASSWORD, &password, TIMEOUT_SLOW_MS);
+
+	if (!r)
+		*ret_has_password = call.fields[0].p[0];
+	return r;
+}
+
 void keyd_made_done(struct keyd_made *m)
 {
 	buf_done(&m->spki);

@@ -29,6 +29,11 @@ bool keyd_client_is_up(struct keyd_client *c);
 /* The check value of keyd's KEK, to be compared with the one in the database. */
 int keyd_hello(struct keyd_client *c, uint8_t ret_check[static KEYD_CHECK]) MUST_CHECK;
 
+/* Whether the key store has a password and, unless the one given is empty, whether it is that one.
+ * KEYD_E_PASSWORD: there is one and this is not it. KEYD_E_LATER: after too many of those. */
+int keyd_store_password(struct keyd_client *c, struct span password, bool *ret_has_password)
+	MUST_CHECK;
+
 /* A key that was made or taken over, as the store keeps it: key_id is text. */
 struct keyd_made {
 	char key_id[KEY_ID_LENGTH + 1];

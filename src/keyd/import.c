@@ -25,12 +25,14 @@ enum {
 	CPU_SECONDS = 15,
 	PKCS8_MAX = 64 * 1024,
 	CERTS_MAX = IMPORT_FILE_MAX,
+	NAME_MAX_OCTETS = 1024,
 };
 
 void imported_done(struct imported *i)
 {
 	secret_done(&i->pkcs8);
 	buf_done(&i->certs);
+	buf_done(&i->name);
 }
 
 /* Waits until the socket is ready; the deadline is for the whole exchange. */
@@ -136,7 +138,8 @@ static int answer(int fd)
 	TRY(send_all(fd, span_of(&r, sizeof r), deadline_ms));
 	TRY(send_field(fd, span_str(why.text), deadline_ms));
 	TRY(send_field(fd, secret_span(&imported.pkcs8), deadline_ms));
-	return send_field(fd, buf_span(&imported.certs), deadline_ms);
+	TRY(send_field(fd, buf_span(&imported.certs), deadline_ms));
+	return send_field(fd, span_head(buf_span(&imported.name), NAME_MAX_OCTETS), deadline_ms);
 }
 
 int importer_main(int fd)
@@ -155,6 +158,7 @@ int import_key(int fd, struct span file, struct span passphrase, struct imported
 {
 	CLEANUP(secret_done) struct secret text = {};
 	CLEANUP(secret_done) struct secret certs = {};
+	CLEANUP(secret_done) struct secret name = {};
 	CLEANUP(imported_done) struct imported imported = {};
 	int64_t deadline_ms = clock_monotonic_ms() + IMPORT_TIMEOUT_MS;
 	int32_t r;
@@ -170,6 +174,7 @@ int import_key(int fd, struct span file, struct span passphrase, struct imported
 	TRY(receive_field(fd, sizeof why->text, &text, deadline_ms));
 	TRY(receive_field(fd, PKCS8_MAX, &imported.pkcs8, deadline_ms));
 	TRY(receive_field(fd, CERTS_MAX, &certs, deadline_ms));
+	TRY(receive_field(fd, NAME_MAX_OCTETS, &name, deadline_ms));
 	if (r < 0 || r > IMPORT_E_KIND)
 		return err_fault(EPROTO, "importer");
 	if (r) {
@@ -177,6 +182,7 @@ int import_key(int fd, struct span file, struct span passphrase, struct imported
 		return r;
 	}
 	buf_add(&imported.certs, secret_span(&certs));
+	buf_add(&imported.name, secret_span(&name));
 	*ret_imported = imported;
 	imported = (struct imported){};
 	return 0;

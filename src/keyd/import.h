@@ -24,6 +24,7 @@ int importer_main(int fd);
 struct imported {
 	struct secret pkcs8;
 	struct buf certs; /* DER behind each other, the key's own first; may be empty */
+	struct buf name;  /* what PKCS #12 calls the certificate (UTF-8); may be empty */
 };
 void imported_done(struct imported *i);
 

@@ -37,6 +37,7 @@ struct import {
 	bool has_passphrase;
 	EVP_PKEY *key;
 	struct cert_list certs;
+	struct buf name;
 	struct why *why;
 };
 
@@ -44,6 +45,7 @@ static void import_done(struct import *i)
 {
 	EVP_PKEY_free(i->key);
 	cert_list_done(&i->certs);
+	buf_done(&i->name);
 }
 
 static int no_password(struct import *i)
@@ -382,6 +384,16 @@ static int take_stack(struct import *i, const STACK_OF(X509) *certs)
 	return r;
 }
 
+/* The friendlyName of RFC 7292 section 4.2, as OpenSSL keeps it. */
+static void take_name(struct import *i, X509 *own)
+{
+	int n = 0;
+	const unsigned char *name = X509_alias_get0(own, &n);
+
+	if (name && n > 0 && span_is_utf8(span_of(name, (size_t)n)))
+		buf_add(&i->name, span_of(name, (size_t)n));
+}
+
 static int from_pkcs12(struct import *i, PKCS12 *p12)
 {
 	CLEANUP(X509_freep) X509 *own = NULL;
@@ -404,6 +416,7 @@ static int from_pkcs12(struct import *i, PKCS12 *p12)
 	if (!r && own) {
 		STACK_OF(X509) *first = sk_X509_new_null();
 
+		take_name(i, own);
 		sk_X509_push(first, own);
 		r = take_stack(i, first);
 		sk_X509_free(first);
@@ -497,6 +510,7 @@ static int import_finish(struct import *i, struct imported *ret_imported)
 	order_certs(&i->certs, buf_span(&spki));
 	for (size_t k = 0; k < i->certs.n; k++)
 		buf_add(&imported.certs, cert_der(i->certs.certs[k]));
+	buf_add(&imported.name, buf_span(&i->name));
 	*ret_imported = imported;
 	imported = (struct imported){};
 	return 0;

@@ -309,6 +309,7 @@ static void check_row(const struct row *row, size_t number)
 	if (certs.n)
 		assert_true(cert_has_key(certs.certs[0], buf_span(&spki)));
 	cert_list_done(&certs);
+	assert_true(span_is(buf_span(&imported.name), row->form >= PFX_AES ? "name" : ""));
 }
 
 static void test_forms(void **state)

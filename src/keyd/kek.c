@@ -17,6 +17,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/core_names.h>
+#include <openssl/crypto.h>
 #include <openssl/kdf.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -104,11 +105,20 @@ static int read_private(int fd, const char *name, struct secret *ret_content, st
 
 /* The salt is a constant: nodes that share nothing but the file must agree, and a password of the
  * length asked for is not in anybody's table. */
+static int from_password(struct span password, struct secret *ret_master)
+{
+	CLEANUP(secret_done) struct secret master = secret_new(KEK_OCTETS);
+
+	TRY(wrap_scrypt(password, SPAN("signet key-encryption key"), &wrap_cost, master.p, master.n));
+	*ret_master = master;
+	master = (struct secret){};
+	return 0;
+}
+
 static int from_password_file(
 	int fd, const char *name, struct secret *ret_master, struct why *why)
 {
 	CLEANUP(secret_done) struct secret content = {};
-	CLEANUP(secret_done) struct secret master = secret_new(KEK_OCTETS);
 	struct span password;
 	int r = read_private(fd, name, &content, why);
 
@@ -122,10 +132,17 @@ static int from_password_file(
 			PASSWORD_MIN);
 		return KEK_E_REFUSED;
 	}
-	TRY(wrap_scrypt(password, SPAN("signet key-encryption key"), &wrap_cost, master.p, master.n));
-	*ret_master = master;
-	master = (struct secret){};
-	return 0;
+	return from_password(password, ret_master);
+}
+
+int kek_check_password(const struct kek *k, struct span password)
+{
+	CLEANUP(secret_done) struct secret master = {};
+	uint8_t check[KEYD_CHECK];
+
+	TRY(from_password(password, &master));
+	TRY(kek_hkdf(secret_span(&master), SPAN("signet check"), check, sizeof check));
+	return CRYPTO_memcmp(check, k->check, sizeof check) == 0 ? 0 : KEK_E_REFUSED;
 }
 
 static int from_credential(int fd, const char *name, struct secret *ret_master, struct why *why)
@@ -214,5 +231,7 @@ int kek_open(struct kek *ret_kek, const struct keyd_options *o, struct why *why)
 	}
 	if (r)
 		return r;
-	return kek_derive(ret_kek, secret_span(&master), o->role);
+	TRY(kek_derive(ret_kek, secret_span(&master), o->role));
+	ret_kek->has_password = o->source == KEYD_SOURCE_PASSWORD;
+	return 0;
 }

@@ -13,11 +13,16 @@ struct kek {
 	struct secret seal;   /* small secrets */
 	struct secret ticket; /* session ticket keys */
 	uint8_t check[KEYD_CHECK];
+	bool has_password;    /* it comes from one */
 };
 
 /* Reads (or makes) the KEK where the options say. REFUSED: with why and the remedy. */
 enum kek_outcome { KEK_E_REFUSED = 1 };
 int kek_open(struct kek *ret_kek, const struct keyd_options *o, struct why *why) MUST_CHECK;
+
+/* Whether the KEK comes from this password; REFUSED: it does not. Takes a third of a second and
+ * 128 MiB. */
+int kek_check_password(const struct kek *k, struct span password) MUST_CHECK;
 
 /* From the KEK's octets; tests and kek_open. */
 int kek_derive(struct kek *ret_kek, struct span master, enum keyd_role role) MUST_CHECK;

@@ -154,6 +154,31 @@ static void test_password_file(void **state)
 	assert_memory_not_equal(check, again, sizeof check);
 }
 
+/* Asked later whether it was this password, the KEK says so and nothing else. */
+static void test_password_is_checked(void **state)
+{
+	const struct place *p = *state;
+	struct keyd_options o = { .role = KEYD_DOMAIN, .dir = p->dir, .create = true };
+	CLEANUP(kek_done) struct kek kek = {};
+	CLEANUP(kek_done) struct kek other = {};
+	struct why why = {};
+
+	assert_int_equal(kek_open(&other, &o, &why), 0);
+	assert_false(other.has_password);
+	put(p, "password", SPAN("a password long enough\n"), 0600);
+	o.source = KEYD_SOURCE_PASSWORD;
+	o.file = openat(p->dir, "password", O_RDONLY);
+	o.name = "the file";
+	assert_int_equal(kek_open(&kek, &o, &why), 0);
+	(void)close(o.file);
+	assert_true(kek.has_password);
+	assert_int_equal(kek_check_password(&kek, SPAN("a password long enough")), 0);
+	assert_int_equal(kek_check_password(&kek, SPAN("a password long enough\n")), KEK_E_REFUSED);
+	assert_int_equal(kek_check_password(&kek, SPAN("a password long enougg")), KEK_E_REFUSED);
+	assert_int_equal(kek_check_password(&kek, SPAN("")), KEK_E_REFUSED);
+	assert_int_equal(kek_check_password(&other, SPAN("a password long enough")), KEK_E_REFUSED);
+}
+
 static void test_credential(void **state)
 {
 	const struct place *p = *state;
@@ -212,6 +237,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_file, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_file_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_password_file, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_password_is_checked, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_credential, setup, teardown),
 		cmocka_unit_test(test_derived),
 		cmocka_unit_test(test_hkdf),

@@ -71,7 +71,7 @@ static bool is_slow(unsigned request)
 {
 	return request == KEYD_GENERATE || request == KEYD_WRAP || request == KEYD_USER_GENERATE ||
 		request == KEYD_USER_WRAP || request == KEYD_UNLOCK || request == KEYD_REWRAP ||
-		request == KEYD_EXPORT;
+		request == KEYD_EXPORT || request == KEYD_STORE_PASSWORD;
 }
 
 static bool has_handle(unsigned request)

@@ -61,6 +61,8 @@ static const struct keyd_shape shapes[KEYD_REQUESTS] = {
 	[KEYD_LOCK_SESSION] = { "lock-session", KEYD_USER, 1, { { 1, KEYD_SESSION_MAX } }, 0, {} },
 	[KEYD_REWRAP] = { "rewrap", KEYD_USER, 5, { OWNER, KEY_ID, WRAPPED, PASSWORD, PASSWORD },
 		1, { WRAPPED } },
+	[KEYD_STORE_PASSWORD] = { "store-password", KEYD_DOMAIN, 1,
+		{ { 0, KEYD_STORE_PASSWORD_MAX } }, 1, { { 1, 1 } } },
 };
 
 const struct keyd_shape *keyd_shape(unsigned request)
@@ -139,7 +141,7 @@ int keyd_message_read_reply(struct span message, struct keyd_header *ret_header,
 	if (message.n > KEYD_MESSAGE_MAX || !read_header(&message, ret_header))
 		return KEYD_PARSE_E_MALFORMED;
 	shape = keyd_shape(ret_header->request);
-	if (!shape || ret_header->outcome > KEYD_E_FAILED)
+	if (!shape || ret_header->outcome >= KEYD_OUTCOMES)
 		return KEYD_PARSE_E_MALFORMED;
 	/* A refusal carries nothing. */
 	if (!read_fields(message, shape->reply, ret_header->outcome ? 0 : shape->n_reply, ret_fields))

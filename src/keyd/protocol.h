@@ -41,6 +41,7 @@ enum {
 	KEYD_TICKET_KEY = 80,     /* 16 octets of name, 32 of AES-256, 32 of HMAC */
 	KEYD_DERIVED_MAX = 64,    /* octets of a key from ECDH */
 	KEYD_CERTS_MAX = 48 * 1024, /* certificates beside an exported key */
+	KEYD_STORE_PASSWORD_MAX = 4096, /* octets of the password that the KEK comes from */
 	KEYD_CHECK = 32,          /* octets of the KEK check value */
 	KEYD_UNLOCK_MS = 180000,  /* an unlocked key is forgotten after this long without use */
 	KEYD_FIELDS = 8,
@@ -64,6 +65,7 @@ enum keyd_request {
 	KEYD_UNLOCK,
 	KEYD_LOCK_SESSION,
 	KEYD_REWRAP,
+	KEYD_STORE_PASSWORD,
 	KEYD_REQUESTS
 };
 
@@ -74,6 +76,8 @@ enum keyd_outcome {
 	KEYD_E_PASSWORD, /* wrong password */
 	KEYD_E_REFUSED,  /* not with this key: purpose, kind of key or parameters */
 	KEYD_E_FAILED,   /* the operation failed on this input */
+	KEYD_E_LATER,    /* too many wrong passwords: not before some time has passed */
+	KEYD_OUTCOMES
 };
 
 struct keyd_header {

@@ -12,6 +12,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/limit.h"
 #include "base/log.h"
 #include "keyd/operation.h"
 #include "keyd/vault.h"
@@ -29,6 +30,8 @@ enum {
 	USER_KEYS_MAX = 4096,
 	SCRYPT_THREADS = 2, /* 128 MiB each */
 	MALFORMED = -EBADMSG,
+	WRONG_MAX = 5, /* wrong passwords of the key store in a row, then one every WRONG_PAUSE_S */
+	WRONG_PAUSE_S = 60,
 };
 
 struct keyd {
@@ -38,6 +41,7 @@ struct keyd {
 	pthread_mutex_t scrypt_lock;
 	pthread_cond_t scrypt_free;
 	unsigned n_scrypt;
+	struct limiter *wrong;
 };
 
 /* A reply that is being written: the header's room first, then fields. */
@@ -80,6 +84,7 @@ struct keyd *keyd_new(enum keyd_role role, struct kek *kek)
 				       : vault_new(USER_KEYS_MAX, KEYD_UNLOCK_MS);
 	pthread_mutex_init(&k->scrypt_lock, NULL);
 	pthread_cond_init(&k->scrypt_free, NULL);
+	k->wrong = limiter_new(1.0 / WRONG_PAUSE_S, WRONG_MAX, 0, 1);
 	return k;
 }
 
@@ -91,6 +96,7 @@ struct keyd *keyd_free(struct keyd *k)
 	kek_done(&k->kek);
 	pthread_mutex_destroy(&k->scrypt_lock);
 	pthread_cond_destroy(&k->scrypt_free);
+	limiter_free(k->wrong);
 	free(k);
 	return NULL;
 }
@@ -509,6 +515,28 @@ static int keyd_do_ticket(struct keyd *k, const struct span *f, struct reply *re
 	return 0;
 }
 
+/* Without a password it says only whether there is one. Which one it is does not leave this process,
+ * and whoever may ask may not guess for long. */
+static int keyd_do_store_password(struct keyd *k, const struct span *f, struct reply *reply)
+{
+	uint8_t has_password = k->kek.has_password;
+	int r = 0;
+
+	if (has_password && f[0].n) {
+		if (!limiter_take(k->wrong, SPAN("store"), clock_monotonic_ms()))
+			return KEYD_E_LATER;
+		scrypt_begin(k);
+		r = kek_check_password(&k->kek, f[0]);
+		scrypt_end(k);
+		if (r == KEK_E_REFUSED)
+			return KEYD_E_PASSWORD;
+		limiter_give(k->wrong, SPAN("store"));
+	}
+	if (!r)
+		reply_add(reply, span_of(&has_password, sizeof has_password));
+	return r;
+}
+
 static int (*const handlers[KEYD_REQUESTS])(struct keyd *, const struct span *, struct reply *) = {
 	[KEYD_HELLO] = keyd_do_hello,
 	[KEYD_GENERATE] = keyd_do_generate,
@@ -527,6 +555,7 @@ static int (*const handlers[KEYD_REQUESTS])(struct keyd *, const struct span *, 
 	[KEYD_UNLOCK] = keyd_do_unlock,
 	[KEYD_LOCK_SESSION] = keyd_do_lock_session,
 	[KEYD_REWRAP] = keyd_do_rewrap,
+	[KEYD_STORE_PASSWORD] = keyd_do_store_password,
 };
 
 int keyd_answer(struct keyd *k, struct span message, uint8_t *out, size_t *ret_n)

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "keyd/wrap.h"
 #include "pki/key.h"
 
 #include <setjmp.h>
@@ -441,6 +442,42 @@ static void test_export(void **state)
 		KEYD_E_REFUSED);
 }
 
+/* A keyd whose KEK comes from a password tells who has it, for a few tries. */
+static void test_store_password(void **state)
+{
+	static const char password[] = "a password long enough";
+	int64_t now_ms = clock_monotonic_ms();
+	struct side side = {};
+	uint8_t master[32];
+	struct kek kek;
+
+	(void)state;
+	assert_int_equal(ask(&domain, KEYD_STORE_PASSWORD, SPAN("")), 0);
+	assert_int_equal(domain.f[0].p[0], 0);
+	assert_int_equal(ask(&domain, KEYD_STORE_PASSWORD, SPAN("whatever it is")), 0);
+	assert_int_equal(domain.f[0].p[0], 0);
+
+	assert_int_equal(wrap_scrypt(span_str(password), SPAN("signet key-encryption key"), &wrap_cost,
+				 master, sizeof master),
+		0);
+	assert_int_equal(kek_derive(&kek, span_of(master, sizeof master), KEYD_DOMAIN), 0);
+	kek.has_password = true;
+	side.keyd = keyd_new(KEYD_DOMAIN, &kek);
+	assert_int_equal(ask(&side, KEYD_STORE_PASSWORD, SPAN("")), 0);
+	assert_int_equal(side.f[0].p[0], 1);
+	assert_int_equal(ask(&side, KEYD_STORE_PASSWORD, span_str(password)), 0);
+	assert_int_equal(side.f[0].p[0], 1);
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(ask(&side, KEYD_STORE_PASSWORD, SPAN("not this one")), KEYD_E_PASSWORD);
+	assert_int_equal(ask(&side, KEYD_STORE_PASSWORD, span_str(password)), KEYD_E_LATER);
+	clock_set(0, now_ms + MINUTE_MS);
+	assert_int_equal(ask(&side, KEYD_STORE_PASSWORD, span_str(password)), 0);
+	assert_int_equal(ask(&side, KEYD_STORE_PASSWORD, SPAN("not this one")), KEYD_E_PASSWORD);
+	assert_int_equal(ask(&side, KEYD_STORE_PASSWORD, SPAN("not this one")), KEYD_E_LATER);
+	clock_set(0, now_ms);
+	keyd_free(side.keyd);
+}
+
 static void test_malformed_content(void **state)
 {
 	struct keyd_sign how = { .digest = "SHA256" };
@@ -524,6 +561,7 @@ int main(void)
 		cmocka_unit_test(test_seal),
 		cmocka_unit_test(test_ticket),
 		cmocka_unit_test(test_export),
+		cmocka_unit_test(test_store_password),
 		cmocka_unit_test(test_malformed_content),
 		cmocka_unit_test(test_malformed_form),
 	};

@@ -12,13 +12,14 @@ int store_trust_put(struct store_conn *c, const struct store_trust *trust)
 {
 	assert(c->writer);
 	TRY(db_exec(c->db, NULL,
-		"insert into trust (domain, scope, sha256, der, purposes, created)"
-		" values ($1, $2, $3, $4, $5, $6)"
+		"insert into trust (domain, scope, sha256, der, purposes, created, alias)"
+		" values ($1, $2, $3, $4, $5, $6, $7)"
 		" on conflict (scope, coalesce(domain, 0), sha256)"
-		" do update set purposes = excluded.purposes",
+		" do update set purposes = excluded.purposes, alias = case"
+		" when length(excluded.alias) > 0 then excluded.alias else trust.alias end",
 		DB_ARGS(trust->domain ? DB_INT(trust->domain) : DB_NULL, DB_INT(trust->scope),
 			DB_SPAN(trust->sha256), DB_SPAN(trust->der), DB_INT(trust->purposes),
-			DB_INT(clock_now_us()))));
+			DB_INT(clock_now_us()), DB_SPAN(trust->alias))));
 	return 0;
 }
 
@@ -39,7 +40,7 @@ int store_trust_each(struct store_conn *c, unsigned scope, int64_t domain,
 	int r;
 
 	TRY(db_query(&q, c->db,
-		"select id, coalesce(domain, 0), scope, sha256, der, purposes, created from trust"
+		"select id, coalesce(domain, 0), scope, sha256, der, purposes, created, alias from trust"
 		" where scope = $1 and coalesce(domain, 0) = $2 order by id",
 		DB_ARGS(DB_INT(scope), DB_INT(domain))));
 	for (;;) {
@@ -56,6 +57,7 @@ int store_trust_each(struct store_conn *c, unsigned scope, int64_t domain,
 			.der = db_blob(q, 4),
 			.purposes = (unsigned)db_int(q, 5),
 			.created_us = db_int(q, 6),
+			.alias = db_blob(q, 7),
 		};
 		r = each(&trust, context);
 		if (r)

@@ -16,11 +16,13 @@ struct store_trust {
 	unsigned scope;      /* enum trust_scope */
 	struct span sha256;  /* of the certificate */
 	struct span der;
+	struct span alias;   /* how people call it; may be empty */
 	unsigned purposes;   /* bits of enum trust_purpose; 0: denied */
 	int64_t created_us;
 };
 
-/* Writes: adds the certificate, or sets the purposes of one that is there. */
+/* Writes: adds the certificate, or sets the purposes of one that is there, and its alias where one is
+ * given. */
 int store_trust_put(struct store_conn *c, const struct store_trust *trust) MUST_CHECK;
 
 /* Writes. STORE_E_NOT_FOUND. */

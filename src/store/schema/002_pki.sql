@@ -24,6 +24,7 @@ create table trust (
 	scope integer not null,
 	sha256 blob not null,
 	der blob not null,
+	alias blob not null,
 	purposes integer not null,
 	created integer not null
 );

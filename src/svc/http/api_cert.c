@@ -172,7 +172,7 @@ int api_cert_make_prepare(struct http_request *q, struct store_conn *c)
 	if (!new->row.alias.n)
 		new->row.alias = api_alias_of(q, new->row.der);
 	q->prepared = new;
-	return 0;
+	return parse_services(q, SPAN("all"), &new->row.services);
 }
 
 /* What was found doubtful, as texts. */
@@ -327,8 +327,8 @@ static void list_take(struct cert_list *to, const struct cert_list *from, size_t
 }
 
 /* What is known of the certificate but its key, as a row and doubts. */
-static int describe(struct http_request *q, const struct pki_look_up *l, const struct cert *cert,
-	const struct cert_list *given, struct new_cert *new)
+static int describe(struct http_request *q, const struct pki_look_up *l, struct span alias,
+	const struct cert *cert, const struct cert_list *given, struct new_cert *new)
 {
 	CLEANUP(issuers_done) struct issuers issuers = {};
 	int r = parse_services(q, SPAN("all"), &new->row.services);
@@ -342,7 +342,7 @@ static int describe(struct http_request *q, const struct pki_look_up *l, const s
 		return r;
 	check_certificate(&new->checks, cert, l->names, l->n_names, clock_now_us());
 	new->row.domain = l->domain.id;
-	new->row.alias = http_text(q, "alias");
+	new->row.alias = alias;
 	new->row.der = arena_span(&q->arena, cert_der(cert));
 	new->row.created_us = clock_now_us();
 	if (!new->row.alias.n)
@@ -386,7 +386,7 @@ int api_cert_install_prepare(struct http_request *q, struct store_conn *c)
 	new->key = own.key;
 	new->row.key = own.key.id;
 	list_take(&others, &certs, own.i);
-	return describe(q, &l, certs.certs[own.i], &others, new);
+	return describe(q, &l, http_text(q, "alias"), certs.certs[own.i], &others, new);
 }
 
 int api_cert_install(struct http_request *q, struct store_conn *c)
@@ -394,13 +394,49 @@ int api_cert_install(struct http_request *q, struct store_conn *c)
 	return write_cert(q, c, "cert.install");
 }
 
+/* The successor of a certificate: an answer of an authority, too, perhaps for another key. */
+int api_cert_renew_prepare(struct http_request *q, struct store_conn *c)
+{
+	struct pki_look_up l = of_cert(q);
+	struct new_cert *new;
+	int r = pki_look_up(&l);
+
+	if (!r)
+		r = api_cert_install_prepare(q, c);
+	if (r)
+		return r;
+	new = q->prepared;
+	new->row.alias = l.cert.alias;
+	if (span_equal(new->row.der, l.cert.der))
+		return http_problem(q, 422, "certificate",
+			"this is the certificate that is there already, not a renewed one");
+	return 0;
+}
+
+/* It takes the place of the old one, with what that serves at this moment. */
+int api_cert_renew(struct http_request *q, struct store_conn *c)
+{
+	struct pki_look_up l = of_cert(q);
+	struct new_cert *new = q->prepared;
+	int r = pki_look_up_in(c, &l);
+
+	if (r)
+		return r;
+	new->row.services = l.cert.services;
+	TRY(store_cert_remove(c, l.cert.id));
+	r = write_cert(q, c, "cert.renew");
+	q->status = r ? q->status : 200;
+	return r;
+}
+
 /* A key that the domain has already is not added again. */
 static int take_imported_key(struct http_request *q, const struct pki_look_up *l,
-	const struct imported *imported, const struct cert_list *certs, struct new_cert *new)
+	struct span alias, const struct imported *imported, const struct cert_list *certs,
+	struct new_cert *new)
 {
 	struct key_question question = { .q = q, .domain = l->domain.id,
 		.of = { .arena = &q->arena, .certs = certs } };
-	int r = api_key_wrap(q, l->domain.id, KEY_TLS, http_text(q, "alias"), imported, &new->key);
+	int r = api_key_wrap(q, l->domain.id, KEY_TLS, alias, imported, &new->key);
 
 	if (r)
 		return r;
@@ -414,6 +450,25 @@ static int take_imported_key(struct http_request *q, const struct pki_look_up *l
 	return 0;
 }
 
+/* The name that was given, else what the file calls it if that can be one. */
+static struct span import_alias(struct http_request *q, const struct imported *imported)
+{
+	struct span alias = http_text(q, "alias"), name = buf_span(&imported->name);
+
+	if (!alias.n && name.n <= ALIAS_MAX && api_is_alias(name))
+		alias = arena_span(&q->arena, name);
+	return alias;
+}
+
+/* A caller may want nothing but what is self-signed. */
+static int check_self_signed(struct http_request *q, const struct cert *cert)
+{
+	if (!json_is_true(json_object_get(q->json, "self_signed")) || cert_is_self_signed(cert))
+		return 0;
+	return http_problem(q, 422, "self_signed",
+		"the file's certificate is not self-signed: an authority has issued it");
+}
+
 int api_cert_import_prepare(struct http_request *q, struct store_conn *c)
 {
 	CLEANUP(imported_done) struct imported imported = {};
@@ -422,6 +477,7 @@ int api_cert_import_prepare(struct http_request *q, struct store_conn *c)
 	struct new_cert *new = ARENA_ALLOC(&q->arena, struct new_cert);
 	struct pki_look_up l = { .q = q };
 	struct why why = {};
+	struct span alias;
 	int r = api_check_alias(q, http_text(q, "alias"));
 
 	(void)c;
@@ -438,11 +494,14 @@ int api_cert_import_prepare(struct http_request *q, struct store_conn *c)
 	if (!certs.n)
 		return http_problem(q, 422, "file",
 			"there is a key in the file, but no certificate (key import takes keys)");
-	r = take_imported_key(q, &l, &imported, &certs, new);
+	alias = import_alias(q, &imported);
+	r = check_self_signed(q, certs.certs[0]);
+	if (!r)
+		r = take_imported_key(q, &l, alias, &imported, &certs, new);
 	if (r)
 		return r;
 	list_take(&others, &certs, 0);
-	return describe(q, &l, certs.certs[0], &others, new);
+	return describe(q, &l, alias, certs.certs[0], &others, new);
 }
 
 int api_cert_import(struct http_request *q, struct store_conn *c)

@@ -111,16 +111,21 @@ void api_set_file(json_t *object, struct span octets, bool is_text)
 	api_set_text(object, "encoding", is_text ? SPAN("text") : SPAN("base64"));
 }
 
-int api_check_alias(struct http_request *q, struct span alias)
+bool api_is_alias(struct span text)
 {
-	for (size_t i = 0; i < alias.n; i++) {
-		uint8_t c = alias.p[i];
+	for (size_t i = 0; i < text.n; i++) {
+		uint8_t c = text.p[i];
 
 		if (!octet_is_alpha(c) && !octet_is_digit(c) && c != '-' && c != '_' && c != '.')
-			return http_problem(q, 422, "alias",
-				"an alias is made of letters, digits, \"-\", \"_\" and \".\"");
+			return false;
 	}
-	return 0;
+	return true;
+}
+
+int api_check_alias(struct http_request *q, struct span alias)
+{
+	return api_is_alias(alias) ? 0 : http_problem(q, 422, "alias",
+		"an alias is made of letters, digits, \"-\", \"_\" and \".\"");
 }
 
 struct span api_alias_of(struct http_request *q, struct span octets)

@@ -21,6 +21,10 @@ void api_set_cert(json_t *object, const struct cert *cert);
 /* A file for the client as members "file" and "encoding": text, or base64. */
 void api_set_file(json_t *object, struct span octets, bool is_text);
 
+/* Whether a text can be an alias. */
+enum { ALIAS_MAX = 64 };
+bool api_is_alias(struct span text);
+
 /* An alias stands in paths and on command lines: a problem unless it is made of letters, digits, "-",
  * "_" and "."; an empty one passes. */
 int api_check_alias(struct http_request *q, struct span alias) MUST_CHECK;

@@ -662,6 +662,39 @@ static void test_pki(void **state)
 	json_decref(answer);
 }
 
+/* A certificate that is only kept; one that takes the place of another; who may be asked about the key
+ * store's password. */
+static void test_certificates_beside(void **state)
+{
+	static const char certs[] = "/api/v1/domains/example.org/certificates";
+	struct http_fixture *f = *state;
+	json_t *answer;
+
+	assert_int_equal(local(f, "POST", "/api/v1/domains/example.org/keys", "{}", NULL), 201);
+	assert_int_equal(local(f, "POST", certs, "{\"alias\":\"used\"}", NULL), 201);
+	f->n_rebuilds = 0;
+	assert_int_equal(local(f, "POST", certs, "{\"alias\":\"kept\",\"services\":\"none\"}", &answer),
+		201);
+	assert_int_equal(f->n_rebuilds, 0);
+	assert_string_equal(text_of(answer, "services"), "");
+	json_decref(answer);
+	refused(f, NULL, "POST", certs, "{\"services\":\"fun\"}", 422, "services");
+	refused(f, NULL, "PUT", "/api/v1/domains/example.org/certificates/none",
+		"{\"certificate\":\"AAAA\"}", 404, "certificate");
+	refused(f, NULL, "PUT", "/api/v1/domains/example.org/certificates/used",
+		"{\"certificate\":\"AAAA\"}", 422, "certificate");
+	refused(f, NULL, "PUT", "/api/v1/domains/example.org/certificates/used", "{}", 422, "certificate");
+
+	assert_int_equal(local(f, "GET", "/api/v1/key-store", NULL, &answer), 200);
+	assert_true(json_is_false(json_object_get(answer, "password")));
+	json_decref(answer);
+	assert_int_equal(local(f, "POST", "/api/v1/key-store/check", "{\"password\":\"x\"}", &answer), 200);
+	assert_true(json_is_false(json_object_get(answer, "password")));
+	json_decref(answer);
+	refused(f, NULL, "POST", "/api/v1/key-store/check", "{\"password\":\"\"}", 422, "password");
+	assert_int_equal(call(f, HTTP_PLAIN, BOB, "GET", "/api/v1/key-store", NULL, NULL), 403);
+}
+
 static void test_methods(void **state)
 {
 	struct http_fixture *f = *state;
@@ -827,6 +860,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_aliases, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_settings, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_pki, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_certificates_beside, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_methods, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_pages, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_log, set_up, tear_down),

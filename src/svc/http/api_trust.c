@@ -47,10 +47,60 @@ static int set_of(struct http_request *q, const struct trust_place *place, struc
 		trust_of_system(q->env, ret_trust);
 }
 
+/* What people call the certificates of a scope; the others are called by their digests. */
+struct called {
+	unsigned scope;
+	struct span sha256, alias;
+};
+
+enum { CALLED_MAX = 4096 };
+
+struct aliases {
+	struct http_request *q;
+	const struct trust_place *place;
+	struct called *called;
+	size_t n;
+};
+
+static int add_alias(const struct store_trust *row, void *context)
+{
+	struct aliases *a = context;
+
+	if (row->alias.n && a->n < CALLED_MAX)
+		a->called[a->n++] = (struct called){ row->scope, arena_span(&a->q->arena, row->sha256),
+			arena_span(&a->q->arena, row->alias) };
+	return 0;
+}
+
+static int read_aliases(struct store_conn *c, void *arg)
+{
+	struct aliases *a = arg;
+
+	a->n = 0;
+	TRY(store_trust_each(c, TRUST_SERVER_WIDE, 0, add_alias, a));
+	TRY(store_trust_each(c, TRUST_CLUSTER, 0, add_alias, a));
+	return a->place->scope == TRUST_DOMAIN ?
+		store_trust_each(c, TRUST_DOMAIN, a->place->domain, add_alias, a) : 0;
+}
+
+static struct span alias_of(const struct aliases *a, const struct trust_entry *entry)
+{
+	uint8_t digest[SHA256_OCTETS];
+
+	cert_fingerprint(entry->cert, digest);
+	for (size_t i = 0; i < a->n; i++) {
+		if (a->called[i].scope == entry->scope &&
+			span_equal(a->called[i].sha256, span_of(digest, sizeof digest)))
+			return a->called[i].alias;
+	}
+	return api_alias_of(a->q, cert_der(entry->cert));
+}
+
 struct listing {
 	json_t *list;
 	const struct trust *trust;
 	const struct trust_place *place;
+	struct aliases aliases;
 };
 
 static int add_entry(const struct trust_entry *entry, void *context)
@@ -64,6 +114,7 @@ static int add_entry(const struct trust_entry *entry, void *context)
 		return 0;
 	object = json_object();
 	trust_purposes_print(entry->purposes, &purposes);
+	api_set_text(object, "alias", alias_of(&l->aliases, entry));
 	api_set_cert(object, entry->cert);
 	api_set_text(object, "scope", span_str(trust_scope_name(entry->scope)));
 	api_set_text(object, "purposes", buf_span(&purposes));
@@ -78,7 +129,7 @@ int api_trust_list(struct http_request *q, struct store_conn *c)
 {
 	CLEANUP(trust_unrefp) struct trust *trust = NULL;
 	struct trust_place place;
-	struct listing l = { .place = &place };
+	struct listing l = { .place = &place, .aliases = { .q = q, .place = &place } };
 	int r = place_of(q, http_query(q, "scope"), http_query(q, "domain"), &place);
 
 	(void)c;
@@ -86,6 +137,8 @@ int api_trust_list(struct http_request *q, struct store_conn *c)
 		r = set_of(q, &place, &trust);
 	if (r)
 		return r;
+	l.aliases.called = arena_alloc(&q->arena, CALLED_MAX * sizeof *l.aliases.called);
+	TRY(store_read(q->env->store, read_aliases, &l.aliases));
 	l.list = api_answer_list(q, "certificates");
 	l.trust = trust;
 	return trust_each(trust, add_entry, &l);
@@ -122,6 +175,9 @@ static int read_file(struct http_request *q, struct new_trust *new)
 	new->ders = arena_alloc(&q->arena, list.n * sizeof *new->ders);
 	for (size_t i = 0; i < list.n; i++)
 		new->ders[new->n++] = arena_span(&q->arena, cert_der(list.certs[i]));
+	if (new->n > 1 && http_text(q, "alias").n)
+		return http_problem(q, 422, "alias",
+			"there are several certificates in the file, and an alias is for one");
 	return 0;
 }
 
@@ -164,10 +220,38 @@ int api_trust_add_prepare(struct http_request *q, struct store_conn *c)
 	if (r)
 		return r;
 	q->prepared = new;
+	r = api_check_alias(q, http_text(q, "alias"));
+	if (r)
+		return r;
 	if (!http_text(q, "certificate").n == !http_text(q, "fingerprint").n)
 		return http_problem(q, 422, "certificate",
 			"either a certificate, or the fingerprint of one that is known here");
 	return http_text(q, "certificate").n ? read_file(q, new) : read_fingerprint(q, new);
+}
+
+struct twin {
+	struct span alias, sha256;
+	bool found;
+};
+
+static int match_twin(const struct store_trust *row, void *context)
+{
+	struct twin *t = context;
+
+	t->found |= span_equal(row->alias, t->alias) && !span_equal(row->sha256, t->sha256);
+	return 0;
+}
+
+/* Within a scope an alias means one certificate. */
+static int check_twin(struct http_request *q, struct store_conn *c, const struct store_trust *row)
+{
+	struct twin twin = { .alias = row->alias, .sha256 = row->sha256 };
+
+	if (!row->alias.n)
+		return 0;
+	TRY(store_trust_each(c, row->scope, row->domain, match_twin, &twin));
+	return twin.found ? http_problem(q, 409, "alias",
+		"another certificate of this scope has that alias already") : 0;
 }
 
 static int write_one(struct http_request *q, struct store_conn *c, const struct new_trust *new,
@@ -175,16 +259,21 @@ static int write_one(struct http_request *q, struct store_conn *c, const struct 
 {
 	uint8_t digest[SHA256_OCTETS];
 	struct store_trust row = { .domain = new->place.domain, .scope = new->place.scope,
-		.sha256 = span_of(digest, sizeof digest), .der = der, .purposes = new->purposes };
+		.sha256 = span_of(digest, sizeof digest), .der = der, .purposes = new->purposes,
+		.alias = http_text(q, "alias") };
 	CLEANUP(cert_unrefp) struct cert *cert = NULL;
 	CLEANUP(buf_done) struct buf subject = {};
 	json_t *object = json_object();
+	int r;
 
 	digest_sha256(der, digest);
 	(void)json_array_append_new(json_object_get(q->answer, "certificates"), object);
 	TRY(cert_from_der(&cert, der, NULL));
 	api_set_cert(object, cert);
 	cert_add_subject(cert, &subject);
+	r = check_twin(q, c, &row);
+	if (r)
+		return r;
 	TRY(store_trust_put(c, &row));
 	return http_audit(q, c, new->purposes ? "trust.add" : "trust.deny", http_text(q, "domain"),
 		buf_span(&subject));
@@ -195,8 +284,12 @@ int api_trust_add(struct http_request *q, struct store_conn *c)
 	const struct new_trust *new = q->prepared;
 
 	(void)api_answer_list(q, "certificates");
-	for (size_t i = 0; i < new->n; i++)
-		TRY(write_one(q, c, new, new->ders[i]));
+	for (size_t i = 0; i < new->n; i++) {
+		int r = write_one(q, c, new, new->ders[i]);
+
+		if (r)
+			return r;
+	}
 	q->status = 201;
 	q->trust_changed = q->tls_changed = true;
 	return 0;

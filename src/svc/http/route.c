@@ -6,8 +6,9 @@
 #include "svc/http/route.h"
 
 #include "base/limit.h"
-#include "store/client_rows.h"
+#include "keyd/protocol.h"
 #include "pki/subject.h"
+#include "store/client_rows.h"
 
 enum {
 	ADDRESSES_MAX = 4096,
@@ -118,6 +119,7 @@ static const struct body_field cert_body[] = {
 	{ "key", BODY_TEXT, false, 64 },
 	{ "alias", BODY_TEXT, false, 64 },
 	{ "days", BODY_NUMBER, false, DAYS_MAX },
+	{ "services", BODY_TEXT, false, 64 },
 	SUBJECT_FIELDS,
 	{},
 };
@@ -158,12 +160,20 @@ static const struct body_field install_body[] = {
 	{},
 };
 
+static const struct body_field renewal_body[] = {
+	{ "certificate", BODY_TEXT, true, FILE_MAX },
+	{ "chain", BODY_TEXT, false, FILE_MAX },
+	{ "force", BODY_BOOL, false, 0 },
+	{},
+};
+
 static const struct body_field cert_import_body[] = {
 	{ "file", BODY_TEXT, true, FILE_MAX },
 	{ "passphrase", BODY_TEXT, false, LIMIT_PASSWORD },
 	{ "alias", BODY_TEXT, false, 64 },
 	{ "services", BODY_TEXT, false, 64 },
 	{ "force", BODY_BOOL, false, 0 },
+	{ "self_signed", BODY_BOOL, false, 0 },
 	{},
 };
 
@@ -182,6 +192,7 @@ static const struct body_field chain_body[] = {
 static const struct body_field trust_body[] = {
 	{ "certificate", BODY_TEXT, false, FILE_MAX },
 	{ "fingerprint", BODY_TEXT, false, 100 },
+	{ "alias", BODY_TEXT, false, 64 },
 	{ "scope", BODY_TEXT, false, 8 },
 	{ "domain", BODY_TEXT, false, LIMIT_NAME },
 	{ "purposes", BODY_TEXT, false, 32 },
@@ -211,6 +222,11 @@ static const struct body_field crl_body[] = {
 	{ "url", BODY_TEXT, false, 2048 },
 	{ "authority", BODY_TEXT, false, FILE_MAX },
 	{ "domain", BODY_TEXT, false, LIMIT_NAME },
+	{},
+};
+
+static const struct body_field key_store_body[] = {
+	{ "password", BODY_TEXT, true, KEYD_STORE_PASSWORD_MAX },
 	{},
 };
 
@@ -312,6 +328,8 @@ const struct http_route http_routes[] = {
 		api_cert_show, NULL },
 	{ "PATCH", DOMAIN "/certificates/{certificate}", RIGHT_ADMIN, activate_body, NULL,
 		ROUTE_WRITES, api_cert_activate, NULL },
+	{ "PUT", DOMAIN "/certificates/{certificate}", RIGHT_ADMIN, renewal_body, NULL,
+		ROUTE_WRITES, api_cert_renew, api_cert_renew_prepare },
 	{ "DELETE", DOMAIN "/certificates/{certificate}", RIGHT_ADMIN, NULL, NULL, ROUTE_WRITES,
 		api_cert_remove, NULL },
 	{ "POST", DOMAIN "/certificates/install", RIGHT_ADMIN, install_body, NULL, ROUTE_WRITES,
@@ -328,6 +346,11 @@ const struct http_route http_routes[] = {
 		ROUTE_WRITES, api_chain_set, api_chain_set_prepare },
 	{ "DELETE", DOMAIN "/certificates/{certificate}/chain", RIGHT_ADMIN, NULL, NULL,
 		ROUTE_WRITES, api_chain_remove, NULL },
+
+	{ "GET", API "/key-store", RIGHT_ADMIN, NULL, NULL, ROUTE_OUTSIDE, api_key_store_show,
+		NULL },
+	{ "POST", API "/key-store/check", RIGHT_ADMIN, key_store_body, NULL, ROUTE_OUTSIDE,
+		api_key_store_check, NULL },
 
 	{ "GET", API "/trust", RIGHT_ADMIN, NULL, "scope domain", ROUTE_OUTSIDE, api_trust_list,
 		NULL },

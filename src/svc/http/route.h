@@ -89,6 +89,7 @@ route_fn api_cert_list, api_cert_make, api_cert_make_prepare, api_cert_show, api
 route_fn api_cert_install, api_cert_install_prepare, api_cert_import, api_cert_import_prepare;
 route_fn api_cert_export, api_cert_export_prepare, api_cert_refresh, api_cert_refresh_prepare;
 route_fn api_cert_remove, api_chain_show, api_chain_set, api_chain_set_prepare, api_chain_remove;
+route_fn api_cert_renew, api_cert_renew_prepare, api_key_store_show, api_key_store_check;
 route_fn api_check, api_trust_list, api_trust_add, api_trust_add_prepare;
 route_fn api_trust_remove, api_trust_remove_prepare;
 route_fn api_issuer_list, api_issuer_set, api_issuer_set_prepare, api_issuer_clear;
