@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/enc.h"
+#include "cli/language.h"
 #include "pki/pem.h"
 
 #include <errno.h>
@@ -26,7 +27,7 @@ int cli_read_file(struct cli *cli, const char *name, struct buf *out)
 	size_t n;
 
 	if (!f) {
-		why_set(&cli->why, "cannot read %s: %s", name, strerror(errno));
+		why_set(&cli->why, gettext("cannot read %s: %s"), name, strerror(errno));
 		return CLIENT_E_REFUSED;
 	}
 	do {
@@ -36,7 +37,7 @@ int cli_read_file(struct cli *cli, const char *name, struct buf *out)
 	if (f != stdin)
 		(void)fclose(f);
 	if (buf_size(out) > CLI_FILE_MAX) {
-		why_set(&cli->why, "%s is larger than %d octets", name, CLI_FILE_MAX);
+		why_set(&cli->why, gettext("%s is larger than %d octets"), name, CLI_FILE_MAX);
 		return CLIENT_E_REFUSED;
 	}
 	return 0;
@@ -47,7 +48,7 @@ static int body_number(struct cli *cli, json_t *body, const struct argument *a, 
 	uint64_t number;
 
 	if (!span_to_u64(span_str(text), INT64_MAX, &number)) {
-		why_set(&cli->why, "%s is a number", a->name);
+		why_set(&cli->why, gettext("%s is a number"), a->name);
 		return CLI_E_USAGE;
 	}
 	(void)json_object_set_new(body, a->member, json_integer((json_int_t)number));
@@ -62,7 +63,7 @@ int cli_pairs(struct cli *cli, json_t *body)
 		CLEANUP(alloc_freep) char *name = span_to_string(key);
 
 		if (!strchr(cli->rest[i], '=') || key.n == 0) {
-			why_set(&cli->why, "\"%s\" is not KEY=VALUE", cli->rest[i]);
+			why_set(&cli->why, gettext("\"%s\" is not KEY=VALUE"), cli->rest[i]);
 			return CLI_E_USAGE;
 		}
 		(void)json_object_set_new(body, name, json_stringn((const char *)value.p, value.n));
@@ -162,6 +163,9 @@ static int body_argument(struct cli *cli, json_t *body, size_t i, const char *wo
 	case ARG_FLAG:
 		if (a->member && word)
 			(void)json_object_set_new(body, a->member, json_true());
+		return 0;
+	case ARG_TRUE:
+		(void)json_object_set_new(body, a->member, json_true());
 		return 0;
 	case ARG_OUTPUT:
 	case ARG_END:

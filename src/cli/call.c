@@ -57,7 +57,10 @@ static char *fill_path(const struct cli *cli)
 	struct buf path = {};
 
 	for (const char *p = cli->command->path; *p; p++) {
-		if (*p == '{') {
+		if (strncmp(p, "{d}", 3) == 0) {
+			cli_add_segment(&path, cli->domain);
+			p += 2;
+		} else if (*p == '{') {
 			const char *word = cli->words[p[1] - '0'];
 
 			if (!word) {
@@ -73,26 +76,6 @@ static char *fill_path(const struct cli *cli)
 	return buf_steal_string(&path);
 }
 
-/* A name that does not exist is best answered with those that do. */
-static void add_list_hint(struct cli *cli)
-{
-	const char *noun = strcmp(client_field(cli->client), "domain") == 0 ? "domain" :
-		cli->command->noun;
-
-	for (size_t i = 0; i < n_commands; i++) {
-		const struct command *c = &commands[i];
-		CLEANUP(alloc_freep) char *text = NULL;
-
-		if (strcmp(c->noun, noun) != 0 || !c->verb || strcmp(c->verb, "list") != 0)
-			continue;
-		text = alloc_format("%s; see signet %s list%s%s", cli->why.text, noun,
-			c->arguments[0].kind == ARG_ONE ? " " : "",
-			c->arguments[0].kind == ARG_ONE ? c->arguments[0].name : "");
-		why_set(&cli->why, "%s", text);
-		return;
-	}
-}
-
 int cli_ask(struct cli *cli, const char *method, const char *path, const json_t *body,
 	json_t **ret_answer)
 {
@@ -101,7 +84,7 @@ int cli_ask(struct cli *cli, const char *method, const char *path, const json_t 
 	if (!r)
 		r = client_ask(cli->client, method, path, body, ret_answer, &cli->why);
 	if (r == CLIENT_E_NOT_FOUND)
-		add_list_hint(cli);
+		program_add_hint(cli);
 	return r;
 }
 

@@ -10,6 +10,7 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "cli/language.h"
 
 #include <curl/curl.h>
 #include <errno.h>
@@ -35,7 +36,7 @@ int client_new(struct client **ret_client, const char *data, struct why *why)
 
 	c->run_fd = open(run, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (c->run_fd < 0) {
-		why_set(why, "there is no server's folder %s (%s); name it with --data DIR", data,
+		why_set(why, gettext("there is no server's folder %s (%s); name it with --data DIR"), data,
 			strerror(errno));
 		return CLIENT_E_UNREACHABLE;
 	}
@@ -82,10 +83,12 @@ static int read_problem(struct client *c, const json_t *problem, long status, st
 	const char *field = json_string_value(json_object_get(problem, "field"));
 
 	(void)snprintf(c->field, sizeof c->field, "%s", field ? field : "");
-	if (detail || title)
-		why_set(why, "%s", detail ? detail : title);
+	if (!detail)
+		detail = title;
+	if (detail && detail[0])
+		why_set(why, "%s", gettext(detail));
 	else
-		why_set(why, "the server answered with status %ld", status);
+		why_set(why, gettext("the server answered with status %ld"), status);
 	return status == 404 ? CLIENT_E_NOT_FOUND : CLIENT_E_REFUSED;
 }
 
@@ -118,11 +121,11 @@ static int perform(struct client *c, struct why *why)
 		return 0;
 	(void)curl_easy_getinfo(c->curl, CURLINFO_OS_ERRNO, &error);
 	if (code != CURLE_COULDNT_CONNECT)
-		why_set(why, "the server does not answer: %s", curl_easy_strerror(code));
+		why_set(why, gettext("the server does not answer: %s"), curl_easy_strerror(code));
 	else if (error == EACCES)
-		why_set(why, "only root and the user who started the server may do this");
+		why_set(why, gettext("only root and the user who started the server may do this"));
 	else
-		why_set(why, "no server is running in this folder; start signetd or scripts/run");
+		why_set(why, gettext("no server is running in this folder; start signetd or scripts/run"));
 	return CLIENT_E_UNREACHABLE;
 }
 

@@ -20,6 +20,7 @@ enum argument_kind {
 	ARG_OPTION,   /* --name VALUE */
 	ARG_FLAG,     /* --name; a member is true if it is given */
 	ARG_FIXED,    /* not given: a member that is the same in every call */
+	ARG_TRUE,     /* the same, and its value is true */
 	ARG_PASSWORD, /* --password-file F, "-" for stdin; else a prompt on a terminal, twice */
 	ARG_PASSPHRASE, /* the same for one that exists: asked for once */
 	ARG_SECRET,   /* the same, never asked for */
@@ -37,6 +38,7 @@ struct argument {
 	const char *value;  /* what it is where it is not given; NULL: nothing */
 	const char *sample; /* how help writes an option's value */
 	const char *help;   /* of an option */
+	const char *prompt; /* of a password; NULL: "Password: " */
 	bool many;          /* an option that may be given again */
 };
 
@@ -60,13 +62,15 @@ struct command {
 	const char *example;
 	struct argument arguments[ARGUMENTS_MAX];
 	const char *method;
-	const char *path; /* {0}: the first word, percent-encoded */
+	const char *path; /* {0}: the first word, percent-encoded; {d}: the domain */
 	const char *list; /* the answer's member that is shown as a table */
 	struct column columns[COLUMNS_MAX]; /* of the table; without a list: the members shown, where
 	                                     * not all are */
 	command_fn *run; /* instead of one request */
 };
 
+/* Each program has its own. */
+extern const char program_name[];
 extern const struct command commands[];
 extern const size_t n_commands;
 
@@ -85,8 +89,34 @@ struct cli {
 		const char **values;
 		size_t n;
 	} given[ARGUMENTS_MAX]; /* each value of the options that may be given again */
+	const char *domain;              /* msgcert: whose certificates; in domains, or given */
+	json_t *domains;
+	const char *store_password_file; /* msgcert: NULL: none */
+	bool der;                        /* a PEM member goes out as DER */
 	struct why why;
 };
+
+/* The folder of a server that none is given for. */
+const char *cli_default_data(void);
+
+/* Whether a word is the option's name: "--name", or "--name=VALUE" with *ret_value behind the "=". */
+bool cli_is_option(const char *word, const char *name, const char **ret_value);
+
+/* Takes apart what follows the command's name; argv is reordered. false: usage, with why. */
+bool cli_arguments(struct cli *cli, int argc, char **argv) MUST_CHECK;
+bool cli_wants_help(int argc, char **argv);
+void cli_done(struct cli *cli);
+
+/* How the command is called in one line; with its options and its example. */
+void cli_print_call(const struct command *c);
+void cli_command_help(const struct command *c);
+
+/* Says what has gone wrong, if anything has; the exit code. */
+enum { EXIT_REFUSED = 1, EXIT_USAGE = 2 };
+int cli_finish(const struct cli *cli, int r) MUST_CHECK;
+
+/* The program's own: what is said behind the reason where something does not exist. */
+void program_add_hint(struct cli *cli);
 
 /* The value of an option or flag by name; NULL if it was not given. */
 const char *cli_option(const struct cli *cli, const char *name);
@@ -127,14 +157,23 @@ int cli_read_file(struct cli *cli, const char *name, struct buf *out) MUST_CHECK
 bool cli_has_output(const struct cli *cli);
 int cli_output(struct cli *cli, const json_t *answer) MUST_CHECK;
 
+/* Before something is made: CLI_E_USAGE where its octets would go to a terminal. */
+int cli_check_output(struct cli *cli) MUST_CHECK;
+
 /* Appends text percent-encoded for a path segment (RFC 3986 section 2.1). */
 void cli_add_segment(struct buf *path, const char *text);
 
 /* Reads a password: from the file that the option names, less one newline at its end, else from the
- * terminal without echo, a new one twice. Without either it is a usage error. The caller wipes and
- * frees. */
-enum cli_outcome { CLI_E_USAGE = 10 };
+ * terminal without echo, a new one twice. Without either it is a usage error. The caller frees with
+ * cli_password_free. */
+enum cli_outcome { CLI_E_USAGE = 10, CLI_E_NO_TERMINAL };
 int cli_password(struct cli *cli, const char *option, bool is_new, char **ret_password) MUST_CHECK;
+
+/* The same from the terminal alone; CLI_E_NO_TERMINAL: there is none. */
+int cli_prompt(struct cli *cli, const char *prompt, char **ret_password) MUST_CHECK;
+
+/* Wipes and frees. */
+void cli_password_free(char *password);
 
 /* Commands that are more than one request. */
 command_fn run_log, run_alias_list, run_alias_add, run_alias_remove, run_cert_list, run_cert_in_use,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the Signet authors */
 
-/* signet completion: what a shell needs to know of the command table. */
+/* The command completion: what a shell needs to know of the command table. */
 
 #include "cli/command.h"
 
@@ -21,19 +21,19 @@ static void complete(const char *noun, const char *verb, const struct command *c
 int run_completion(struct cli *cli)
 {
 	(void)cli;
-	(void)puts("_signet() {\n"
-		"\tlocal word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}\n"
+	(void)printf("_%s() {\n", program_name);
+	(void)puts("\tlocal word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}\n"
 		"\tlocal words said='' i\n"
 		"\tfor ((i = 1; i < COMP_CWORD; i++)); do\n"
 		"\t\tcase ${COMP_WORDS[i]} in\n"
-		"\t\t--data) i=$((i + 1)) ;;\n"
+		"\t\t--data|--domain|-W) i=$((i + 1)) ;;\n"
 		"\t\t-*) ;;\n"
 		"\t\t*) said+=\" ${COMP_WORDS[i]}\" ;;\n"
 		"\t\tesac\n"
 		"\tdone\n"
 		"\tcase $before in\n"
 		"\t--data)\n\t\tmapfile -t COMPREPLY < <(compgen -d -- \"$word\")\n\t\treturn ;;\n"
-		"\t--password-file|--passphrase-file|--chain|-o)\n"
+		"\t--password-file|--passphrase-file|--chain|-o|-W)\n"
 		"\t\tmapfile -t COMPREPLY < <(compgen -f -- \"$word\")\n\t\treturn ;;\n"
 		"\tesac\n"
 		"\tcase $said in");
@@ -58,7 +58,7 @@ int run_completion(struct cli *cli)
 	(void)puts("\t*) words= ;;\n"
 		"\tesac\n"
 		"\tmapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$word\")\n"
-		"}\n"
-		"complete -F _signet signet");
+		"}");
+	(void)printf("complete -F _%s %s\n", program_name, program_name);
 	return 0;
 }

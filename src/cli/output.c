@@ -10,6 +10,7 @@
 
 #include "base/alloc.h"
 #include "base/enc.h"
+#include "cli/language.h"
 #include "cli/show.h"
 #include "pki/pem.h"
 
@@ -41,10 +42,10 @@ static int decode(struct cli *cli, const json_t *answer, struct buf *out)
 	struct span text = span_of(json_string_value(value), json_string_length(value));
 
 	if (!json_is_string(value)) {
-		why_set(&cli->why, "the server's answer has no %s", member);
+		why_set(&cli->why, gettext("the server's answer has no %s"), member);
 		return CLIENT_E_REFUSED;
 	}
-	if (cli_option(cli, "--der")) {
+	if (cli->der || cli_option(cli, "--der")) {
 		if (pem_find(text, NULL, out))
 			return 0;
 	} else if (!encoding || strcmp(encoding, "base64") != 0) {
@@ -53,7 +54,7 @@ static int decode(struct cli *cli, const json_t *answer, struct buf *out)
 	} else if (enc_base64_decode(out, text)) {
 		return 0;
 	}
-	why_set(&cli->why, "the server's answer cannot be read");
+	why_set(&cli->why, gettext("the server's answer cannot be read"));
 	return CLIENT_E_REFUSED;
 }
 
@@ -71,7 +72,7 @@ static int write_file(struct cli *cli, const char *name, struct span octets)
 		octets = span_skip(octets, (size_t)n);
 	}
 	if (fd < 0 || octets.n || close(fd)) {
-		why_set(&cli->why, "cannot write %s: %s", name, strerror(errno));
+		why_set(&cli->why, gettext("cannot write %s: %s"), name, strerror(errno));
 		return CLIENT_E_REFUSED;
 	}
 	return 0;
@@ -80,6 +81,15 @@ static int write_file(struct cli *cli, const char *name, struct span octets)
 static bool is_text(struct span octets)
 {
 	return span_is_utf8(octets) && span_find(octets, 0) == octets.n;
+}
+
+int cli_check_output(struct cli *cli)
+{
+	if (!cli->der || cli->json || cli_option(cli, output_of(cli->command)->name) ||
+		!isatty(STDOUT_FILENO))
+		return 0;
+	why_set(&cli->why, gettext("this is not for a terminal; give a file with -o"));
+	return CLI_E_USAGE;
 }
 
 int cli_output(struct cli *cli, const json_t *answer)
@@ -93,7 +103,7 @@ int cli_output(struct cli *cli, const json_t *answer)
 	if (!r && name && strcmp(name, "-") != 0)
 		r = write_file(cli, name, buf_span(&octets));
 	else if (!r && !cli->json && isatty(STDOUT_FILENO) && !is_text(buf_span(&octets))) {
-		why_set(&cli->why, "this is not for a terminal; give a file with -o");
+		why_set(&cli->why, gettext("this is not for a terminal; give a file with -o"));
 		return CLI_E_USAGE;
 	} else if (!r && !cli->json)
 		(void)fwrite(buf_span(&octets).p, 1, buf_size(&octets), stdout);

@@ -8,6 +8,8 @@
 
 #include "cli/show.h"
 
+#include "cli/language.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -51,10 +53,10 @@ static char *cell_text(const json_t *value)
 		buf_add_format(&out, "%g", json_real_value(value));
 		break;
 	case JSON_TRUE:
-		buf_add_string(&out, "yes");
+		buf_add_string(&out, gettext("yes"));
 		break;
 	case JSON_FALSE:
-		buf_add_string(&out, "no");
+		buf_add_string(&out, gettext("no"));
 		break;
 	case JSON_NULL:
 		break;
@@ -98,8 +100,17 @@ static char *column_text(const json_t *row, const struct column *column)
 	return value ? cell_text(value) : cell_text(json_null());
 }
 
+static void print_rule(const int *widths, size_t n_columns)
+{
+	for (size_t k = 0; k < n_columns; k++) {
+		for (int i = 0; i < widths[k]; i++)
+			(void)putchar('-');
+		(void)fputs(k + 1 == n_columns ? "\n" : "  ", stdout);
+	}
+}
+
 /* Rows below each other, every column as wide as its widest cell. A title of NULL: none has one. */
-static void print_rows(const json_t *list, const struct column *columns, size_t n_columns)
+static void print_rows(const json_t *list, const struct column *columns, size_t n_columns, bool ruled)
 {
 	int widths[COLUMNS_MAX] = {};
 	bool titled = n_columns && columns[0].title;
@@ -107,7 +118,7 @@ static void print_rows(const json_t *list, const struct column *columns, size_t 
 	size_t i;
 
 	for (size_t k = 0; k < n_columns && titled; k++)
-		widths[k] = text_width(columns[k].title);
+		widths[k] = text_width(gettext(columns[k].title));
 	json_array_foreach(list, i, row) {
 		for (size_t k = 0; k < n_columns; k++) {
 			char *text = column_text(row, &columns[k]);
@@ -118,7 +129,9 @@ static void print_rows(const json_t *list, const struct column *columns, size_t 
 		}
 	}
 	for (size_t k = 0; k < n_columns && titled; k++)
-		print_cell(columns[k].title, widths[k], k + 1 == n_columns);
+		print_cell(gettext(columns[k].title), widths[k], k + 1 == n_columns);
+	if (ruled)
+		print_rule(widths, n_columns);
 	json_array_foreach(list, i, row) {
 		if (!titled)
 			(void)fputs("  ", stdout);
@@ -131,13 +144,23 @@ static void print_rows(const json_t *list, const struct column *columns, size_t 
 	}
 }
 
-void show_table(const json_t *list, const struct column *columns)
+static size_t count_columns(const struct column *columns)
 {
 	size_t n = 0;
 
 	while (n < COLUMNS_MAX && columns[n].title)
 		n++;
-	print_rows(list, columns, n);
+	return n;
+}
+
+void show_table(const json_t *list, const struct column *columns)
+{
+	print_rows(list, columns, count_columns(columns), false);
+}
+
+void show_ruled_table(const json_t *list, const struct column *columns)
+{
+	print_rows(list, columns, count_columns(columns), true);
 }
 
 /* Objects in a member speak for themselves: their values stand without titles. */
@@ -153,7 +176,7 @@ static void show_objects(const char *key, const json_t *list)
 			columns[n++].member = member;
 	}
 	(void)printf("%s:\n", key);
-	print_rows(list, columns, n);
+	print_rows(list, columns, n, false);
 }
 
 static void show_member(const char *key, const json_t *value)
@@ -201,7 +224,7 @@ void show_members(const json_t *object, const struct column *columns)
 		const json_t *value = json_object_get(object, columns[i].member);
 
 		if (value)
-			show_member(columns[i].title, value);
+			show_member(gettext(columns[i].title), value);
 	}
 }
 
@@ -224,7 +247,7 @@ void show_warnings(const json_t *answer)
 	json_array_foreach(json_object_get(answer, "warnings"), i, warning) {
 		char *text = cell_text(warning);
 
-		(void)fprintf(stderr, "signet: warning: %s\n", text);
+		(void)fprintf(stderr, gettext("%s: warning: %s\n"), program_name, text);
 		free(text);
 	}
 }

@@ -9,6 +9,9 @@
 /* A list of objects as a table on stdout, with the columns' titles. */
 void show_table(const json_t *list, const struct column *columns);
 
+/* The same with a line below the titles. */
+void show_ruled_table(const json_t *list, const struct column *columns);
+
 /* An object as lines: all its members, or those of the columns. */
 void show_lines(const json_t *object);
 void show_members(const json_t *object, const struct column *columns);

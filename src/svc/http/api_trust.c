@@ -269,6 +269,7 @@ static int write_one(struct http_request *q, struct store_conn *c, const struct 
 	digest_sha256(der, digest);
 	(void)json_array_append_new(json_object_get(q->answer, "certificates"), object);
 	TRY(cert_from_der(&cert, der, NULL));
+	api_set_text(object, "alias", row.alias.n ? row.alias : api_alias_of(q, der));
 	api_set_cert(object, cert);
 	cert_add_subject(cert, &subject);
 	r = check_twin(q, c, &row);
