@@ -7,7 +7,7 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$ROOT"
 
 # Packages by purpose. A bare Debian 12 has none of them.
-PACKAGES_BUILD="gcc libc6-dev meson ninja-build pkg-config libssl-dev libevent-dev libmicrohttpd-dev
+PACKAGES_BUILD="gcc libc6-dev gettext meson ninja-build pkg-config libssl-dev libevent-dev libmicrohttpd-dev
     libgnutls28-dev libsqlite3-dev libgmime-3.0-dev libjansson-dev libcurl4-openssl-dev libunbound-dev libidn2-dev
     libunistring-dev libargon2-dev zlib1g-dev libzstd-dev libseccomp-dev"
 PACKAGES_UNIT="libcmocka-dev"

@@ -468,6 +468,26 @@ void cert_add_key_text(const struct cert *c, struct buf *out)
 	ERR_clear_error();
 }
 
+void cert_add_key_details(const struct cert *c, struct buf *out)
+{
+	BIO *bio = BIO_new(BIO_s_mem());
+	EVP_PKEY *key = X509_get0_pubkey(c->x509);
+	char *text;
+	long n;
+
+	if (bio && key && EVP_PKEY_print_public(bio, key, 0, NULL) > 0) {
+		n = BIO_get_mem_data(bio, &text);
+		buf_add(out, span_of(text, (size_t)n));
+	}
+	BIO_free(bio);
+	ERR_clear_error();
+}
+
+long cert_version(const struct cert *c)
+{
+	return X509_get_version(c->x509) + 1;
+}
+
 bool cert_is_ca(const struct cert *c)
 {
 	return (X509_get_extension_flags(c->x509) & EXFLAG_CA) != 0;

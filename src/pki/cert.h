@@ -94,6 +94,12 @@ bool cert_has_fingerprint(const struct cert *c, struct span text);
 void cert_add_signature_name(const struct cert *c, struct buf *out);
 void cert_add_key_text(const struct cert *c, struct buf *out);
 
+/* The key itself as several lines of text: a point, or modulus and exponent. */
+void cert_add_key_details(const struct cert *c, struct buf *out);
+
+/* 1, 2 or 3: what RFC 5280 section 4.1.2.1 calls v1, v2, v3. */
+long cert_version(const struct cert *c);
+
 /* basicConstraints says that it is an authority (RFC 5280 section 4.2.1.9). */
 bool cert_is_ca(const struct cert *c);
 
