@@ -234,7 +234,7 @@ def test_self_signed(server):
     text(server, "remove-cert", "kept")
 
 
-def test_trusted_authority(server, authority):
+def test_trusted_authority(server, authority, tmp_path):
     assert "Alias: test-ca\n" in text(server, "add-cert", "-C", "test-ca", authority.cert)
     listed = rows(text(server, "list-certs", "-C"))
     assert listed["test-ca"]["Issued by"] == "CN=Root,O=Test CA"
@@ -247,7 +247,7 @@ def test_trusted_authority(server, authority):
     server.cli("domain", "add", "other.example")
     assert "test-ca" not in rows(text(server, "list-certs", "-C", "--domain", "other.example"))
     assert "that alias already" in msgcert(server, "add-cert", "-C", "test-ca",
-                                           Authority(authority.folder, "Other").cert, code=1)
+                                           Authority(tmp_path, "Other").cert, code=1)
     assert "does not go with" in msgcert(server, "add-cert", "-C", "x", authority.cert, "--force", code=2)
     assert "letters, digits" in msgcert(server, "add-cert", "-C", "a b", authority.cert, code=1)
     text(server, "remove-cert", "-C", "test-ca")
@@ -424,7 +424,7 @@ def test_key_store_password(locked, tmp_path):
 def test_german(server, env):
     env = dict(env, PATH=os.environ["PATH"])
     listing = text(server, "list-certs", env=env)
-    row = list(rows(listing).values())[0]
+    row = next(row for row in rows(listing).values() if row["Selbst signiert"])
     assert list(row) == ["Alias", "Gültig ab", "Gültig bis", "Selbst signiert", "Ausgestellt von",
                          "Ausgestellt für"]
     assert row["Selbst signiert"] == "j" and row["Ausgestellt für"] == "Wie Aussteller"
