@@ -341,6 +341,41 @@ static void test_digest_sign(void **state)
 	}
 }
 
+/* What a key's first signature looked up serves others, but not with another digest; and whatever
+ * was found of two keys holds for those two. */
+static void test_again(void **state)
+{
+	static const char *const digests[] = { "SHA256", "SHA384", "SHA256", "SHA512" };
+	static const char text[] = "some octets that are signed";
+
+	(void)state;
+	each_kind(k) {
+		for (size_t i = 0; i < 4 && !key_is_ed25519(k->public); i++) {
+			EVP_MD_CTX *sign = EVP_MD_CTX_new(), *verify = EVP_MD_CTX_new();
+			const EVP_MD *md = EVP_get_digestbyname(digests[i]);
+			uint8_t signature[1024];
+			size_t n = sizeof signature;
+
+			if (is_pss(k))
+				md = key_digest(k->public);
+			assert_true(EVP_DigestSignInit(sign, NULL, md, NULL, k->remote) > 0);
+			assert_true(EVP_DigestSign(sign, signature, &n, (const void *)text,
+					    sizeof text) > 0);
+			assert_true(EVP_DigestVerifyInit(verify, NULL, md, NULL, k->public) > 0);
+			assert_int_equal(EVP_DigestVerify(verify, signature, n, (const void *)text,
+						 sizeof text), 1);
+			EVP_MD_CTX_free(sign);
+			EVP_MD_CTX_free(verify);
+		}
+		for (int i = 0; i < 2; i++) {
+			each_kind(other)
+				assert_int_equal(EVP_PKEY_eq(k->remote, other->public) == 1,
+					k == other);
+		}
+		ERR_clear_error();
+	}
+}
+
 /* Ed25519 is sent the whole message, so there is a greatest one. */
 static void test_large_message(void **state)
 {
@@ -680,6 +715,7 @@ int main(void)
 		cmocka_unit_test(test_request),
 		cmocka_unit_test(test_crl),
 		cmocka_unit_test(test_digest_sign),
+		cmocka_unit_test(test_again),
 		cmocka_unit_test(test_large_message),
 		cmocka_unit_test(test_cms_sign),
 		cmocka_unit_test(test_cms_decrypt),
