@@ -177,7 +177,7 @@ void cli_password_free(char *password);
 
 /* Commands that are more than one request. */
 command_fn run_log, run_alias_list, run_alias_add, run_alias_remove, run_cert_list, run_cert_in_use,
-	run_cert_newest, run_key_list, run_key_newest, run_setting_get, run_setting_reset,
+	run_cert_newest, run_key_list, run_key_newest, run_key_test, run_setting_get, run_setting_reset,
 	run_completion, run_request_newest, run_chain_set, run_cert_check, run_cert_export,
 	run_trust_list, run_trust_add, run_trust_deny, run_trust_remove,
 	run_verify, run_issuer_show, run_issuer_set, run_issuer_remove, run_certmap_show,

@@ -232,7 +232,7 @@ const struct command commands[] = {
 		"DELETE", "/domains/{0}/keys/{1}", .run = run_key_newest },
 	{ "key", "test", "signs and verifies with a key; without KEY the newest for TLS",
 		"signet key test example.org", { WORD("DOMAIN", NULL), MAYBE("KEY", NULL) },
-		"POST", "/domains/{0}/keys/{1}/test", .run = run_key_newest },
+		"POST", "/domains/{0}/keys/{1}/test", .run = run_key_test },
 
 	{ "request", "list", "requests for certificates that wait for an answer",
 		"signet request list example.org", { WORD("DOMAIN", NULL) }, "GET",

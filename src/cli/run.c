@@ -119,12 +119,11 @@ int run_key_list(struct cli *cli)
 }
 
 /* The row's request about the newest thing in a list that fits, if the word at the position named
- * none. */
-static int run_newest(struct cli *cli, size_t position, const char *what,
-	bool (*fits)(const json_t *item), const char *remedy)
+ * none. Lists are in the order in which things were made: of one second the last is the newest. */
+static int ask_newest(struct cli *cli, size_t position, const char *what,
+	bool (*fits)(const json_t *item), const char *remedy, json_t **ret_answer)
 {
 	CLEANUP(json_owned_freep) json_t *list = NULL;
-	CLEANUP(json_owned_freep) json_t *answer = NULL;
 	const char *newest = "";
 	const json_t *item;
 	size_t i;
@@ -142,8 +141,15 @@ static int run_newest(struct cli *cli, size_t position, const char *what,
 		why_set(&cli->why, "the domain has none; make one with %s %s", remedy, cli->words[0]);
 		return CLIENT_E_REFUSED;
 	}
-	if (!r)
-		r = cli_request(cli, &answer);
+	return r ? r : cli_request(cli, ret_answer);
+}
+
+static int run_newest(struct cli *cli, size_t position, const char *what,
+	bool (*fits)(const json_t *item), const char *remedy)
+{
+	CLEANUP(json_owned_freep) json_t *answer = NULL;
+	int r = ask_newest(cli, position, what, fits, remedy, &answer);
+
 	return r ? r : cli_show(cli, answer);
 }
 
@@ -179,6 +185,21 @@ int run_cert_newest(struct cli *cli)
 int run_key_newest(struct cli *cli)
 {
 	return run_newest(cli, 1, "keys", is_for_tls, "signet key generate");
+}
+
+/* A key that does not work is no success. */
+int run_key_test(struct cli *cli)
+{
+	CLEANUP(json_owned_freep) json_t *answer = NULL;
+	int r = ask_newest(cli, 1, "keys", is_for_tls, "signet key generate", &answer);
+
+	if (!r)
+		r = cli_show(cli, answer);
+	if (r || json_is_true(json_object_get(answer, "passed")))
+		return r;
+	why_set(&cli->why, "the key does not work: %s",
+		json_string_value(json_object_get(answer, "result")));
+	return CLIENT_E_REFUSED;
 }
 
 int run_request_newest(struct cli *cli)

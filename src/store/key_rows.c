@@ -72,7 +72,7 @@ int store_key_each(struct store_conn *c, int64_t domain,
 	bool row;
 	int r;
 
-	TRY(db_query(&q, c->db, KEY_COLUMNS " where $1 = 0 or domain = $1 order by domain, alias",
+	TRY(db_query(&q, c->db, KEY_COLUMNS " where $1 = 0 or domain = $1 order by domain, id",
 		DB_ARGS(DB_INT(domain))));
 	for (;;) {
 		struct store_key key;
@@ -283,7 +283,7 @@ int store_cert_each(struct store_conn *c, int64_t domain,
 
 	TRY(db_query(&q, c->db,
 		"select id, domain, tls_key, alias, der, chain, services, created from cert"
-		" where $1 = 0 or domain = $1 order by domain, alias",
+		" where $1 = 0 or domain = $1 order by domain, id",
 		DB_ARGS(DB_INT(domain))));
 	for (;;) {
 		struct store_cert cert;

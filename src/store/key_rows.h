@@ -30,7 +30,7 @@ struct store_key {
 int store_key_add(struct store_conn *c, const struct store_key *key, int64_t *ret_id) MUST_CHECK;
 /* Writes: its certificates go with it (CGP-13). */
 int store_key_remove(struct store_conn *c, int64_t id) MUST_CHECK;
-/* Reads. domain 0: all. Spans are valid during each(). */
+/* Reads, in the order in which they were made. domain 0: all. Spans are valid during each(). */
 int store_key_each(struct store_conn *c, int64_t domain,
 	int (*each)(const struct store_key *key, void *context), void *context) MUST_CHECK;
 int store_key_get(struct store_conn *c, struct arena *a, int64_t id, struct store_key *ret_key)

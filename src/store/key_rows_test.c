@@ -165,16 +165,16 @@ static void test_activation(void **state)
 	int64_t foreign = make_cert(f, "foreign", 0, "");
 	struct call k = { .id = second };
 
-	expect(f, "ec ec2 rsa | first=all foreign= second= third=all ");
+	expect(f, "ec ec2 rsa | first=all second= third=all foreign= ");
 	assert_int_equal(activate(f, second, "smtp,http"), 0);
-	expect(f, "ec ec2 rsa | first=imap,pop3 foreign= second=smtp,http third=all ");
+	expect(f, "ec ec2 rsa | first=imap,pop3 second=smtp,http third=all foreign= ");
 	assert_int_equal(activate(f, first, "all"), 0);
-	expect(f, "ec ec2 rsa | first=all foreign= second= third=all ");
+	expect(f, "ec ec2 rsa | first=all second= third=all foreign= ");
 	assert_int_equal(activate(f, third, ""), 0);
 	assert_int_equal(activate(f, second, "smtp,gopher"), STORE_E_REFUSED);
 	assert_int_equal(activate(f, foreign, "smtp"), STORE_E_REFUSED);
 	assert_int_equal(activate(f, 4711, "smtp"), STORE_E_NOT_FOUND);
-	expect(f, "ec ec2 rsa | first=all foreign= second= third= ");
+	expect(f, "ec ec2 rsa | first=all second= third= foreign= ");
 	assert_int_equal(run(f, cert_remove, &k), 0);
 	assert_int_equal(run(f, cert_remove, &k), STORE_E_NOT_FOUND);
 	k.cert = (struct store_cert){ .domain = f->domain, .alias = SPAN("first") };

@@ -44,7 +44,7 @@ int store_request_each(struct store_conn *c, int64_t domain,
 
 	TRY(db_query(&q, c->db,
 		"select r.id, r.domain, r.tls_key, r.alias, r.der, k.alias, r.created from request r"
-		" join tls_key k on k.id = r.tls_key where r.domain = $1 order by r.alias",
+		" join tls_key k on k.id = r.tls_key where r.domain = $1 order by r.id",
 		DB_ARGS(DB_INT(domain))));
 	for (;;) {
 		struct store_request request;

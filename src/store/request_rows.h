@@ -26,6 +26,6 @@ int store_request_add(struct store_conn *c, const struct store_request *request,
 /* Writes. STORE_E_NOT_FOUND. */
 int store_request_remove(struct store_conn *c, int64_t domain, struct span alias) MUST_CHECK;
 
-/* Reads, in the order of aliases. Spans are valid during each(). */
+/* Reads, in the order in which they were made. Spans are valid during each(). */
 int store_request_each(struct store_conn *c, int64_t domain,
 	int (*each)(const struct store_request *request, void *context), void *context) MUST_CHECK;
