@@ -25,6 +25,9 @@ uint8_t *buf_room(struct buf *b, size_t n)
 		grown = alloc_resize(NULL, want);
 		if (size)
 			memcpy(grown, b->p + b->start, size);
+		/* What grows may be a password that arrives in pieces. */
+		if (b->p)
+			explicit_bzero(b->p, b->capacity);
 		free(b->p);
 		b->p = grown;
 		b->capacity = want;

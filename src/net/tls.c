@@ -571,6 +571,7 @@ int tls_host_set_up(struct tls_host *h, SSL_CTX *ctx, bool gives_tickets)
 {
 	(void)SSL_CTX_set_app_data(ctx, h);
 	(void)SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
+		SSL_OP_CLEANSE_PLAINTEXT |
 		/* The stream tells a cut connection from an ended one itself. */
 		SSL_OP_IGNORE_UNEXPECTED_EOF |
 		SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);

@@ -299,7 +299,7 @@ static void session_check_time(struct session *s)
 static void session_rest(struct session *s)
 {
 	if (buf_size(&s->in) == 0)
-		buf_done(&s->in);
+		buf_wipe(&s->in);
 	if (s->mode == MODE_LINE && !s->goes_on && !s->task && !s->pulling)
 		arena_done(&s->arena);
 }
@@ -320,12 +320,12 @@ unsigned session_step(struct session *s, size_t unsent)
 		if (buf_size(&s->in))
 			LOG(&s->log, LOG_WARNING, "TLS", "tls.early_input",
 				log_int("octets", (int64_t)buf_size(&s->in)));
-		buf_done(&s->in);
+		buf_wipe(&s->in);
 		return SESSION_WANT_TLS;
 	}
 	if (s->want_compress) {
 		s->want_compress = false;
-		buf_done(&s->in);
+		buf_wipe(&s->in);
 		return SESSION_WANT_COMPRESS;
 	}
 	session_rest(s);
@@ -354,7 +354,7 @@ int64_t session_due_ms(const struct session *s)
 
 void session_secured(struct session *s)
 {
-	buf_done(&s->in);
+	buf_wipe(&s->in);
 	arena_done(&s->arena);
 	session_set_mode(s, MODE_LINE);
 	s->want_tls = false;
@@ -434,7 +434,7 @@ struct session *session_free(struct session *s)
 	}
 	if (s->protocol->free)
 		s->protocol->free(s);
-	buf_done(&s->in);
+	buf_wipe(&s->in);
 	buf_done(&s->out);
 	arena_done(&s->arena);
 	free(s);

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The processes as they really run: who they are, what they may do, and that no private key is in the
 server's memory. What the kernel refuses is tried from inside by src/app/sandbox_test.c."""
+import base64
+import json
 import os
 import pathlib
 import re
@@ -13,8 +15,10 @@ import threading
 import time
 
 import pytest
+from authority import Authority, key_pem, make_key
 from conftest import BUILD, PASSWORD, finish, make_server
 from mailtools import Smtp, checked_message, imap
+from webclient import BASE, Client
 
 
 def status(pid):
@@ -98,6 +102,49 @@ def test_no_private_key_in_the_servers_memory(server):
         assert not memory_holds(children["server"], big, big[::-1])
         if key_id == rows[0][1]:  # the one TLS uses is open in keyd: the search would see it
             assert memory_holds(children["keyd-domain"], big, big[::-1])
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="reading another process's memory needs root")
+@pytest.mark.parametrize("service", ["socket", "https"])
+def test_a_key_that_passed_through_leaves_nothing_in_the_servers_memory(server, service):
+    """Imported as PEM, and in PKCS #12, exported, over the Unix socket and over TLS: neither the key nor
+    its file's passwords are found afterwards, in any of the forms in which they went through."""
+    admin = None
+    if service == "https":
+        server.add_account("chief@example.org")
+        server.cli("account", "set", "chief@example.org", "role=admin")
+        admin = Client(server, login="chief@example.org")
+    key = make_key()
+    scalar = key.private_numbers().private_value.to_bytes(32, "big")
+    pem, domain = key_pem(key), f"{BASE}/domains/example.org"
+    lines = [line.encode() for line in pem.splitlines()[1:3]]
+    secret = f"a secret of {service} {time.time()}"
+    pfx = Authority().issue(names=["example.org"]).pkcs12(secret)
+
+    def ask(path, body):
+        if admin:
+            a = admin.ask("POST", domain + path, dict(body, **(
+                {"password": admin.password} if "export" in path else {})))
+            assert a.status in (200, 201), a
+        else:
+            out = subprocess.run(["curl", "-sf", "--unix-socket", server.data / "run/signet.sock",
+                                  "-H", "Content-Type: application/json", "--data", "@-",
+                                  f"http://localhost{domain}{path}"], input=json.dumps(body),
+                                 capture_output=True, text=True)
+            assert out.returncode == 0, out
+    ask("/keys/import", {"file": pem, "alias": f"passed-{service}"})
+    ask("/certificates/import", {"file": base64.b64encode(pfx).decode(), "passphrase": secret,
+                                 "alias": f"pfx-{service}", "services": "none"})
+    ask(f"/keys/passed-{service}/export", {"file_password": secret})
+    ask(f"/certificates/pfx-{service}/export", {"file_password": secret})
+    time.sleep(1.5)  # connections end
+    server_pid = server.children()["server"]
+    assert memory_holds(server_pid, f"passed-{service}".encode()), "the search would not see it"
+    found = {name for name, needle in {
+        "scalar": scalar, "first line": lines[0][8:], "second line": lines[1],
+        "password": secret.encode(), "reversed": scalar[::-1],
+    }.items() if memory_holds(server_pid, needle)}
+    assert not found
 
 
 def test_a_killed_keyd_is_back_and_nobody_notices():

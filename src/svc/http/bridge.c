@@ -75,7 +75,7 @@ static void bridge_free(struct bridge *b)
 	if (b->fd >= 0)
 		(void)close(b->fd);
 	guard_done(&b->guard);
-	buf_done(&b->in);
+	buf_wipe(&b->in);
 	buf_wipe(&b->waiting);
 	free(b);
 	(void)pthread_mutex_lock(&h->lock);

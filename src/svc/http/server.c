@@ -21,6 +21,7 @@
 #include "svc/http/web_session.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <microhttpd.h>
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -303,12 +304,20 @@ static struct MHD_Daemon *daemon_start(struct http *h)
 		MHD_OPTION_END);
 }
 
+/* Bodies hold passwords and, once, private keys: what JSON is made of does not stay behind. */
+static void free_wiped(void *p)
+{
+	if (p)
+		explicit_bzero(p, malloc_usable_size(p));
+	free(p);
+}
+
 int http_new(struct http **ret_http, const struct http_options *options)
 {
 	struct http *h = ALLOC(struct http);
 	int r;
 
-	json_set_alloc_funcs(alloc_zero, free);
+	json_set_alloc_funcs(alloc_zero, free_wiped);
 	h->options = *options;
 	h->home.post = exchange_post;
 	(void)pthread_mutex_init(&h->lock, NULL);
