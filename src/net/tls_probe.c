@@ -269,7 +269,7 @@ static void note_visit(const struct visit *v, struct tls_probe *p)
 	p->asks_client = v->asks_client;
 	p->chain = X509_chain_up_ref(SSL_get_peer_cert_chain(v->ssl));
 	SSL_get0_alpn_selected(v->ssl, &alpn, &n);
-	if (n < sizeof p->alpn)
+	if (n && n < sizeof p->alpn)
 		memcpy(p->alpn, alpn, n);
 }
 
