@@ -78,7 +78,8 @@ def test_requests_certificates_and_chains(admin, authority):
                          expect=422).json["field"] == field
     assert admin.get("/domains/example.org/requests/mine") == a.json
     assert admin.get("/domains/example.org/requests")["requests"] == [a.json]
-    issued = authority.issue(request=a.json["request"].encode())
+    requested = a.json["request"]
+    issued = authority.issue(request=requested.encode())
     admin.ask("DELETE", DOMAIN + "/requests/mine", expect=204)
     admin.ask("DELETE", DOMAIN + "/requests/mine", expect=404)
 
@@ -86,9 +87,13 @@ def test_requests_certificates_and_chains(admin, authority):
     admin.ask("POST", DOMAIN + "/certificates/install", dict(install, services="x"), expect=422)
     a = admin.ask("POST", DOMAIN + "/certificates/install", install, expect=201)
     assert any(w.startswith("chain: ") for w in a.json["warnings"])
+    renewed = authority.issue(request=requested.encode())
+    a = admin.ask("PUT", DOMAIN + "/certificates/good", {"certificate": renewed.pem}, expect=200)
+    assert a.json["fingerprint"] == renewed.fingerprint and a.json["services"] == "imap"
+    foreign = authority.issue(names=["example.org"])
+    admin.ask("PUT", DOMAIN + "/certificates/good", {"certificate": foreign.pem}, expect=422)
     der = base64.b64encode(issued.der).decode()
     admin.ask("POST", DOMAIN + "/certificates/install", {"certificate": der}, expect=201)
-    foreign = authority.issue(names=["example.org"])
     a = admin.ask("POST", DOMAIN + "/certificates/install", {"certificate": foreign.pem}, expect=422)
     assert a.json["field"] == "certificate"
 
@@ -186,6 +191,13 @@ def test_tls(admin):
     admin.ask("PATCH", BASE + "/tls?domain=example.org", {"oldest": "1.3"}, expect=200)
     admin.ask("PATCH", BASE + "/tls?domain=example.org", {"oldest": None}, expect=200)
     admin.ask("PATCH", BASE + "/tls?listener=gopher", {"oldest": "1.3"}, expect=404)
+    admin.ask("POST", DOMAIN + "/tls-probe", expect=200)
+
+
+def test_key_store(admin):
+    """This one has no password: whatever is given is ignored."""
+    assert admin.get("/key-store") == {"password": False}
+    admin.ask("POST", BASE + "/key-store/check", {"password": "x"}, expect=200)
 
 
 def revocation_list(number):
