@@ -178,29 +178,25 @@ static unsigned default_days(void)
 	return (unsigned)((timegm(&then) - now) / SECONDS_OF_DAY);
 }
 
-static int add_default_days(struct cli *cli, json_t *body)
+static void add_default_days(const struct cli *cli, json_t *body)
 {
-	if (cli_option(cli, "--days"))
-		return 0;
-	return json_object_set_new(body, "days", json_integer(default_days())) ? CLIENT_E_REFUSED : 0;
+	if (!cli_option(cli, "--days"))
+		(void)json_object_set_new(body, "days", json_integer(default_days()));
 }
 
 int run_renew_selfsign_cert(struct cli *cli)
 {
 	CLEANUP(json_owned_freep) json_t *answer = NULL;
-	json_t *body = NULL;
+	CLEANUP(json_owned_freep) json_t *body = NULL;
+	CLEANUP(buf_done) struct buf path = {};
 	int r = cli_body(cli, &body);
 
-	if (!r)
-		r = add_default_days(cli, body);
-	if (!r) {
-		CLEANUP(buf_done) struct buf path = {};
-
-		add_path(cli, &path, "certificates/", cli->words[0]);
-		buf_add_string(&path, "/refresh");
-		r = cli_ask_at(cli, "POST", &path, body, &answer);
-	}
-	json_decref(body);
+	if (r)
+		return r;
+	add_default_days(cli, body);
+	add_path(cli, &path, "certificates/", cli->words[0]);
+	buf_add_string(&path, "/refresh");
+	r = cli_ask_at(cli, "POST", &path, body, &answer);
 	return r ? r : cli_show(cli, answer);
 }
 
@@ -263,9 +259,11 @@ static int ask_with_key(struct cli *cli, const char *what, json_t *body, json_t 
 		name = json_string_value(json_object_get(key, "alias"));
 	(void)json_object_set_new(body, "key", json_string(name));
 	r = ask(cli, "POST", what, NULL, body, ret_answer);
-	why = cli->why;
-	if (r && key && ask(cli, "DELETE", "keys/", name, NULL, &removed))
+	if (!r || !key)
 		return r;
+	/* Where the key cannot be removed either, the first reason is the one to tell. */
+	why = cli->why;
+	(void)!ask(cli, "DELETE", "keys/", name, NULL, &removed);
 	cli->why = why;
 	return r;
 }
@@ -281,14 +279,13 @@ static int make(struct cli *cli, const char *what, json_t *body, json_t **ret_an
 int run_add_selfsign_cert(struct cli *cli)
 {
 	CLEANUP(json_owned_freep) json_t *answer = NULL;
-	json_t *body = NULL;
+	CLEANUP(json_owned_freep) json_t *body = NULL;
 	int r = cli_body(cli, &body);
 
-	if (!r)
-		r = add_default_days(cli, body);
-	if (!r)
-		r = make(cli, "certificates", body, &answer);
-	json_decref(body);
+	if (r)
+		return r;
+	add_default_days(cli, body);
+	r = make(cli, "certificates", body, &answer);
 	return r ? r : cli_show(cli, answer);
 }
 
@@ -307,7 +304,7 @@ static int choose_format(struct cli *cli)
 int run_request_cert(struct cli *cli)
 {
 	CLEANUP(json_owned_freep) json_t *answer = NULL;
-	json_t *body = NULL;
+	CLEANUP(json_owned_freep) json_t *body = NULL;
 	int r = choose_format(cli);
 
 	if (!r && !cli_option(cli, "-S") && !cli_option(cli, "--name")) {
@@ -320,7 +317,6 @@ int run_request_cert(struct cli *cli)
 		r = cli_body(cli, &body);
 	if (!r)
 		r = make(cli, "requests", body, &answer);
-	json_decref(body);
 	return r ? r : cli_show(cli, answer);
 }
 
