@@ -207,6 +207,11 @@ int run_request_newest(struct cli *cli)
 	return run_newest(cli, 1, "requests", is_any, "signet request create");
 }
 
+int run_cert_renew(struct cli *cli)
+{
+	return run_newest(cli, 2, "certificates", is_in_use, "signet cert install");
+}
+
 int run_chain_set(struct cli *cli)
 {
 	return run_newest(cli, 2, "certificates", is_in_use, "signet cert install");

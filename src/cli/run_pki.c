@@ -105,6 +105,7 @@ static int trust_write(struct cli *cli, const char *what, bool deny, json_t **re
 	CLEANUP(json_owned_freep) json_t *body = json_object();
 	CLEANUP(buf_done) struct buf path = {};
 	const char *domain = cli_option(cli, "--domain"), *purposes = cli_option(cli, "--for");
+	const char *alias = cli_option(cli, "--alias");
 	int r = 0;
 
 	(void)json_object_set_new(body, "scope", json_string(scope_of(cli)));
@@ -112,6 +113,8 @@ static int trust_write(struct cli *cli, const char *what, bool deny, json_t **re
 		(void)json_object_set_new(body, "domain", json_string(domain));
 	if (purposes)
 		(void)json_object_set_new(body, "purposes", json_string(purposes));
+	if (alias)
+		(void)json_object_set_new(body, "alias", json_string(alias));
 	if (deny)
 		(void)json_object_set_new(body, "deny", json_true());
 	if (is_fingerprint(what))

@@ -211,6 +211,9 @@ def test_renewed_certificate(server, authority, tmp_path):
     shown = json.loads(text(server, "--json", "show-cert", "renewable"))
     assert shown["services"] == "imap" and shown["public_key"] == "RSA, 2048 bits"
     assert "own key" in msgcert(server, "renew-selfsign-cert", "renewable", code=1)
+    server.cli("cert", "renew", "example.org", authority.sign(second, "third.crt", days=300), "renewable")
+    again = json.loads(text(server, "--json", "show-cert", "renewable"))
+    assert again["services"] == "imap" and again["not_after"] > shown["not_after"]
     text(server, "remove-cert", "renewable")
     msgcert(server, "show-cert", "renewable", code=1)
 
@@ -251,6 +254,9 @@ def test_trusted_authority(server, authority, tmp_path):
     assert "does not go with" in msgcert(server, "add-cert", "-C", "x", authority.cert, "--force", code=2)
     assert "letters, digits" in msgcert(server, "add-cert", "-C", "a b", authority.cert, code=1)
     text(server, "remove-cert", "-C", "test-ca")
+    server.cli("trust", "add", authority.cert, "--domain", "example.org", "--alias", "by-signet")
+    assert "by-signet" in rows(text(server, "list-certs", "-C"))
+    text(server, "remove-cert", "by-signet")
     assert "no certificate is called test-ca" in msgcert(server, "remove-cert", "test-ca", code=1)
 
 
