@@ -96,7 +96,7 @@ static bool cert_check_self_signed(const struct cert *c)
 	bool own = key && X509_name_cmp(X509_get_subject_name(c->x509),
 				  X509_get_issuer_name(c->x509)) == 0;
 
-	own = own && X509_verify(c->x509, key) == 1;
+	own = own && key_is_bounded(key) && X509_verify(c->x509, key) == 1;
 	ERR_clear_error();
 	return own;
 }

@@ -3,6 +3,8 @@
 
 #include "pki/chain.h"
 
+#include "pki/key.h"
+
 #include <openssl/err.h>
 #include <openssl/x509.h>
 
@@ -33,7 +35,7 @@ static bool has_issuer_name(const struct cert *c, const struct cert *issuer)
 static bool has_signed(const struct cert *issuer, const struct cert *c)
 {
 	EVP_PKEY *key = X509_get0_pubkey(cert_x509(issuer));
-	bool ok = key && X509_verify(cert_x509(c), key) == 1;
+	bool ok = key && key_is_bounded(key) && X509_verify(cert_x509(c), key) == 1;
 
 	ERR_clear_error();
 	return ok;

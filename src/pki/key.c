@@ -270,6 +270,19 @@ void key_id(struct span spki, char ret_id[static KEY_ID_LENGTH + 1])
 	ret_id[KEY_ID_LENGTH] = '\0';
 }
 
+bool key_is_bounded(const EVP_PKEY *key)
+{
+	BIGNUM *e = NULL;
+	bool bounded = EVP_PKEY_get_bits(key) <= KEY_BITS_MAX;
+
+	if (bounded && key_is_rsa(key))
+		bounded = EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_RSA_E, &e) &&
+			BN_num_bits(e) <= KEY_EXPONENT_BITS_MAX;
+	BN_free(e);
+	ERR_clear_error();
+	return bounded;
+}
+
 const EVP_MD *key_digest(const EVP_PKEY *key)
 {
 	char name[GROUP_NAME] = "";

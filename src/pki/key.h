@@ -62,6 +62,11 @@ bool key_is_rsa(const EVP_PKEY *key); /* RSA-PSS too */
 bool key_is_ec(const EVP_PKEY *key);
 bool key_is_ed25519(const EVP_PKEY *key);
 
+/* Whether verifying with this public key, whoever made it, is bounded work: at most 8,192 bits, and an
+ * RSA exponent of at most 64. */
+enum { KEY_BITS_MAX = 8192, KEY_EXPONENT_BITS_MAX = 64 };
+bool key_is_bounded(const EVP_PKEY *key);
+
 /* The digest this key signs certificates with: NULL for Ed25519 (RFC 8410), SHA-384 for P-384 and
  * larger, else SHA-256. */
 const EVP_MD *key_digest(const EVP_PKEY *key);

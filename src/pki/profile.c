@@ -11,6 +11,8 @@
 
 #include "pki/profile.h"
 
+#include "pki/key.h"
+
 #include "base/clock.h"
 #include "pki/altname.h"
 #include "pki/der.h"
@@ -27,8 +29,8 @@ CLEANUP_POINTER(BIGNUM, BN_free)
 enum {
 	SERIAL_OCTETS_MAX = 20, /* RFC 5280 section 4.1.2.2 */
 	RSA_BITS_MIN = 2048,
-	RSA_BITS_MAX = 8192,
-	RSA_EXPONENT_BITS_MAX = 64,
+	RSA_BITS_MAX = KEY_BITS_MAX,
+	RSA_EXPONENT_BITS_MAX = KEY_EXPONENT_BITS_MAX,
 	EXTENSIONS_MAX = 100,
 	POLICIES_MAX = 200, /* of one certificate: OpenSSL's time grows with their square */
 };
@@ -156,15 +158,10 @@ static void check_time(const struct check *c)
 
 bool profile_key_is_bounded(const struct cert *cert)
 {
-	CLEANUP(BN_freep) BIGNUM *e = NULL;
-	EVP_PKEY *key = X509_get0_pubkey(cert_x509(cert));
-	bool bounded = key && EVP_PKEY_get_bits(key) <= RSA_BITS_MAX;
+	const EVP_PKEY *key = X509_get0_pubkey(cert_x509(cert));
 
-	if (bounded && (EVP_PKEY_is_a(key, "RSA") || EVP_PKEY_is_a(key, "RSA-PSS")))
-		bounded = EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_RSA_E, &e) &&
-			  BN_num_bits(e) <= RSA_EXPONENT_BITS_MAX;
 	ERR_clear_error();
-	return bounded;
+	return key && key_is_bounded(key);
 }
 
 static void check_rsa(const struct check *c, const EVP_PKEY *key)

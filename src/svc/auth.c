@@ -566,6 +566,12 @@ static int find_certified(struct env *e, struct auth_attempt *t, struct why *why
 		why_set(why, "no client certificate was presented");
 		return AUTH_E_REFUSED;
 	}
+	/* What the handshake has refused is not read again at the client's pleasure. */
+	if (t->client->result != X509_V_OK) {
+		why_set(why, "%s", t->client->reason ? t->client->reason :
+			"the client certificate is not valid");
+		return AUTH_E_REFUSED;
+	}
 	r = client_identify(e, &arena, t->domain, t->client, &account, why);
 	if (r)
 		return r < 0 ? r : AUTH_E_REFUSED;

@@ -128,6 +128,8 @@ int certmap_parse(struct span text, struct certmap_rule *ret_rule, struct why *w
 }
 
 /* One search. */
+enum { ALIAS_DEPTH = 8 };
+
 struct search {
 	struct store_conn *c;
 	struct arena *arena;
@@ -162,38 +164,56 @@ static struct span name_form(struct arena *a, struct span name)
 	return arena_span(a, buf_span(&form));
 }
 
-/* RFC 5321 section 4.5.1 makes "postmaster" an address in every domain; that is where its mail goes,
- * not who it is. */
-static int is_somebody(struct search *s, struct span address, struct span local, bool *ret_somebody)
-{
-	struct store_account account;
-	int r;
+/* The targets that are stored for an address alias. */
+struct stored_alias {
+	struct search *s;
+	struct span address;
+	struct span targets; /* in the arena; p NULL: there is no such alias */
+};
 
-	*ret_somebody = true;
-	if (!span_is_nocase(local, "postmaster"))
+static int match_alias(struct span address, struct span targets, void *context)
+{
+	struct stored_alias *alias = context;
+
+	if (!span_equal_nocase(address, alias->address))
 		return 0;
-	r = store_account_find(s->c, s->arena, address, &account, NULL);
-	*ret_somebody = r == 0 && account.domain == s->domain;
-	return r == STORE_E_NOT_FOUND ? 0 : err_fold(r);
+	alias->targets = arena_span(alias->s->arena, targets);
+	return 1;
 }
 
-static int look_up_route(struct search *s, struct span local, struct span domain)
+static int find_alias(struct search *s, struct span address, struct span *ret_targets)
 {
-	struct store_account account;
-	struct route route;
-	int r = store_route(s->c, s->arena, local, domain, "", &route);
+	struct stored_alias alias = { .s = s, .address = address };
+	int r = store_alias_each(s->c, s->domain, match_alias, &alias);
 
-	if (r == STORE_E_LIMIT || (!r && route.kind == ROUTE_LIST)) {
-		s->is_several = true;
-		return 0;
+	*ret_targets = alias.targets;
+	return r < 0 ? r : 0;
+}
+
+/* An account of that name, or an alias that was made for it alone. Where mail goes is another question:
+ * it also finds who is left of several, and somebody for every "postmaster" (RFC 5321 section 4.5.1). */
+static int look_up_holder(struct search *s, struct span address)
+{
+	for (unsigned depth = 0; depth < ALIAS_DEPTH; depth++) {
+		struct store_account account;
+		struct span targets;
+		int r = store_account_find(s->c, s->arena, address, &account, NULL);
+
+		if (r == 0) {
+			/* An alias may lead to another domain, whose issuers have not been asked. */
+			if (account.domain == s->domain)
+				search_add(s, account.id);
+			return 0;
+		}
+		if (r != STORE_E_NOT_FOUND)
+			return err_fold(r);
+		TRY(find_alias(s, address, &targets));
+		if (span_find(targets, ',') < targets.n)
+			s->is_several = true;
+		if (!targets.p || s->is_several)
+			return 0;
+		address = targets;
 	}
-	TRY(r);
-	if (route.kind != ROUTE_ACCOUNT)
-		return 0;
-	TRY(store_account_get(s->c, s->arena, route.targets[0].account, &account));
-	/* An alias may lead to another domain, whose issuers have not been asked. */
-	if (account.domain == s->domain)
-		search_add(s, account.id);
 	return 0;
 }
 
@@ -203,7 +223,6 @@ static int look_up_address(struct search *s, struct span text)
 	CLEANUP(buf_done) struct buf address = {};
 	struct address_name name;
 	struct store_domain domain;
-	bool somebody;
 	int r = address_normalize(text, &name);
 
 	if (r)
@@ -214,9 +233,8 @@ static int look_up_address(struct search *s, struct span text)
 	TRY(r);
 	buf_add(&address, address_name_local(&name));
 	buf_add_octet(&address, '@');
-	buf_add(&address, address_name_domain(&name));
-	TRY(is_somebody(s, buf_span(&address), address_name_local(&name), &somebody));
-	return somebody ? look_up_route(s, address_name_local(&name), address_name_domain(&name)) : 0;
+	buf_add_string(&address, domain.name);
+	return look_up_holder(s, arena_span(s->arena, buf_span(&address)));
 }
 
 static int by_email(struct search *s)

@@ -85,6 +85,8 @@ static int add_people(struct store_conn *c, void *arg)
 	struct set_up *s = arg;
 	const struct store_credentials none = {};
 	const struct span alice = SPAN("alice@example.org"), bob = SPAN("bob@example.org");
+	const struct span postmaster = SPAN("postmaster@example.org");
+	const struct span left[] = { alice, SPAN("ghost@example.org") };
 	const struct span both[] = { alice, bob }, stranger = SPAN("carol@example.net"),
 		remote = SPAN("dan@elsewhere.example"), sales = SPAN("sales@example.org");
 	int64_t domain = s->fixture->domain, id;
@@ -96,6 +98,8 @@ static int add_people(struct store_conn *c, void *arg)
 	TRY(store_alias_add(c, domain, SPAN("shop"), &sales, 1));
 	TRY(store_alias_add(c, domain, SPAN("all"), both, 2));
 	TRY(store_alias_add(c, domain, SPAN("far"), &remote, 1));
+	TRY(store_alias_add(c, domain, SPAN("left"), left, 2));
+	TRY(store_alias_add(c, domain, SPAN("abuse"), &postmaster, 1));
 	TRY(store_domain_alias_add(c, domain, SPAN("example.com")));
 	TRY(store_domain_add(c, SPAN("example.net"), &s->other_domain));
 	TRY(store_account_add(c, s->other_domain, SPAN("carol"), ROLE_USER, &none, &id));
@@ -209,7 +213,11 @@ static void test_find(void **state)
 		/* What this domain's issuers say about another's people. */
 		{ { .subject = "CN=x", .names = "email:carol@example.net" }, CERTMAP_E_NOBODY, "" },
 		{ { .subject = "CN=x", .names = "email:carol@example.org" }, CERTMAP_E_NOBODY, "" },
-		{ { .subject = "CN=x", .names = "email:far@example.org" }, CERTMAP_E_REFUSED, "" },
+		{ { .subject = "CN=x", .names = "email:far@example.org" }, CERTMAP_E_NOBODY, "" },
+		/* One of the two has left: it was never hers alone. */
+		{ { .subject = "CN=x", .names = "email:left@example.org" }, CERTMAP_E_REFUSED,
+			"more than one" },
+		{ { .subject = "CN=x", .names = "email:abuse@example.org" }, CERTMAP_E_NOBODY, "" },
 		/* Mail for it goes to an administrator. */
 		{ { .subject = "CN=x", .names = "email:postmaster@example.org" }, CERTMAP_E_NOBODY,
 			"" },

@@ -119,6 +119,7 @@ struct trust *trust_built_in(struct env *e)
 	(void)pthread_mutex_lock(&t->lock);
 	if (!t->built_in || !is_same_file(&now, &t->read_from)) {
 		map_done(&t->sets, unref_value);
+		t->generation++;
 		(void)trust_unref(t->built_in);
 		t->built_in = make_built_in(t->bundle);
 		t->read_from = now;
@@ -183,7 +184,18 @@ static int read_layers(struct store_conn *c, void *arg)
 	return add_layer(c, l, TRUST_DOMAIN, l->domain);
 }
 
-static struct trust *find_kept(struct trusts *t, struct span key, uint64_t *ret_generation)
+/* Taken before anything is read that a set is made of. */
+static uint64_t generation_of(struct trusts *t)
+{
+	uint64_t generation;
+
+	(void)pthread_mutex_lock(&t->lock);
+	generation = t->generation;
+	(void)pthread_mutex_unlock(&t->lock);
+	return generation;
+}
+
+static struct trust *find_kept(struct trusts *t, struct span key)
 {
 	struct trust *trust;
 
@@ -191,7 +203,6 @@ static struct trust *find_kept(struct trusts *t, struct span key, uint64_t *ret_
 	trust = map_get(&t->sets, key);
 	if (trust)
 		(void)trust_ref(trust);
-	*ret_generation = t->generation;
 	(void)pthread_mutex_unlock(&t->lock);
 	return trust;
 }
@@ -207,13 +218,13 @@ static void keep(struct trusts *t, struct span key, struct trust *trust, uint64_
 static int trust_of(struct env *e, int64_t domain, struct trust **ret_trust)
 {
 	CLEANUP(buf_done) struct buf key = {};
+	uint64_t generation = generation_of(e->trusts);
 	CLEANUP(trust_unrefp) struct trust *built_in = trust_built_in(e);
 	struct layers l = { .domain = domain };
-	uint64_t generation;
 	int r;
 
 	buf_add_format(&key, "domain:%lld", (long long)domain);
-	*ret_trust = find_kept(e->trusts, buf_span(&key), &generation);
+	*ret_trust = find_kept(e->trusts, buf_span(&key));
 	if (*ret_trust)
 		return 0;
 	l.top = trust_ref(built_in);

@@ -547,31 +547,30 @@ static int look_up_key(struct store_conn *c, void *arg)
 int api_cert_export_prepare(struct http_request *q, struct store_conn *c)
 {
 	struct pki_look_up l = of_cert(q);
-	struct buf *file = ARENA_ALLOC(&q->arena, struct buf);
+	struct span *octets = ARENA_ALLOC(&q->arena, struct span);
+	CLEANUP(buf_done) struct buf file = {};
 	bool with_key = http_text(q, "file_password").n > 0;
 	int r = pki_look_up(&l);
 
 	(void)c;
-	*file = (struct buf){};
 	if (!r && with_key)
 		r = api_confirm_password(q);
 	if (!r && with_key && l.cert.key)
 		r = err_fold(store_read(q->env->store, look_up_key, &l));
 	if (!r)
-		r = with_key ? export_pkcs12(q, &l, file) : export_pem(&l, file);
-	q->prepared = file;
-	if (r)
-		buf_done(file);
+		r = with_key ? export_pkcs12(q, &l, &file) : export_pem(&l, &file);
+	*octets = arena_span(&q->arena, buf_span(&file));
+	q->prepared = octets;
 	return r;
 }
 
 int api_cert_export(struct http_request *q, struct store_conn *c)
 {
-	CLEANUP(buf_done) struct buf file = *(struct buf *)q->prepared;
+	const struct span *file = q->prepared;
 	bool with_key = http_text(q, "file_password").n > 0;
 
 	q->answer = json_object();
-	api_set_file(q->answer, buf_span(&file), !with_key);
+	api_set_file(q->answer, *file, !with_key);
 	return http_audit(q, c, with_key ? "cert.export-key" : "cert.export", q->params[0],
 		q->params[1]);
 }
@@ -605,6 +604,7 @@ int api_cert_refresh(struct http_request *q, struct store_conn *c)
 	struct new_cert *new = q->prepared;
 	int r = store_cert_replace(c, new->row.id, new->row.der, new->row.chain);
 
+	new->checks.n = 0;
 	if (r)
 		return http_store_problem(q, r, "certificate", "certificate", NULL);
 	q->tls_changed = true;

@@ -299,7 +299,8 @@ int api_confirm_password(struct http_request *q)
 int api_key_export_prepare(struct http_request *q, struct store_conn *c)
 {
 	struct pki_look_up l = { .q = q, .key_alias = q->params[1], .wants_key = true };
-	struct buf *file = ARENA_ALLOC(&q->arena, struct buf);
+	struct span *octets = ARENA_ALLOC(&q->arena, struct span);
+	CLEANUP(buf_done) struct buf file = {};
 	int r = pki_look_up(&l);
 
 	(void)c;
@@ -307,12 +308,12 @@ int api_key_export_prepare(struct http_request *q, struct store_conn *c)
 		r = api_confirm_password(q);
 	if (r)
 		return r;
-	*file = (struct buf){};
 	r = domain_key_export(q->env, &l.key, KEYD_FORM_PKCS8, SPAN(""), SPAN(""),
-		http_text(q, "file_password"), file);
+		http_text(q, "file_password"), &file);
 	if (r > 0)
 		return http_problem(q, 422, "file_password", "the key could not be written out");
-	q->prepared = file;
+	*octets = arena_span(&q->arena, buf_span(&file));
+	q->prepared = octets;
 	return r;
 }
 
@@ -320,9 +321,9 @@ int api_key_export_prepare(struct http_request *q, struct store_conn *c)
 int api_key_export(struct http_request *q, struct store_conn *c)
 {
 	CLEANUP(buf_done) struct buf pem = {};
-	struct buf *file = q->prepared;
+	const struct span *file = q->prepared;
 
-	pem_add(&pem, "ENCRYPTED PRIVATE KEY", buf_span(file)); /* RFC 7468 section 11 */
+	pem_add(&pem, "ENCRYPTED PRIVATE KEY", *file); /* RFC 7468 section 11 */
 	q->answer = json_object();
 	api_set_file(q->answer, buf_span(&pem), true);
 	return http_audit(q, c, "key.export", q->params[0], q->params[1]);

@@ -455,7 +455,8 @@ static void after_commit(struct http_request *q)
 		log_fault(NULL, "HTTP", "http.settings_reload", err_fold(r));
 	if (q->trust_changed)
 		trust_changed(q->env);
-	r = q->crls_changed ? revocation_load(q->env) : 0;
+	/* What a list says once it is over is a setting. */
+	r = q->crls_changed || q->settings_changed ? revocation_load(q->env) : 0;
 	if (r)
 		log_fault(NULL, "PKI", "crl.load", err_fold(r));
 	r = q->tls_changed ? q->env->tls_rebuild(q->env) : 0;
