@@ -334,22 +334,32 @@ static bool directory_has_above(const struct tls_directory *d, struct span name)
 	return name.n > 0;
 }
 
-struct tls_profile *tls_host_find(struct tls_host *h, struct span name,
-	const struct net_address *local)
+/* With a reference; *ret_is_ours: the name is a domain's, or below one. */
+static struct tls_profile *host_look_up(struct tls_host *h, struct span name,
+	const struct net_address *local, bool *ret_is_ours)
 {
 	struct tls_profile *p = NULL;
-	uint8_t key[LIMIT_NAME];
-	struct span wanted = name_key(name, key);
-	bool is_ours = false;
 
+	*ret_is_ours = false;
 	(void)pthread_mutex_lock(&h->lock);
 	if (h->directory) {
 		p = tls_directory_find(h->directory, name, local);
-		is_ours = directory_has_above(h->directory, wanted);
+		*ret_is_ours = directory_has_above(h->directory, name);
 	}
 	if (p)
 		(void)tls_profile_ref(p);
 	(void)pthread_mutex_unlock(&h->lock);
+	return p;
+}
+
+struct tls_profile *tls_host_find(struct tls_host *h, struct span name,
+	const struct net_address *local)
+{
+	uint8_t key[LIMIT_NAME];
+	struct span wanted = name_key(name, key);
+	bool is_ours;
+	struct tls_profile *p = host_look_up(h, wanted, local, &is_ours);
+
 	if (is_ours)
 		tls_asked_add(h->asked, wanted);
 	return p;
@@ -363,8 +373,9 @@ struct tls_asked *tls_host_asked(struct tls_host *h)
 struct tls_profile *tls_host_profile(struct tls_host *h, const char *name)
 {
 	const struct net_address nowhere = {};
+	bool is_ours;
 
-	return tls_host_find(h, span_str(name), &nowhere);
+	return host_look_up(h, span_str(name), &nowhere, &is_ours);
 }
 
 void tls_host_swap(struct tls_host *h, struct tls_directory *d)
@@ -635,6 +646,7 @@ struct tls_host *tls_host_free(struct tls_host *h)
 	(void)tls_rules_unref(h->rules);
 	EVP_CIPHER_free(h->ticket_cipher);
 	(void)tls_challenges_free(h->challenges);
+	tls_asked_free(h->asked);
 	(void)tls_directory_unref(h->directory);
 	for (size_t i = 0; i < TICKET_EPOCHS; i++)
 		secret_done(&h->keys[i].key);
