@@ -324,15 +324,29 @@ int store_acme_proof_find(struct store_conn *c, struct arena *a, unsigned challe
 	return 0;
 }
 
+/* A key goes with its certificate, unless somebody uses it for something else, too: with the key would
+ * go everything that is for it. */
+static int remove_expired(struct store_conn *c, int64_t order, int64_t now_us)
+{
+	TRY(db_exec(c->db, NULL,
+		"delete from tls_key where id in (select c.tls_key from acme_cert a"
+		" join cert c on c.id = a.cert where a.acme_order = $1 and a.not_after < $2"
+		" and c.services = $3"
+		" and not exists (select 1 from cert o where o.tls_key = c.tls_key and o.id <> c.id)"
+		" and not exists (select 1 from request r where r.tls_key = c.tls_key))",
+		DB_ARGS(DB_INT(order), DB_INT(now_us), DB_SPAN(SPAN("")))));
+	TRY(db_exec(c->db, NULL,
+		"delete from cert where services = $3 and id in (select cert from acme_cert"
+		" where acme_order = $1 and not_after < $2)",
+		DB_ARGS(DB_INT(order), DB_INT(now_us), DB_SPAN(SPAN("")))));
+	return 0;
+}
+
 int store_acme_cert_add(struct store_conn *c, int64_t order, int64_t cert, int64_t not_after_us,
 	int64_t now_us)
 {
 	assert(c->writer);
-	TRY(db_exec(c->db, NULL,
-		"delete from tls_key where id in (select c.tls_key from acme_cert a"
-		" join cert c on c.id = a.cert where a.acme_order = $1 and a.not_after < $2"
-		" and c.services = $3)",
-		DB_ARGS(DB_INT(order), DB_INT(now_us), DB_SPAN(SPAN("")))));
+	TRY(remove_expired(c, order, now_us));
 	TRY(db_exec(c->db, NULL,
 		"insert into acme_cert (cert, acme_order, not_after) values ($1, $2, $3)",
 		DB_ARGS(DB_INT(cert), DB_INT(order), DB_INT(not_after_us))));

@@ -10,6 +10,7 @@
 #include "store/domain.h"
 #include "store/fixture.h"
 #include "store/key_rows.h"
+#include "store/request_rows.h"
 
 #include <stdlib.h>
 
@@ -21,7 +22,7 @@ struct call {
 	struct store_acme_account account;
 	struct store_acme_order order;
 	struct store_acme_proof proof;
-	int64_t domain, id, now_us;
+	int64_t domain, id, now_us, key, keys[4];
 	bool fallback;
 	struct store_acme_due due[4];
 	size_t n;
@@ -320,6 +321,7 @@ static int issue_cert(struct store_conn *c, struct call *k)
 		.der = SPAN("der"), .services = span_str(issue->services) };
 
 	TRY(store_key_add(c, &key, &cert.key));
+	k->key = cert.key;
 	TRY(store_cert_add(c, &cert, &k->order.cert));
 	TRY(store_acme_cert_add(c, k->id, k->order.cert, issue->not_after_us, issue->now_us));
 	return 0;
@@ -357,6 +359,55 @@ static void test_certs(void **state)
 	assert_int_equal(read_it(k, of_cert), STORE_E_NOT_FOUND);
 }
 
+static int use_keys(struct store_conn *c, struct call *k)
+{
+	int64_t id;
+
+	/* b's key has another certificate, c's a request, and d's nothing. */
+	for (size_t i = 0; i < 2; i++) {
+		struct store_cert cert = { .domain = k->f->domain, .alias = SPAN("other"),
+			.der = SPAN("der") };
+		struct store_request request = { .domain = k->f->domain, .alias = SPAN("asked"),
+			.der = SPAN("der") };
+
+		cert.key = request.key = k->keys[i + 1];
+		TRY(i ? store_request_add(c, &request, &id) : store_cert_add(c, &cert, &id));
+	}
+	return 0;
+}
+
+/* With an expired certificate goes its key, if nothing else is for it. */
+static void test_keys_in_use(void **state)
+{
+	static const struct issue issues[] = {
+		{ "a", "all", 1000, 0 }, { "b", "all", 1000, 0 }, { "c", "all", 1000, 0 },
+		{ "d", "all", 1000, 0 }, { "e", "all", 3000, 1500 }, { "f", "all", 3000, 1500 },
+	};
+	struct call *k = *state;
+
+	put_order(k, "ec:p256", 100);
+	for (size_t i = 0; i < 4; i++) {
+		issue = &issues[i];
+		assert_int_equal(write_it(k, issue_cert), 0);
+		k->keys[i] = k->key;
+	}
+	assert_int_equal(write_it(k, use_keys), 0);
+	for (size_t i = 4; i < 6; i++) {
+		issue = &issues[i];
+		assert_int_equal(write_it(k, issue_cert), 0);
+	}
+	assert_int_equal(fixture_number(k->f, "select count(*) from acme_cert"), 2);
+	assert_int_equal(fixture_number(k->f, "select count(*) from tls_key where alias in"
+		" (cast('b' as blob), cast('c' as blob))"), 2);
+	assert_int_equal(fixture_number(k->f, "select count(*) from tls_key where alias in"
+		" (cast('a' as blob), cast('d' as blob))"), 0);
+	assert_int_equal(fixture_number(k->f, "select count(*) from cert where alias in"
+		" (cast('b' as blob), cast('c' as blob))"), 0);
+	assert_int_equal(fixture_number(k->f,
+		"select count(*) from cert where alias = cast('other' as blob)"), 1);
+	assert_int_equal(fixture_number(k->f, "select count(*) from request"), 1);
+}
+
 #define ROWS_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -367,6 +418,7 @@ int main(void)
 		ROWS_TEST(test_stale),
 		ROWS_TEST(test_proofs),
 		ROWS_TEST(test_certs),
+		ROWS_TEST(test_keys_in_use),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
