@@ -46,7 +46,7 @@ struct entry {
 	char *alias;
 
 	/* Under the lock of struct staples; changed by one thread at a time. */
-	struct cert *issuer; /* NULL: not found yet */
+	struct cert *_Atomic issuer; /* NULL: not found yet; set once, read without the lock, too */
 	struct staple_report report;
 	unsigned n_failures;
 	bool is_loaded; /* what the store has was looked at */
@@ -137,7 +137,16 @@ static struct entry *entry_new(const struct staple_subject *subject)
 	return n;
 }
 
-/* The certificate may come again, with a chain that it did not have the first time. */
+/* Now the responder can be asked, and what the store has can be verified. Under the lock. */
+static void learn_issuer(struct entry *n, struct cert *issuer)
+{
+	n->issuer = cert_ref(issuer);
+	n->is_loaded = false;
+	n->report.next_us = 0;
+}
+
+/* The certificate may come again, with a chain that it did not have the first time: whoever shows it
+ * already has the same staple. */
 struct tls_staple *staple_of(struct env *e, const struct staple_subject *subject)
 {
 	struct staples *s = e->staples;
@@ -148,14 +157,14 @@ struct tls_staple *staple_of(struct env *e, const struct staple_subject *subject
 		return NULL;
 	(void)pthread_mutex_lock(&s->lock);
 	old = map_get(&s->entries, span_of(n->sha256, DIGEST));
-	if (old && (old->issuer || !n->issuer)) {
+	if (old) {
 		staple = tls_staple_ref(old->staple);
+		if (!old->issuer && n->issuer)
+			learn_issuer(old, n->issuer);
 		entry_unref(n);
 	} else {
 		staple = tls_staple_ref(n->staple);
-		old = map_put(&s->entries, span_of(n->sha256, DIGEST), n);
-		if (old)
-			entry_unref(old);
+		(void)map_put(&s->entries, span_of(n->sha256, DIGEST), n);
 	}
 	(void)pthread_mutex_unlock(&s->lock);
 	return staple;
@@ -325,8 +334,10 @@ static int find_issuer(struct env *e, struct entry *n)
 			found = cert_ref(candidate);
 	}
 	(void)pthread_mutex_lock(&e->staples->lock);
-	n->issuer = found;
+	if (!n->issuer)
+		n->issuer = TAKE(found);
 	(void)pthread_mutex_unlock(&e->staples->lock);
+	(void)cert_unref(found);
 	return 0;
 }
 
@@ -335,15 +346,23 @@ static int entry_load(struct env *e, struct entry *n)
 {
 	struct stored stored = { .entry = n };
 	struct ocsp_answer answer;
+	struct why why = {};
 	int r = n->issuer ? store_read(e->store, read_stored, &stored) : STORE_E_NOT_FOUND;
+	int outcome = OCSP_E_UNKNOWN;
 
-	if (!r && ocsp_check(buf_span(&stored.der), n->cert, n->issuer, clock_now_us(), &answer,
-			  NULL) == 0)
+	if (!r)
+		outcome = ocsp_check(buf_span(&stored.der), n->cert, n->issuer, clock_now_us(),
+			&answer, &why);
+	if (!outcome)
 		(void)entry_take(e->staples, n, buf_span(&stored.der), &answer);
 	buf_done(&stored.der);
 	if (r < 0)
 		return r;
 	(void)pthread_mutex_lock(&e->staples->lock);
+	if (outcome == OCSP_E_REVOKED) {
+		n->report.state = STAPLE_REVOKED;
+		n->report.problem = why;
+	}
 	n->is_loaded = true;
 	(void)pthread_mutex_unlock(&e->staples->lock);
 	return 0;
@@ -422,10 +441,14 @@ static int entry_renew(struct env *e, struct entry *n, const struct settings *se
 		return 0;
 	}
 	r = entry_ask(n, &asking, &stored.der, &answer, &why);
-	if (r && atomic_load(asking.stop)) {
+	if (r == OCSP_E_REVOKED) {
+		/* A restart must not bring the good answer before it back. */
+		entry_fail(e->staples, n, true, &why);
+		r = store_write(e->store, write_stored, &stored);
+	} else if (r && atomic_load(asking.stop)) {
 		r = 0; /* the server ends: that is no failure of the other side */
 	} else if (r) {
-		entry_fail(e->staples, n, r == OCSP_E_REVOKED, &why);
+		entry_fail(e->staples, n, false, &why);
 	} else {
 		const struct staple_report report =
 			entry_take(e->staples, n, buf_span(&stored.der), &answer);

@@ -176,7 +176,9 @@ static void test_stored_but_not_good(void **state)
 		store(f, rows[i]);
 		assert_int_equal(staple_run_due(&f->env, false), 0);
 		expect_shown(staple, false);
-		expect(f, &asked, STAPLE_WANTED, "");
+		/* That it was revoked is remembered over a restart. */
+		expect(f, &asked, i == 1 ? STAPLE_REVOKED : STAPLE_WANTED,
+			i == 1 ? "revoked" : "");
 		tls_staple_unref(staple);
 		assert_int_equal(staple_run_due(&f->env, false), 0);
 	}
@@ -229,6 +231,24 @@ static void test_nobody_to_ask(void **state)
 	tls_staple_unref(stray);
 }
 
+/* The same staple is shown all along, so it is the one that has to get the answer. */
+static void test_chain_comes_later(void **state)
+{
+	struct env_fixture *f = *state;
+	struct tls_staple *first = use(f, &asked, false), *again;
+
+	store(f, good());
+	assert_int_equal(staple_run_due(&f->env, true), 0);
+	expect(f, &asked, STAPLE_WANTED, "neither in its chain nor trusted");
+	again = use(f, &asked, true);
+	assert_ptr_equal(first, again);
+	assert_int_equal(staple_run_due(&f->env, false), 0);
+	expect(f, &asked, STAPLE_GOOD, "");
+	expect_shown(first, true);
+	tls_staple_unref(first);
+	tls_staple_unref(again);
+}
+
 static void test_turned_off(void **state)
 {
 	struct env_fixture *f = *state;
@@ -259,6 +279,7 @@ int main(void)
 		ROW(test_stored_but_not_good),
 		ROW(test_failures),
 		ROW(test_nobody_to_ask),
+		ROW(test_chain_comes_later),
 		ROW(test_turned_off),
 	};
 

@@ -239,6 +239,11 @@ def test_revoked_is_never_shown(server, authority):
                       60)
     assert "OCSP response: no response sent" in status(server)
     authority.stop()
+    # Nor does a restart bring back the good answer that was stored before it.
+    assert server.stop() == 0
+    server.start()
+    time.sleep(1)
+    assert "OCSP response: no response sent" in status(server)
 
 
 def test_must_staple_without_an_answer(server, authority):
