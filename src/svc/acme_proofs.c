@@ -41,8 +41,15 @@ static int tls_deploy(struct acme_work *w, const struct store_acme_proof *p, str
 	CLEANUP(EVP_PKEY_freep) EVP_PKEY *key = NULL;
 	CLEANUP(cert_unrefp) struct cert *cert = NULL;
 	struct key_look_up l = { .w = w };
+	int r = w->order.key ? store_read(w->env->store, look_up_key, &l) : STORE_E_NOT_FOUND;
 
-	TRY(store_read(w->env->store, look_up_key, &l));
+	/* Somebody removed it: the next order has another. */
+	if (r == STORE_E_NOT_FOUND) {
+		w->order.key = 0;
+		why_set(why, "the key that was made for the order is gone");
+		return ACME_WORK_E_FAILED;
+	}
+	TRY(r);
 	TRY(domain_key_open(w->env, &l.key, &key));
 	TRY(proof_certificate(&cert, key, l.key.spki, p->name, p->value, clock_now_us()));
 	if (tls_challenge_set(w->env->tls, p->name, cert_x509(cert), key) == 0)
