@@ -19,7 +19,7 @@ union ancillary {
 	char space[CMSG_SPACE(CONTROL_FDS_MAX * sizeof(int))];
 };
 
-static int wire_send(int control, struct wire *wire, const int *fds, size_t n_fds)
+static int wire_send(int control, struct wire *wire, const int *fds, size_t n_fds, int flags)
 {
 	struct iovec iov = { .iov_base = wire, .iov_len = sizeof *wire };
 	union ancillary ancillary = {};
@@ -38,7 +38,7 @@ static int wire_send(int control, struct wire *wire, const int *fds, size_t n_fd
 		c->cmsg_len = CMSG_LEN(n_fds * sizeof(int));
 		memcpy(CMSG_DATA(c), fds, n_fds * sizeof(int));
 	}
-	if (sendmsg(control, &message, MSG_NOSIGNAL) != sizeof *wire)
+	if (sendmsg(control, &message, MSG_NOSIGNAL | flags) != sizeof *wire)
 		return err_fault(errno, "sendmsg");
 	return 0;
 }
@@ -47,14 +47,14 @@ int control_send(int control, enum control_kind kind, const int *fds, size_t n_f
 {
 	struct wire wire = { .kind = (uint32_t)kind, .n_fds = (uint32_t)n_fds };
 
-	return wire_send(control, &wire, fds, n_fds);
+	return wire_send(control, &wire, fds, n_fds, 0);
 }
 
 int control_tell(int control, enum control_kind kind, const union control_payload *payload)
 {
 	struct wire wire = { .kind = (uint32_t)kind, .payload = *payload };
 
-	return wire_send(control, &wire, NULL, 0);
+	return wire_send(control, &wire, NULL, 0, MSG_DONTWAIT);
 }
 
 static void take_fds(struct msghdr *message, struct control_message *m)

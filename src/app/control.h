@@ -52,7 +52,8 @@ struct control_message {
 /* Sends; the caller keeps its descriptors. */
 int control_send(int control, enum control_kind kind, const int *fds, size_t n_fds) MUST_CHECK;
 
-/* Sends what has a payload and no descriptors. */
+/* Sends what has a payload and no descriptors. Never waits: a fault if the other side does not read
+ * what it was sent before. */
 int control_tell(int control, enum control_kind kind, const union control_payload *payload)
 	MUST_CHECK;
 

@@ -133,6 +133,23 @@ static void control_messages(void **state)
 	}
 }
 
+/* Whoever tells is not held up by somebody who does not listen. */
+static void control_is_not_read(void **state)
+{
+	const union control_payload payload = { .result = { .serial = 1 } };
+	int pair[2], r = 0, n = 0;
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
+	(void)alarm(20);
+	while (!r && n++ < 100000)
+		r = control_tell(pair[0], CONTROL_HOOK, &payload);
+	(void)alarm(0);
+	assert_true(r < 0);
+	(void)close(pair[0]);
+	(void)close(pair[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -140,6 +157,7 @@ int main(void)
 		cmocka_unit_test(usage_is_said),
 		cmocka_unit_test(ports_are_bound_or_said),
 		cmocka_unit_test(control_messages),
+		cmocka_unit_test(control_is_not_read),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -361,14 +361,16 @@ static int start_importer(struct supervisor *s)
 	return err_fold(r);
 }
 
-static int hook_tell(struct supervisor *s, const struct control_hook_result *result)
+/* The server that asked may have ended, or not read: then it is not told, and gives up by itself. */
+static void hook_tell(struct supervisor *s, const struct control_hook_result *result)
 {
 	union control_payload payload = { .result = *result };
+	int r = 0;
 
-	/* The server that asked may have ended: then nobody is told. */
-	if (s->children[ROLE_SERVER].control < 0)
-		return 0;
-	return control_tell(s->children[ROLE_SERVER].control, CONTROL_HOOK, &payload);
+	if (s->children[ROLE_SERVER].control >= 0)
+		r = control_tell(s->children[ROLE_SERVER].control, CONTROL_HOOK, &payload);
+	if (r)
+		log_fault(NULL, "SUPERVISOR", "hook", r);
 }
 
 static int hook_refuse(struct supervisor *s, const struct control_hook *request, const char *why)
@@ -378,7 +380,8 @@ static int hook_refuse(struct supervisor *s, const struct control_hook *request,
 
 	(void)snprintf(result.text, sizeof result.text, "%.*s",
 		(int)sizeof result.text - 1, why);
-	return hook_tell(s, &result);
+	hook_tell(s, &result);
+	return 0;
 }
 
 /* The file is looked at before each run, too: it may have changed hands since the start. */
@@ -435,13 +438,9 @@ static void role_ended(struct supervisor *s, enum role role, int status)
 
 static void end_hook(struct supervisor *s, int status)
 {
-	int r;
-
 	hook_ended(&s->hook, status);
 	LOG(NULL, LOG_INFO, "SUPERVISOR", "hook.ended", log_int("code", s->hook.result.code));
-	r = hook_tell(s, &s->hook.result);
-	if (r)
-		log_fault(NULL, "SUPERVISOR", "hook", r);
+	hook_tell(s, &s->hook.result);
 }
 
 static void reap(struct supervisor *s)
