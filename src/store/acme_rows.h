@@ -61,7 +61,7 @@ struct store_acme_order {
 	int64_t key;            /* for the order under way; 0: none */
 	int64_t cert;           /* the newest; 0: none */
 	int64_t next_us;
-	int64_t renew_us;       /* 0: there is no certificate */
+	int64_t renew_us;       /* 0: there was no certificate yet */
 	int64_t advice_us;      /* 0: not offered */
 	unsigned failures;
 	struct span last_error;

@@ -185,21 +185,28 @@ int store_cert_services(struct span services, unsigned *ret_bits)
 	return 0;
 }
 
+static void services_add(unsigned bits, struct buf *text)
+{
+	size_t start = buf_size(text);
+
+	if (bits == (1u << SERVICES) - 1) {
+		buf_add_string(text, "all");
+		return;
+	}
+	for (unsigned i = 0; i < SERVICES; i++) {
+		if (!(bits & 1u << i))
+			continue;
+		if (buf_size(text) > start)
+			buf_add_octet(text, ',');
+		buf_add_string(text, service_names[i]);
+	}
+}
+
 static int services_write(struct store_conn *c, int64_t id, unsigned bits)
 {
 	CLEANUP(buf_done) struct buf text = {};
 
-	for (unsigned i = 0; i < SERVICES; i++) {
-		if (!(bits & 1u << i))
-			continue;
-		if (buf_size(&text))
-			buf_add_octet(&text, ',');
-		buf_add_string(&text, service_names[i]);
-	}
-	if (bits == (1u << SERVICES) - 1) {
-		buf_clear(&text);
-		buf_add_string(&text, "all");
-	}
+	services_add(bits, &text);
 	TRY(db_exec(c->db, NULL, "update cert set services = $2 where id = $1",
 		DB_ARGS(DB_INT(id), DB_SPAN(buf_span(&text)))));
 	return 0;
@@ -272,6 +279,20 @@ int store_cert_activate(struct store_conn *c, int64_t id, struct span services)
 			TRY(services_write(c, rivals[i].id, rivals[i].bits & ~bits));
 	}
 	return services_write(c, id, bits);
+}
+
+int store_cert_free_services(struct store_conn *c, int64_t id, struct buf *services)
+{
+	CLEANUP(buf_done) struct buf list = {};
+	unsigned bits = (1u << SERVICES) - 1;
+	const struct rival *rivals;
+
+	TRY(rivals_read(c, id, &list));
+	rivals = (const struct rival *)(const void *)buf_span(&list).p;
+	for (size_t i = 0; i < buf_size(&list) / sizeof *rivals; i++)
+		bits &= ~rivals[i].bits;
+	services_add(bits, services);
+	return 0;
 }
 
 int store_cert_each(struct store_conn *c, int64_t domain,

@@ -8,6 +8,7 @@
  */
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/err.h"
 
 struct store_conn;
@@ -64,5 +65,7 @@ int store_cert_replace(struct store_conn *c, int64_t id, struct span der, struct
 /* Writes: what is sent behind it. STORE_E_NOT_FOUND. */
 int store_cert_set_chain(struct store_conn *c, int64_t id, struct span chain) MUST_CHECK;
 int store_cert_activate(struct store_conn *c, int64_t id, struct span services) MUST_CHECK;
+/* Appends what none of the domain's other certificates of the same key type serves. */
+int store_cert_free_services(struct store_conn *c, int64_t id, struct buf *services) MUST_CHECK;
 int store_cert_each(struct store_conn *c, int64_t domain,
 	int (*each)(const struct store_cert *cert, void *context), void *context) MUST_CHECK;

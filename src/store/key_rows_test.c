@@ -181,6 +181,40 @@ static void test_activation(void **state)
 	assert_int_equal(run(f, cert_add, &k), STORE_E_EXISTS);
 }
 
+static int free_services(struct store_conn *c, struct call *k)
+{
+	return store_cert_free_services(c, k->id, &k->text);
+}
+
+static void expect_free(struct fixture *f, int64_t id, const char *expected)
+{
+	struct call k = { .id = id };
+
+	assert_int_equal(run(f, free_services, &k), 0);
+	assert_true(span_is(buf_span(&k.text), expected));
+	buf_done(&k.text);
+}
+
+static void test_free_services(void **state)
+{
+	struct fixture *f = *state;
+	int64_t ec = make_key(f, "ec", "ec:p256");
+	int64_t ec2 = make_key(f, "ec2", "ec:p384");
+	int64_t rsa = make_key(f, "rsa", "rsa:2048");
+	int64_t first = make_cert(f, "first", ec, "");
+	int64_t second = make_cert(f, "second", ec2, "");
+
+	(void)make_cert(f, "third", rsa, "all");
+	expect_free(f, first, "all");
+	assert_int_equal(activate(f, second, "imap,http"), 0);
+	expect_free(f, first, "smtp,pop3");
+	/* Its own are free for it. */
+	assert_int_equal(activate(f, first, "smtp"), 0);
+	expect_free(f, first, "smtp,pop3");
+	assert_int_equal(activate(f, second, "all"), 0);
+	expect_free(f, first, "");
+}
+
 static int setup(void **state)
 {
 	*state = fixture_new();
@@ -198,6 +232,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_keys, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_activation, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_free_services, setup, teardown),
 	};
 
 	log_set_stderr(false);

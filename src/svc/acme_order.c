@@ -358,7 +358,18 @@ struct install {
 	struct store_acme_order order; /* as it is then */
 	struct store_cert cert;
 	int64_t not_after_us;
+	bool is_first; /* of the order */
 };
+
+/* The one before was removed: what others serve was given to them since, or is to stay with them. */
+static int serve_free(struct store_conn *c, struct install *i)
+{
+	CLEANUP(buf_done) struct buf services = {};
+
+	TRY(store_cert_free_services(c, i->cert.id, &services));
+	i->cert.services = arena_span(&i->w->arena, buf_span(&services));
+	return store_cert_activate(c, i->cert.id, i->cert.services);
+}
 
 /* It takes over what the one before it serves, also if that is nothing: then somebody has put
  * another one to use. The first serves everything. */
@@ -369,8 +380,10 @@ static int install(struct store_conn *c, void *arg)
 	struct cert_look_up l = { .w = w };
 
 	TRY(look_up_cert(c, &l));
-	i->cert.services = l.cert.id ? l.cert.services : SPAN("all");
+	i->cert.services = i->is_first ? SPAN("all") : l.cert.services;
 	TRY(store_cert_add(c, &i->cert, &i->cert.id));
+	if (!l.cert.id && !i->is_first)
+		TRY(serve_free(c, i));
 	TRY(store_acme_cert_add(c, w->order.id, i->cert.id, i->not_after_us, clock_now_us()));
 	i->order = w->order;
 	i->order.cert = i->cert.id;
@@ -408,7 +421,9 @@ static int put_to_use(struct acme_work *w, const struct store_key *key,
 	const struct cert_list *list)
 {
 	CLEANUP(buf_done) struct buf alias = {}, chain = {}, date = {};
-	struct install i = { .w = w, .not_after_us = cert_not_after_us(list->certs[0]) };
+	struct install i = { .w = w, .not_after_us = cert_not_after_us(list->certs[0]),
+		.is_first = !w->order.cert && !w->order.renew_us };
+	const struct store_acme_order before = w->order;
 	int r;
 
 	clock_add_rfc3339(&date, clock_now_us());
@@ -423,8 +438,10 @@ static int put_to_use(struct acme_work *w, const struct store_key *key,
 		.chain = buf_span(&chain) };
 	plan(w, list->certs[0]);
 	r = store_write(w->env->store, install, &i);
-	if (r)
+	if (r) {
+		w->order = before;
 		return r == STORE_E_STALE ? ACME_WORK_E_STALE : err_fold(r);
+	}
 	w->order = i.order;
 	env_count(w->env, COUNT_ACME_ISSUED);
 	log_installed(w, &i);

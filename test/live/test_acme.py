@@ -255,6 +255,28 @@ def test_renewal_under_a_live_connection(server, pebble):
     assert sorted(c["services"] for c in certs) == ["", "", "", "imap"]
 
 
+def test_removed_by_hand(server, pebble):
+    """The next one takes nothing away from what was put in its place."""
+    server.start()
+    use(server, pebble)
+    order(server)
+    certs = json.loads(server.cli("--json", "cert", "list", DOMAIN).stdout)["certificates"]
+    [ordered] = [c["alias"] for c in certs if c["services"] == "all"]
+    [own] = [c["alias"] for c in certs if c["services"] == ""]
+    file = server.folder / "own.pem"
+    server.cli("cert", "export", DOMAIN, own, "-o", str(file))
+    r = server.cli("cert", "renew", DOMAIN, str(file), ordered, check=False)
+    assert r.returncode == 1 and "renews by itself" in r.stderr
+    server.cli("cert", "activate", DOMAIN, own, "--service", "imap,http")
+    server.cli("cert", "remove", DOMAIN, ordered)
+    for _ in range(2):
+        server.cli("acme", "renew", DOMAIN, "--wait")
+        certs = json.loads(server.cli("--json", "cert", "list", DOMAIN).stdout)["certificates"]
+        assert {c["services"] for c in certs if c["alias"] == own} == {"imap,http"}
+        assert [c["services"] for c in certs if c["services"] and c["alias"] != own] == \
+            ["smtp,pop3"]
+
+
 def test_restart_in_the_middle(server, pebble):
     log = with_hook(server, pebble)
     program = server.folder / "hook"

@@ -32,7 +32,7 @@ create table acme_order (
 	tls_key integer references tls_key on delete set null, -- made for the order under way
 	cert integer references cert on delete set null, -- the newest from it
 	next integer not null, -- when there is something to do
-	renew integer not null, -- when the certificate is to be renewed; 0: there is none
+	renew integer not null, -- when the certificate is to be renewed; 0: there was none yet
 	advice integer not null, -- when to ask for renewal information; 0: not offered
 	failures integer not null, -- since it last went well
 	last_error blob not null,

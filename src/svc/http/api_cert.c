@@ -12,6 +12,7 @@
 #include "keyd/import.h"
 #include "pki/check.h"
 #include "pki/selfsign.h"
+#include "store/acme_rows.h"
 #include "store/store.h"
 #include "svc/domain_keys.h"
 #include "svc/env.h"
@@ -413,6 +414,20 @@ int api_cert_renew_prepare(struct http_request *q, struct store_conn *c)
 	return 0;
 }
 
+/* The order would go on without its certificate, and put its next one beside this. */
+static int check_not_ordered(struct http_request *q, struct store_conn *c,
+	const struct pki_look_up *l)
+{
+	struct store_acme_order order;
+	int r = store_acme_order_of_cert(c, &q->arena, l->cert.id, &order);
+
+	if (r)
+		return r == STORE_E_NOT_FOUND ? 0 : r;
+	return http_problem(q, 409, "certificate",
+		"this certificate renews by itself: signet acme renew does it now;"
+		" after signet acme stop it can be renewed by hand");
+}
+
 /* It takes the place of the old one, with what that serves at this moment. */
 int api_cert_renew(struct http_request *q, struct store_conn *c)
 {
@@ -420,6 +435,8 @@ int api_cert_renew(struct http_request *q, struct store_conn *c)
 	struct new_cert *new = q->prepared;
 	int r = pki_look_up_in(c, &l);
 
+	if (!r)
+		r = check_not_ordered(q, c, &l);
 	if (r)
 		return r;
 	new->row.services = l.cert.services;
