@@ -86,6 +86,8 @@ static int body_password(struct cli *cli, json_t *body, const struct argument *a
 	char *password = NULL;
 	int r;
 
+	if (!file && a->kind == ARG_PASSPHRASE && cli->is_open)
+		return 0;
 	if (!file && a->kind == ARG_SECRET) {
 		if (cli->secret)
 			(void)json_object_set_new(body, a->member, json_string(cli->secret));
@@ -107,10 +109,12 @@ int cli_body_file(struct cli *cli, json_t *body, const char *member, const char 
 
 	if (r)
 		return r;
-	if (pem_is(buf_span(&file)) && span_is_utf8(buf_span(&file)))
+	if (pem_is(buf_span(&file)) && span_is_utf8(buf_span(&file))) {
+		cli->is_open = span_find_span(buf_span(&file), SPAN("ENCRYPTED")) == buf_size(&file);
 		buf_add(&text, buf_span(&file));
-	else
+	} else {
 		enc_base64(&text, buf_span(&file));
+	}
 	(void)json_object_set_new(body, member,
 		json_stringn((const char *)buf_span(&text).p, buf_size(&text)));
 	return 0;

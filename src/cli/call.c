@@ -99,7 +99,11 @@ int cli_request(struct cli *cli, json_t **ret_answer)
 {
 	CLEANUP(alloc_freep) char *path = fill_path(cli);
 	json_t *body = NULL;
-	int r = cli_body(cli, &body);
+	/* Before anything is made that cannot be written then. */
+	int r = cli_output_check(cli);
+
+	if (!r)
+		r = cli_body(cli, &body);
 
 	if (!r)
 		r = cli_ask(cli, cli->command->method, path, body, ret_answer);

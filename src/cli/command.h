@@ -84,6 +84,7 @@ struct cli {
 	char **rest;                      /* of ARG_MANY and ARG_PAIRS */
 	size_t n_rest;
 	const char *options[ARGUMENTS_MAX]; /* by position in the row; a flag is "" */
+	bool is_open;       /* the file that was read is PEM without encryption: no passphrase */
 	const char *secret; /* for ARG_SECRET where no file was named; NULL: none */
 	struct values {
 		const char **values;
@@ -155,6 +156,7 @@ int cli_read_file(struct cli *cli, const char *name, struct buf *out) MUST_CHECK
 
 /* Whether the row's answer is a file; writes it where -o says. */
 bool cli_has_output(const struct cli *cli);
+int cli_output_check(struct cli *cli) MUST_CHECK;
 int cli_output(struct cli *cli, const json_t *answer) MUST_CHECK;
 
 /* Before something is made: CLI_E_USAGE where its octets would go to a terminal. */

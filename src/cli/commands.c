@@ -29,6 +29,11 @@
 	{ .kind = ARG_OUTPUT, .name = "-o", .sample = "FILE", .member = field,                     \
 		.help = "where it goes (default: standard output)" }
 
+/* Which key, where none is named. */
+#define WHICH_KEY                                                                                  \
+	OPTION("--for", "USE", NULL, "of keys for tls, smime or dkim (default tls)"),              \
+		OPTION("--type", "TYPE", NULL, "of keys of this type")
+
 /* Who a certificate is for. */
 #define SUBJECT                                                                                    \
 	OPTION("--cn", "NAME", "common_name", "common name (default: the domain)"),                \
@@ -191,7 +196,10 @@ const struct command commands[] = {
 		"signet queue remove 17", { WORD("ID", NULL) }, "DELETE", "/queue/{0}" },
 
 	{ "key", "list", "keys, of one domain or all", "signet key list example.org",
-		{ MAYBE("DOMAIN", NULL) }, .run = run_key_list, .list = "keys",
+		{ MAYBE("DOMAIN", NULL),
+			OPTION("--for", "USE", NULL, "only those for tls, smime or dkim"),
+			OPTION("--type", "TYPE", NULL, "only those of this type") },
+		.run = run_key_list, .list = "keys",
 		.columns = { { "DOMAIN", "domain" }, { "KEY", "alias" }, { "TYPE", "type" },
 			{ "FOR", "use" }, { "CREATED", "created" } } },
 	{ "key", "generate", "makes a key; it never leaves the key process",
@@ -206,7 +214,8 @@ const struct command commands[] = {
 		.columns = { { "alias", "alias" }, { "use", "use" }, { "type", "type" },
 			{ "id", "id" } } },
 	{ "key", "show", "a key's public half; without KEY the newest for TLS",
-		"signet key show example.org first", { WORD("DOMAIN", NULL), MAYBE("KEY", NULL) },
+		"signet key show example.org first",
+		{ WORD("DOMAIN", NULL), MAYBE("KEY", NULL), WHICH_KEY },
 		"GET", "/domains/{0}/keys/{1}", .run = run_key_newest },
 	{ "key", "import", "takes over a private key: PEM (PKCS#1, PKCS#8, SEC1) or DER",
 		"signet key import example.org server.key",
@@ -221,17 +230,19 @@ const struct command commands[] = {
 			{ "id", "id" } } },
 	{ "key", "export", "a private key as an encrypted PEM file; without KEY the newest for TLS",
 		"signet key export example.org -o backup.pem",
-		{ WORD("DOMAIN", NULL), MAYBE("KEY", NULL),
+		{ WORD("DOMAIN", NULL), MAYBE("KEY", NULL), WHICH_KEY,
 			{ .kind = ARG_PASSWORD, .name = "--password-file", .sample = "F",
 				.member = "file_password",
 				.help = "file with the new file's password; else it is asked for" },
 			OUTPUT("file") },
 		"POST", "/domains/{0}/keys/{1}/export", .run = run_key_newest },
 	{ "key", "remove", "removes a key with its certificates; without KEY the newest for TLS",
-		"signet key remove example.org first", { WORD("DOMAIN", NULL), MAYBE("KEY", NULL) },
+		"signet key remove example.org first",
+		{ WORD("DOMAIN", NULL), MAYBE("KEY", NULL), WHICH_KEY },
 		"DELETE", "/domains/{0}/keys/{1}", .run = run_key_newest },
 	{ "key", "test", "signs and verifies with a key; without KEY the newest for TLS",
-		"signet key test example.org", { WORD("DOMAIN", NULL), MAYBE("KEY", NULL) },
+		"signet key test example.org",
+		{ WORD("DOMAIN", NULL), MAYBE("KEY", NULL), WHICH_KEY },
 		"POST", "/domains/{0}/keys/{1}/test", .run = run_key_test },
 
 	{ "request", "list", "requests for certificates that wait for an answer",
@@ -356,7 +367,8 @@ const struct command commands[] = {
 		.run = run_cert_in_use },
 
 	{ "trust", "list", "what is trusted, with what is inherited", "signet trust list --domain example.org",
-		{ SCOPE }, .run = run_trust_list, .list = "certificates",
+		{ SCOPE, OPTION("--for", "P,...", NULL, "only those for server, client or mail") },
+		.run = run_trust_list, .list = "certificates",
 		.columns = { { "ISSUED TO", "subject" }, { "SERIAL", "serial" },
 			{ "FROM", "not_before" }, { "TILL", "not_after" }, { "SCOPE", "scope" },
 			{ "FOR", "purposes" }, { "DENIED", "denied" },
@@ -373,8 +385,8 @@ const struct command commands[] = {
 		.run = run_trust_deny, .list = "certificates",
 		.columns = { { "ISSUED TO", "subject" }, { "FINGERPRINT", "fingerprint" } } },
 	{ "trust", "remove", "takes back what was added or denied in a scope",
-		"signet trust remove 5F:A1:... --domain example.org",
-		{ WORD("FINGERPRINT", NULL), SCOPE }, .run = run_trust_remove },
+		"signet trust remove company-ca.pem --domain example.org",
+		{ WORD("FILE|FINGERPRINT", NULL), SCOPE }, .run = run_trust_remove },
 
 	{ "verify", NULL,
 		"whether a certificate holds, for a purpose and a name; needs no server",

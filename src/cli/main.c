@@ -87,8 +87,12 @@ static const struct command *command_find(struct cli *cli, int *argc, char ***ar
 /* A name that does not exist is best answered with those that do. */
 void program_add_hint(struct cli *cli)
 {
-	const char *noun = strcmp(client_field(cli->client), "domain") == 0 ? "domain" :
-		cli->command->noun;
+	const char *field = client_field(cli->client);
+	const char *noun = strcmp(field, "domain") == 0 ? "domain" : cli->command->noun;
+
+	/* This one says where to look by itself. */
+	if (strcmp(field, "key") == 0 && strcmp(noun, "setting") != 0)
+		return;
 
 	for (size_t i = 0; i < n_commands; i++) {
 		const struct command *c = &commands[i];

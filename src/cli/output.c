@@ -16,6 +16,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -32,6 +33,20 @@ static const struct argument *output_of(const struct command *c)
 bool cli_has_output(const struct cli *cli)
 {
 	return output_of(cli->command) != NULL;
+}
+
+int cli_output_check(struct cli *cli)
+{
+	const struct argument *output = output_of(cli->command);
+	const char *name = output ? cli_option(cli, output->name) : NULL;
+	CLEANUP(alloc_freep) char *copy = name ? alloc_string(name) : NULL;
+
+	if (!name || strcmp(name, "-") == 0)
+		return 0;
+	if (access(name, F_OK) == 0 ? access(name, W_OK) == 0 : access(dirname(copy), W_OK) == 0)
+		return 0;
+	why_set(&cli->why, "cannot write %s: %s", name, strerror(errno));
+	return CLIENT_E_REFUSED;
 }
 
 static int decode(struct cli *cli, const json_t *answer, struct buf *out)

@@ -71,6 +71,13 @@ static int read_list(struct cli *cli, const char *domain, const char *what, json
 	return cli_ask_at(cli, "GET", &path, NULL, ret_answer);
 }
 
+static bool has_text(const json_t *object, const char *member, const char *wanted)
+{
+	const char *text = json_string_value(json_object_get(object, member));
+
+	return !wanted || (text && strcmp(text, wanted) == 0);
+}
+
 /* What a domain has of a kind, each item with the domain's name. */
 static int add_items(struct cli *cli, const char *domain, const char *what, json_t *out)
 {
@@ -80,6 +87,9 @@ static int add_items(struct cli *cli, const char *domain, const char *what, json
 	int r = read_list(cli, domain, what, &answer);
 
 	json_array_foreach(json_object_get(answer, what), i, item) {
+		if (!has_text(item, "use", cli_option(cli, "--for")) ||
+			!has_text(item, "type", cli_option(cli, "--type")))
+			continue;
 		(void)json_object_set_new(item, "domain", json_string(domain));
 		(void)json_array_append(out, item);
 	}
@@ -121,7 +131,7 @@ int run_key_list(struct cli *cli)
 /* The row's request about the newest thing in a list that fits, if the word at the position named
  * none. Lists are in the order in which things were made: of one second the last is the newest. */
 static int ask_newest(struct cli *cli, size_t position, const char *what,
-	bool (*fits)(const json_t *item), const char *remedy, json_t **ret_answer)
+	bool (*fits)(const struct cli *cli, const json_t *item), const char *remedy, json_t **ret_answer)
 {
 	CLEANUP(json_owned_freep) json_t *list = NULL;
 	const char *newest = "";
@@ -132,7 +142,7 @@ static int ask_newest(struct cli *cli, size_t position, const char *what,
 	json_array_foreach(json_object_get(list, what), i, item) {
 		const char *created = json_string_value(json_object_get(item, "created"));
 
-		if (!created || strcmp(created, newest) < 0 || !fits(item))
+		if (!created || strcmp(created, newest) < 0 || !fits(cli, item))
 			continue;
 		newest = created;
 		cli->words[position] = json_string_value(json_object_get(item, "alias"));
@@ -145,7 +155,7 @@ static int ask_newest(struct cli *cli, size_t position, const char *what,
 }
 
 static int run_newest(struct cli *cli, size_t position, const char *what,
-	bool (*fits)(const json_t *item), const char *remedy)
+	bool (*fits)(const struct cli *cli, const json_t *item), const char *remedy)
 {
 	CLEANUP(json_owned_freep) json_t *answer = NULL;
 	int r = ask_newest(cli, position, what, fits, remedy, &answer);
@@ -153,23 +163,27 @@ static int run_newest(struct cli *cli, size_t position, const char *what,
 	return r ? r : cli_show(cli, answer);
 }
 
-static bool is_any(const json_t *item)
+static bool is_any(const struct cli *cli, const json_t *item)
 {
+	(void)cli;
 	return item;
 }
 
-static bool is_in_use(const json_t *cert)
+static bool is_in_use(const struct cli *cli, const json_t *cert)
 {
 	const char *services = json_string_value(json_object_get(cert, "services"));
 
+	(void)cli;
 	return services && services[0];
 }
 
-static bool is_for_tls(const json_t *key)
+/* --for and --type say which; without --for it is one for TLS. */
+static bool is_wanted(const struct cli *cli, const json_t *key)
 {
-	const char *use = json_string_value(json_object_get(key, "use"));
+	const char *use = cli_option(cli, "--for");
 
-	return use && strcmp(use, "tls") == 0;
+	return has_text(key, "use", use ? use : "tls") &&
+		has_text(key, "type", cli_option(cli, "--type"));
 }
 
 int run_cert_in_use(struct cli *cli)
@@ -184,14 +198,14 @@ int run_cert_newest(struct cli *cli)
 
 int run_key_newest(struct cli *cli)
 {
-	return run_newest(cli, 1, "keys", is_for_tls, "signet key generate");
+	return run_newest(cli, 1, "keys", is_wanted, "signet key generate");
 }
 
 /* A key that does not work is no success. */
 int run_key_test(struct cli *cli)
 {
 	CLEANUP(json_owned_freep) json_t *answer = NULL;
-	int r = ask_newest(cli, 1, "keys", is_for_tls, "signet key generate", &answer);
+	int r = ask_newest(cli, 1, "keys", is_wanted, "signet key generate", &answer);
 
 	if (!r)
 		r = cli_show(cli, answer);

@@ -6,6 +6,8 @@
 #include "cli/command.h"
 
 #include "cli/show.h"
+#include "pki/cert.h"
+#include "pki/pem.h"
 
 #include <stdlib.h>
 
@@ -79,6 +81,23 @@ static void add_scope(const struct cli *cli, struct buf *path)
 	}
 }
 
+/* Takes out what is for none of the purposes of --for. */
+static void keep_purposes(const struct cli *cli, json_t *list)
+{
+	struct span wanted = span_str(cli_option(cli, "--for"));
+
+	for (size_t i = json_array_size(list); wanted.n && i-- > 0;) {
+		const json_t *purposes = json_object_get(json_array_get(list, i), "purposes");
+		struct span rest = wanted, has = span_str(json_string_value(purposes));
+		bool fits = false;
+
+		while (rest.n && !fits)
+			fits = span_find_span(has, span_cut(&rest, ',')) < has.n;
+		if (!fits)
+			(void)json_array_remove(list, i);
+	}
+}
+
 int run_trust_list(struct cli *cli)
 {
 	CLEANUP(json_owned_freep) json_t *answer = NULL;
@@ -89,6 +108,7 @@ int run_trust_list(struct cli *cli)
 	add_scope(cli, &path);
 	if (!r)
 		r = cli_ask_at(cli, "GET", &path, NULL, &answer);
+	keep_purposes(cli, json_object_get(answer, "certificates"));
 	return r ? r : cli_show(cli, answer);
 }
 
@@ -149,6 +169,23 @@ int run_trust_deny(struct cli *cli)
 	return trust_write_all(cli, true);
 }
 
+/* Of a file that holds one certificate. */
+static int fingerprint_of(struct cli *cli, const char *file, struct buf *out)
+{
+	CLEANUP(buf_done) struct buf octets = {};
+	CLEANUP(cert_unrefp) struct cert *cert = NULL;
+	int r = cli_read_file(cli, file, &octets);
+
+	if (r)
+		return r;
+	r = pem_is(buf_span(&octets)) ? cert_from_pem(&cert, buf_span(&octets), &cli->why) :
+		cert_from_der(&cert, buf_span(&octets), &cli->why);
+	if (r)
+		return r < 0 ? r : CLIENT_E_REFUSED;
+	cert_add_fingerprint_text(cert, out);
+	return 0;
+}
+
 int run_trust_remove(struct cli *cli)
 {
 	CLEANUP(json_owned_freep) json_t *answer = NULL;
@@ -156,7 +193,10 @@ int run_trust_remove(struct cli *cli)
 	int r = check_scope(cli);
 
 	buf_add_string(&path, "/trust/");
-	cli_add_segment(&path, cli->words[0]);
+	if (is_fingerprint(cli->words[0]))
+		cli_add_segment(&path, cli->words[0]);
+	else if (!r)
+		r = fingerprint_of(cli, cli->words[0], &path);
 	add_scope(cli, &path);
 	return r ? r : cli_ask_at(cli, "DELETE", &path, NULL, &answer);
 }

@@ -106,9 +106,40 @@ static int parse_services(struct http_request *q, struct span fallback, struct s
 	return 0;
 }
 
+/* What was found doubtful, as texts. */
+static void set_warnings(json_t *object, const struct check_list *checks)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < checks->n; i++) {
+		CLEANUP(buf_done) struct buf text = {};
+
+		if (checks->rows[i].result < CHECK_WARNING)
+			continue;
+		buf_add_format(&text, "%s: ", checks->rows[i].check);
+		buf_add(&text, checks->rows[i].text);
+		(void)json_array_append_new(list, http_json_text(buf_span(&text)));
+	}
+	if (json_array_size(list))
+		(void)json_object_set_new(object, "warnings", list);
+	else
+		json_decref(list);
+}
+
+/* What clients will not like about a certificate that is put to use. */
+static int warn_of(const struct pki_look_up *l, struct span der, struct check_list *checks)
+{
+	CLEANUP(cert_unrefp) struct cert *cert = NULL;
+
+	TRY(cert_from_der(&cert, der, NULL));
+	check_certificate(checks, cert, l->names, l->n_names, clock_now_us());
+	return 0;
+}
+
 int api_cert_activate(struct http_request *q, struct store_conn *c)
 {
 	struct pki_look_up l = of_cert(q);
+	struct check_list checks = { .arena = &q->arena };
 	struct span services;
 	int r = parse_services(q, SPAN("all"), &services);
 
@@ -126,6 +157,9 @@ int api_cert_activate(struct http_request *q, struct store_conn *c)
 		return http_store_problem(q, r, "certificate", "certificate", NULL);
 	q->answer = cert_json(&l.cert);
 	api_set_text(q->answer, "services", services);
+	if (services.n)
+		TRY(warn_of(&l, l.cert.der, &checks));
+	set_warnings(q->answer, &checks);
 	q->tls_changed = true;
 	return http_audit(q, c, "cert.activate", q->params[0], l.cert.alias);
 }
@@ -174,26 +208,6 @@ int api_cert_make_prepare(struct http_request *q, struct store_conn *c)
 		new->row.alias = api_alias_of(q, new->row.der);
 	q->prepared = new;
 	return parse_services(q, SPAN("all"), &new->row.services);
-}
-
-/* What was found doubtful, as texts. */
-static void set_warnings(json_t *object, const struct check_list *checks)
-{
-	json_t *list = json_array();
-
-	for (size_t i = 0; i < checks->n; i++) {
-		CLEANUP(buf_done) struct buf text = {};
-
-		if (checks->rows[i].result < CHECK_WARNING)
-			continue;
-		buf_add_format(&text, "%s: ", checks->rows[i].check);
-		buf_add(&text, checks->rows[i].text);
-		(void)json_array_append_new(list, http_json_text(buf_span(&text)));
-	}
-	if (json_array_size(list))
-		(void)json_object_set_new(object, "warnings", list);
-	else
-		json_decref(list);
 }
 
 static int write_cert(struct http_request *q, struct store_conn *c, const char *action)
