@@ -90,9 +90,9 @@ void program_add_hint(struct cli *cli)
 	const char *field = client_field(cli->client);
 	const char *noun = strcmp(field, "domain") == 0 ? "domain" : cli->command->noun;
 
-	/* This one says where to look by itself. */
+	/* Requests and certificates are made with keys. */
 	if (strcmp(field, "key") == 0 && strcmp(noun, "setting") != 0)
-		return;
+		noun = "key";
 
 	for (size_t i = 0; i < n_commands; i++) {
 		const struct command *c = &commands[i];

@@ -210,8 +210,7 @@ int pki_look_up_in(struct store_conn *c, struct pki_look_up *l)
 			"the domain has no key for TLS yet: make one with signet key generate %s",
 			l->domain.name);
 	if (l->wants_key && !l->key.id)
-		return http_problem(l->q, 404, "key", "the domain has no such key: see signet key list %s",
-			l->domain.name);
+		return http_problem(l->q, 404, "key", "the domain has no such key");
 	if (l->wants_cert && !l->cert.id)
 		return http_problem(l->q, 404, "certificate", "the domain has no such certificate");
 	l->names = arena_alloc(&l->q->arena, SUBJECT_NAMES_MAX * sizeof l->names[0]);
