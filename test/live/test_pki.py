@@ -15,7 +15,7 @@ import urllib.request
 
 import pytest
 from authority import Authority, days, key_pem, make_key, now
-from conftest import finish, make_server, vectors
+from conftest import ROOT, finish, make_server, need, vectors
 from cryptography import x509
 from test_cli import refused, rows
 
@@ -369,6 +369,24 @@ def test_import_and_export_pkcs12(server, domain, root, intermediate, key):
     assert "PRIVATE KEY" in again and again.count("BEGIN CERTIFICATE") == 2
     pem = server.cli("cert", "export", domain, "imported").stdout
     assert "PRIVATE KEY" not in pem and pem.count("BEGIN CERTIFICATE") == 2
+
+
+@pytest.mark.parametrize("version", ["TLSv1.3", "TLSv1.2"])
+@pytest.mark.parametrize("kind", ["ec:p256", "rsa:2048"])
+def test_java(server, domain, root, intermediate, version, kind):
+    """The TLS of Java checks chain and name, and takes both kinds of keys."""
+    java = need("java")
+    server.cli("key", "generate", domain, "--type", kind, "--alias", "newest")
+    install(server, domain, intermediate)
+    trust = write(server, "root.pem", root.pem)
+    for service in ("imaps", "https"):
+        r = subprocess.run([java, ROOT / "test/live/JavaClient.java", str(server.port(service)), domain,
+                            trust, version], capture_output=True, text=True, timeout=60)
+        assert r.returncode == 0 and r.stdout.startswith(version), r
+    stranger = write(server, "stranger.pem", Authority("Stranger").pem)
+    r = subprocess.run([java, ROOT / "test/live/JavaClient.java", str(server.port("imaps")), domain,
+                        stranger, version], capture_output=True, text=True, timeout=60)
+    assert r.returncode != 0 and "unable to find valid certification path" in r.stderr
 
 
 def test_check_finds_a_good_certificate_good(server, domain, root, intermediate):
