@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the Signet authors */
+
+/*
+ * A message is canonical for a signature when nothing on its way has a reason to change it. Parts
+ * that need an encoding get it here, one by one, from the structure that mime/part finds;
+ * everything else is copied octet by octet.
+ */
+
+#include "smime/entity.h"
+
+#include "base/err.h"
+#include "mime/encode.h"
+#include "mime/header.h"
+#include "mime/part.h"
+
+enum { LINE_MAX_OCTETS = 998 }; /* RFC 5322 section 2.1.1 */
+
+bool entity_owns_field(struct span name)
+{
+	return span_starts_nocase(name, SPAN("Content-"));
+}
+
+/* Octets at the front that need no change: up to a line end that is not CR LF. */
+static size_t n_unchanged(struct span s)
+{
+	size_t at = 0;
+
+	while (at < s.n) {
+		const uint8_t *lf = memchr(s.p + at, '\n', s.n - at);
+		size_t n = lf ? (size_t)(lf - s.p) : s.n;
+		const uint8_t *cr = n > at ? memchr(s.p + at, '\r', n - at) : NULL;
+
+		if (cr ? cr + 1 != lf : lf != NULL)
+			return cr ? (size_t)(cr - s.p) : n;
+		at = n + (lf != NULL);
+	}
+	return s.n;
+}
+
+void entity_add_crlf(struct span octets, struct buf *out)
+{
+	while (octets.n) {
+		size_t n = n_unchanged(octets);
+
+		buf_add(out, span_head(octets, n));
+		octets = span_skip(octets, n);
+		if (octets.n)
+			buf_add(out, SPAN("\r\n"));
+		octets = span_skip(octets, 1);
+	}
+}
+
+bool entity_is_crlf(struct span octets)
+{
+	return n_unchanged(octets) == octets.n;
+}
+
+/* Line ends of any kind, no line too long, nothing but seven bits without NUL. */
+static bool is_7bit(struct span s)
+{
+	size_t line = 0;
+
+	for (size_t i = 0; i < s.n; i++) {
+		if (s.p[i] == 0 || s.p[i] >= 0x80)
+			return false;
+		line = s.p[i] == '\n' || s.p[i] == '\r' ? 0 : line + 1;
+		if (line > LINE_MAX_OCTETS)
+			return false;
+	}
+	return true;
+}
+
+struct canonical {
+	struct span message;
+	const struct part_tree *tree;
+	enum entity_octets octets;
+	struct buf *out;
+};
+
+static struct span between(const struct canonical *c, uint64_t from, uint64_t to)
+{
+	return span_head(span_skip(c->message, from), to - from);
+}
+
+static void add_line_field(struct span field, struct buf *out)
+{
+	entity_add_crlf(field, out);
+	if (field.n && field.p[field.n - 1] != '\n')
+		buf_add(out, SPAN("\r\n"));
+}
+
+/* The part's header with another transfer encoding; NULL: none, which is 7bit. */
+static void add_header(const struct canonical *c, const struct part *p, const char *encoding)
+{
+	struct span rest = between(c, p->header_offset, p->body_offset);
+	struct header_field field;
+
+	while (header_next(&rest, &field)) {
+		if (!span_is_nocase(field.name, "Content-Transfer-Encoding"))
+			add_line_field(field.whole, c->out);
+	}
+	if (encoding)
+		buf_add_format(c->out, "Content-Transfer-Encoding: %s\r\n", encoding);
+	buf_add(c->out, SPAN("\r\n"));
+}
+
+static bool needs_encoding(const struct canonical *c, const struct part *p, struct span body)
+{
+	if (p->encoding == ENCODING_UNKNOWN)
+		return false;
+	if (p->encoding == ENCODING_BINARY)
+		return body.n > 0;
+	return c->octets == ENTITY_7BIT && !is_7bit(body);
+}
+
+/* RFC 2045 section 6.7: quoted-printable for what is mostly readable as it is. */
+static bool is_mostly_ascii(struct span s)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s.n; i++)
+		n += s.p[i] >= 0x80 ||
+		     (s.p[i] < ' ' && s.p[i] != '\t' && s.p[i] != '\r' && s.p[i] != '\n');
+	return n <= s.n / 4;
+}
+
+static void add_encoded(const struct canonical *c, const struct part *p, struct span body)
+{
+	CLEANUP(buf_done) struct buf plain = {};
+	CLEANUP(buf_done) struct buf text = {};
+	struct decoder decoder = { .encoding = p->encoding };
+	/* Line ends of binary parts are octets like others, whatever the type says. */
+	bool is_text = span_is(p->type, "text") && p->encoding != ENCODING_BINARY;
+
+	decoder_feed(&decoder, body, &plain);
+	decoder_end(&decoder, &plain);
+	if (is_text)
+		entity_add_crlf(buf_span(&plain), &text);
+	if (is_text && is_mostly_ascii(buf_span(&text))) {
+		add_header(c, p, "quoted-printable");
+		encode_quoted_printable(buf_span(&text), c->out);
+		return;
+	}
+	add_header(c, p, "base64");
+	encode_base64(is_text ? buf_span(&text) : buf_span(&plain), c->out);
+	if (p->depth == 0)
+		buf_add(c->out, SPAN("\r\n"));
+}
+
+static void add_leaf(const struct canonical *c, const struct part *p)
+{
+	struct span body = between(c, p->body_offset, p->end_offset);
+
+	if (needs_encoding(c, p, body))
+		add_encoded(c, p, body);
+	else
+		entity_add_crlf(between(c, p->header_offset, p->end_offset), c->out);
+}
+
+/* Its octets are what a signature or a cipher was computed over. */
+static bool is_sealed(const struct part *p)
+{
+	return span_is(p->type, "multipart") &&
+	       (span_is(p->subtype, "signed") || span_is(p->subtype, "encrypted"));
+}
+
+/* At most LIMIT_MIME_DEPTH deep. */
+static void add_part(const struct canonical *c, const struct part *p)
+{
+	uint64_t at = p->body_offset;
+
+	if (p->kind == PART_LEAF) {
+		add_leaf(c, p);
+		return;
+	}
+	if (is_sealed(p)) {
+		entity_add_crlf(between(c, p->header_offset, p->end_offset), c->out);
+		return;
+	}
+	/* RFC 2045 section 6.4: of composite types the encoding says what is inside. */
+	if (p->encoding == ENCODING_BINARY ||
+		(p->encoding == ENCODING_8BIT && c->octets == ENTITY_7BIT))
+		add_header(c, p, c->octets == ENTITY_7BIT ? NULL : "8bit");
+	else
+		entity_add_crlf(between(c, p->header_offset, p->body_offset), c->out);
+	for (uint32_t i = p->first_child; i != PART_NONE; i = c->tree->parts[i].next) {
+		const struct part *child = &c->tree->parts[i];
+
+		entity_add_crlf(between(c, at, child->header_offset), c->out);
+		add_part(c, child);
+		at = child->end_offset;
+	}
+	entity_add_crlf(between(c, at, p->end_offset), c->out);
+}
+
+bool entity_canonical(struct span message, enum entity_octets octets, struct buf *out)
+{
+	CLEANUP(part_tree_freep) struct part_tree *tree = part_parse(message);
+	const struct canonical c = { message, tree, octets, out };
+	size_t n = buf_size(out);
+
+	add_part(&c, &tree->parts[0]);
+	entity_add_crlf(span_skip(message, tree->parts[0].end_offset), out);
+	return is_7bit(span_skip(buf_span(out), n));
+}
+
+/* RFC 2045 section 5.2 says what a text without a type is; RFC 1428 section 3 what it is called
+ * when that cannot be. */
+static const char *charset_of(struct span body)
+{
+	if (span_is_ascii(body))
+		return "us-ascii";
+	return span_is_utf8(body) ? "utf-8" : "unknown-8bit";
+}
+
+/* A line before the first field that mailbox files have. */
+static bool is_mbox_line(const struct header_field *f)
+{
+	return f->name.n == 0 &&
+	       (span_starts(f->whole, SPAN("From ")) || span_starts(f->whole, SPAN(">From ")));
+}
+
+void entity_split(struct span message, struct buf *outer, struct buf *entity)
+{
+	struct span rest = message, body = span_skip(message, header_size(message));
+	struct header_field field;
+	bool is_first = true, has_type = false;
+
+	while (header_next(&rest, &field)) {
+		bool skip = is_first && is_mbox_line(&field);
+
+		is_first = false;
+		if (skip)
+			continue;
+		has_type = has_type || span_is_nocase(field.name, "Content-Type");
+		add_line_field(field.whole, entity_owns_field(field.name) ? entity : outer);
+	}
+	if (!has_type)
+		buf_add_format(entity, "Content-Type: text/plain; charset=%s\r\n",
+			charset_of(body));
+	buf_add(entity, SPAN("\r\n"));
+	buf_add(entity, body);
+}
