@@ -25,6 +25,8 @@ static const char *const migrations[] = {
 	,
 #include "store/006_revocation.sql.inc"
 	,
+#include "store/007_outgoing.sql.inc"
+	,
 };
 
 enum { NEWEST = sizeof migrations / sizeof migrations[0] };
