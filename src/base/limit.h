@@ -19,6 +19,14 @@ enum {
 	LIMIT_ADDRESSES = 10000,          /* addresses of one field */
 	LIMIT_CERT = 64 * 1024,           /* octets of one certificate */
 	LIMIT_CRL = 8 << 20,              /* octets of one revocation list */
+	LIMIT_SMIME_MESSAGE = 64 << 20,   /* octets of a message that is verified or decrypted */
+	LIMIT_SMIME_INFLATED = 64 << 20,  /* octets of what compressed layers hold, all together */
+	LIMIT_SMIME_LAYERS = 32,          /* cryptographic layers of one message */
+	LIMIT_SMIME_DEPTH = 8,            /* of them within each other */
+	LIMIT_SMIME_SIGNERS = 20,         /* of one layer */
+	LIMIT_SMIME_RECIPIENTS = 5000,    /* of one layer */
+	LIMIT_SMIME_CERTS = 64,           /* that come with one layer */
+	LIMIT_SMIME_ATTRIBUTES = 64,      /* of one signer */
 	LIMIT_NAME = 255,                 /* octets of a domain name */
 	LIMIT_LOCAL_PART = 64,            /* RFC 5321 section 4.5.3.1.1 */
 	LIMIT_ADDRESS = 254,              /* an address without <>, RFC 5321 section 4.5.3.1.3 */

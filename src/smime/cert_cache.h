@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the Signet authors */
+#pragma once
+
+/*
+ * Certificates that were read before, by the SHA-256 of their DER, and for how long a path of
+ * theirs holds: reading one costs OpenSSL more than verifying with it. Any number of threads. What
+ * is used least recently is forgotten first.
+ *
+ * Only paths that hold are kept, for TRUST_MAIL, and only for the generation of trust and
+ * revocation lists under which they were found: the first question with another number drops all of
+ * them.
+ */
+
+#include "pki/path.h"
+
+struct cert_cache;
+
+/* At most so many certificates; each keeps some 10 kB. */
+struct cert_cache *cert_cache_new(size_t max_certs);
+struct cert_cache *cert_cache_free(struct cert_cache *c);
+CLEANUP_POINTER(struct cert_cache, cert_cache_free)
+
+/* As cert_from_der; the caller gets a reference. cache may be NULL. */
+int cert_cache_read(struct cert_cache *cache, struct span der, struct cert **ret_cert,
+	struct why *why) MUST_CHECK;
+
+/* As path_validate, for requests without names whose outcome does not depend on `untrusted` once it
+ * is positive. cache may be NULL. */
+int cert_cache_validate(struct cert_cache *cache, uint64_t generation,
+	const struct path_request *request, struct verdict *ret_verdict) MUST_CHECK;
