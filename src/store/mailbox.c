@@ -223,6 +223,22 @@ static int take_uidvalidity(struct store_conn *c, int64_t account, int64_t *ret_
 	return 0;
 }
 
+/* RFC 4314 section 4, CREATE: others have the rights that they have in the mailbox above. */
+static int inherit_rights(struct store_conn *c, int64_t account, struct span name, int64_t mailbox)
+{
+	const uint8_t *end = memrchr(name.p, '/', name.n);
+
+	if (!end)
+		return 0;
+	TRY(db_exec(c->db, NULL,
+		"insert into mailbox_acl (mailbox, account, domain, rights)"
+		" select $3, x.account, x.domain, x.rights from mailbox_acl x"
+		" join mailbox m on m.id = x.mailbox where m.account = $1 and m.name = $2",
+		DB_ARGS(DB_INT(account), DB_SPAN(span_head(name, (size_t)(end - name.p))),
+			DB_INT(mailbox))));
+	return 0;
+}
+
 static int mailbox_insert(struct store_conn *c, int64_t account, struct span name,
 	enum special_use use, int64_t *ret_id)
 {
@@ -241,7 +257,8 @@ static int mailbox_insert(struct store_conn *c, int64_t account, struct span nam
 		DB_ARGS(DB_INT(account), DB_SPAN(name), DB_INT(use), DB_INT(uidvalidity),
 			DB_INT(modseq), DB_INT(clock_now_us()))));
 	*ret_id = db_int(q, 0);
-	return 0;
+	db_reset(TAKE(q));
+	return inherit_rights(c, account, name, *ret_id);
 }
 
 int mailbox_make_standard(struct store_conn *c, int64_t account)
@@ -388,6 +405,8 @@ int store_mailbox_delete(struct store_conn *c, int64_t account, struct span name
 	}
 	TRY(account_take_modseq(c, account, 1, &modseq));
 	TRY(account_use(c, account, -(int64_t)m.octets, -(int64_t)m.n_messages));
+	TRY(db_exec(c->db, NULL, "delete from mailbox_acl where mailbox = $1",
+		DB_ARGS(DB_INT(m.id))));
 	TRY(db_exec(c->db, NULL, "update mailbox set account = null where id = $1",
 		DB_ARGS(DB_INT(m.id))));
 	conn_changed(c, m.id);

@@ -27,6 +27,8 @@ static const char *const migrations[] = {
 	,
 #include "store/007_outgoing.sql.inc"
 	,
+#include "store/008_sharing.sql.inc"
+	,
 };
 
 enum { NEWEST = sizeof migrations / sizeof migrations[0] };

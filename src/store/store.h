@@ -35,6 +35,7 @@ enum store_outcome {
 	STORE_E_IN_USE,   /* a lease is held by somebody else; a domain still has accounts */
 	STORE_E_STALE,    /* changed since the modification number given */
 	STORE_E_REFUSED,  /* not allowed for this object (removing INBOX); why says more */
+	STORE_E_RIGHTS,   /* the account lacks a right to a mailbox that it may know of */
 };
 
 /* Opens or creates the database and brings its schema up to date. n_readers connections. */

@@ -62,6 +62,9 @@ int http_store_problem(struct http_request *q, int r, const char *what, const ch
 	case STORE_E_QUOTA:
 	case STORE_E_LIMIT:
 		return http_problem(q, 409, field, "%s", text ? text : "a limit is reached");
+	case STORE_E_RIGHTS:
+		return http_problem(q, 403, field, "%s",
+			text ? text : "this takes a right that you do not have");
 	case STORE_E_REFUSED:
 		return http_problem(q, 422, field, "%s", text ? text : "this is not possible here");
 	default:

@@ -330,6 +330,7 @@ int imap_no_store(struct imap *s, struct imap_command *c, int outcome, const str
 		[STORE_E_IN_USE] = { "INUSE", "in use by somebody else" },
 		[STORE_E_STALE] = { "EXPUNGEISSUED", "changed meanwhile" },
 		[STORE_E_REFUSED] = { "CANNOT", "not possible" },
+		[STORE_E_RIGHTS] = { "NOPERM", "you have no right to do that" },
 	};
 	const char *text = answers[outcome].text;
 
