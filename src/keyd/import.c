@@ -13,10 +13,8 @@
 #include "base/limit.h"
 #include "base/log.h"
 #include "keyd/confine.h"
-#include "keyd/import_file.h"
 
 #include <errno.h>
-#include <openssl/provider.h>
 #include <poll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -27,13 +25,6 @@ enum {
 	CERTS_MAX = IMPORT_FILE_MAX,
 	NAME_MAX_OCTETS = 1024,
 };
-
-void imported_done(struct imported *i)
-{
-	secret_done(&i->pkcs8);
-	buf_done(&i->certs);
-	buf_done(&i->name);
-}
 
 /* Waits until the socket is ready; the deadline is for the whole exchange. */
 static int wait_for(int fd, short events, int64_t deadline_ms)
@@ -115,9 +106,7 @@ static int start(void)
 	if (setrlimit(RLIMIT_CPU, &cpu))
 		return err_fault(errno, "setrlimit");
 	TRY(confine_memory(&locked));
-	/* Without it old PKCS #12 files say that their encryption is not supported: no reason to stop. */
-	(void)OSSL_PROVIDER_load(NULL, "default");
-	(void)OSSL_PROVIDER_load(NULL, "legacy");
+	import_load_legacy();
 	return confine_calls();
 }
 

@@ -4,7 +4,7 @@
 /* Key files, with the passphrase of the corpus. What holds: a file is refused with a reason, or gives
  * a private key and certificates that read. */
 
-#include "keyd/import_file.h"
+#include "pki/import_file.h"
 #include "pki/cert.h"
 #include "pki/key.h"
 

@@ -8,10 +8,10 @@
  * to fail has its sentence, because "could not import" sends people away.
  *
  * Iteration counts are read before any work is done for them, as far as they are in clear; those
- * inside an encrypted part are bounded by the processor time that importer_main grants.
+ * inside an encrypted part are bounded by the processor time that keyd/import.c grants.
  */
 
-#include "keyd/import_file.h"
+#include "pki/import_file.h"
 
 #include "base/alloc.h"
 #include "pki/cert.h"
@@ -21,6 +21,7 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/pkcs12.h>
+#include <openssl/provider.h>
 #include <stdlib.h>
 
 CLEANUP_POINTER(BIO, BIO_free_all)
@@ -516,6 +517,13 @@ static int import_finish(struct import *i, struct imported *ret_imported)
 	return 0;
 }
 
+void imported_done(struct imported *i)
+{
+	secret_done(&i->pkcs8);
+	buf_done(&i->certs);
+	buf_done(&i->name);
+}
+
 int import_parse(struct span file, struct span passphrase, struct imported *ret_imported,
 	struct why *why)
 {
@@ -536,4 +544,11 @@ int import_parse(struct span file, struct span passphrase, struct imported *ret_
 	else
 		r = from_der(&i, file);
 	return r ? r : import_finish(&i, ret_imported);
+}
+
+void import_load_legacy(void)
+{
+	(void)OSSL_PROVIDER_load(NULL, "default");
+	(void)OSSL_PROVIDER_load(NULL, "legacy");
+	ERR_clear_error();
 }

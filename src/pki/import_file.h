@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the Signet authors */
+#pragma once
+
+/* Foreign key files: PEM (PKCS#8, encrypted PKCS#8, PKCS#1, SEC1, with certificates beside it), DER
+ * of the same, PKCS#12 old and new. In the server keyd/import.h reads them, in a process of its
+ * own. */
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/secret.h"
+
+enum { IMPORT_FILE_MAX = 1 << 20, IMPORT_ITERATIONS_MAX = 2000000 };
+
+struct imported {
+	struct secret pkcs8;
+	struct buf certs; /* DER behind each other, the key's own first; may be empty */
+	struct buf name;  /* what PKCS #12 calls the certificate (UTF-8); may be empty */
+};
+void imported_done(struct imported *i);
+
+/* A key file to PKCS#8 and certificates, in this process. An empty passphrase is none. why names
+ * what is wrong and the remedy. */
+enum import_outcome {
+	IMPORT_E_FILE = 1, /* no key in it, or not readable */
+	IMPORT_E_PASSWORD, /* missing or wrong */
+	IMPORT_E_KIND,     /* a kind of key or encryption we do not work with */
+};
+int import_parse(struct span file, struct span passphrase, struct imported *ret_imported,
+	struct why *why) MUST_CHECK;
+
+/* Loads the algorithms of old files (RC2 and the like), once in a process that may. Without them
+ * such files say that their encryption is not supported: no reason to stop. */
+void import_load_legacy(void);
