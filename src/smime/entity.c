@@ -9,10 +9,10 @@
 
 #include "smime/entity.h"
 
-#include "base/err.h"
 #include "mime/encode.h"
 #include "mime/header.h"
 #include "mime/part.h"
+#include "pki/key.h"
 
 enum { LINE_MAX_OCTETS = 998 }; /* RFC 5322 section 2.1.1 */
 
@@ -241,4 +241,41 @@ void entity_split(struct span message, struct buf *outer, struct buf *entity)
 			charset_of(body));
 	buf_add(entity, SPAN("\r\n"));
 	buf_add(entity, body);
+}
+
+void entity_join(struct span outer, struct span entity, struct buf *out)
+{
+	struct header_field field;
+
+	while (header_next(&outer, &field)) {
+		if (!span_is_nocase(field.name, "MIME-Version"))
+			add_line_field(field.whole, out);
+	}
+	buf_add_string(out, "MIME-Version: 1.0\r\n");
+	buf_add(out, entity);
+}
+
+int entity_cms_der(CMS_ContentInfo *cms, struct buf *out)
+{
+	int n = i2d_CMS_ContentInfo(cms, NULL);
+	uint8_t *p;
+
+	if (n <= 0)
+		return key_openssl_fault("i2d_CMS_ContentInfo");
+	p = buf_room(out, (size_t)n);
+	if (i2d_CMS_ContentInfo(cms, &p) != n)
+		return key_openssl_fault("i2d_CMS_ContentInfo");
+	buf_added(out, (size_t)n);
+	return 0;
+}
+
+void entity_add_cms(const char *smime_type, struct span der, struct buf *out)
+{
+	buf_add_format(out,
+		"Content-Type: application/pkcs7-mime; smime-type=%s; name=\"smime.p7m\"\r\n"
+		"Content-Transfer-Encoding: base64\r\n"
+		"Content-Disposition: attachment; filename=\"smime.p7m\"\r\n\r\n",
+		smime_type);
+	encode_base64(der, out);
+	buf_add_string(out, "\r\n");
 }

@@ -9,6 +9,13 @@
  */
 
 #include "base/buf.h"
+#include "base/err.h"
+#include "base/limit.h"
+
+#include <openssl/cms.h>
+
+/* What is larger would not be read back: base64 makes four octets of three. */
+enum { ENTITY_OCTETS_MAX = LIMIT_SMIME_MESSAGE / 4 * 3 - (1 << 20) };
 
 /* Whether the field is the entity's (Content-*) rather than the message's. */
 bool entity_owns_field(struct span name);
@@ -37,3 +44,12 @@ bool entity_canonical(struct span message, enum entity_octets octets, struct buf
  * without an mbox "From " line, and the entity, its Content-* fields and its body, to `entity`. An
  * entity without Content-Type gets one, text/plain. */
 void entity_split(struct span message, struct buf *outer, struct buf *entity);
+
+/* The opposite: appends the fields, with one MIME-Version, and the entity behind them. */
+void entity_join(struct span outer, struct span entity, struct buf *out);
+
+/* Appends the DER of a structure. */
+int entity_cms_der(CMS_ContentInfo *cms, struct buf *out) MUST_CHECK;
+
+/* Appends an entity application/pkcs7-mime (RFC 8551 section 3.2) of that smime-type. */
+void entity_add_cms(const char *smime_type, struct span der, struct buf *out);

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the Signet authors */
+
+/* The checks are a list in the order in which they are worth telling. */
+
+#include "smime/recipient.h"
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "pki/altname.h"
+#include "pki/key.h"
+
+#include <openssl/err.h>
+
+enum { RSA_BITS_MIN = 1024 }; /* RFC 8551 section 4.3 */
+
+static const char *const fault_names[] = {
+	[RECIPIENT_OK] = "ok",
+	[RECIPIENT_NONE] = "no_certificate",
+	[RECIPIENT_NOT_YET] = "not_yet_valid",
+	[RECIPIENT_EXPIRED] = "expired",
+	[RECIPIENT_KEY_KIND] = "unsupported_key",
+	[RECIPIENT_WEAK_KEY] = "weak_key",
+	[RECIPIENT_KEY_USAGE] = "key_usage",
+	[RECIPIENT_EXTENDED_USAGE] = "extended_key_usage",
+	[RECIPIENT_ADDRESS] = "address",
+};
+
+const char *recipient_fault_name(enum recipient_fault fault)
+{
+	return fault_names[fault];
+}
+
+/* The reason behind the certificate's name. */
+static enum recipient_fault refuse(const struct cert *cert, enum recipient_fault fault,
+	struct why *why, const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+static enum recipient_fault refuse(const struct cert *cert, enum recipient_fault fault,
+	struct why *why, const char *format, ...)
+{
+	CLEANUP(buf_done) struct buf subject = {};
+	CLEANUP(alloc_freep) char *reason = NULL;
+	va_list ap;
+
+	va_start(ap, format);
+	reason = alloc_format_list(format, ap);
+	va_end(ap);
+	cert_add_subject(cert, &subject);
+	why_set(why, "the certificate of %.*s %s",
+		(int)(buf_size(&subject) > 200 ? 200 : buf_size(&subject)),
+		(const char *)buf_span(&subject).p, reason);
+	return fault;
+}
+
+static enum recipient_fault check_time(const struct cert *cert, int64_t now_us, struct why *why)
+{
+	bool early = now_us < cert_not_before_us(cert);
+	CLEANUP(buf_done) struct buf time = {};
+
+	if (!early && now_us <= cert_not_after_us(cert))
+		return RECIPIENT_OK;
+	clock_add_rfc3339(&time, early ? cert_not_before_us(cert) : cert_not_after_us(cert));
+	return refuse(cert, early ? RECIPIENT_NOT_YET : RECIPIENT_EXPIRED, why, "%s %.*s",
+		early ? "is not valid before" : "expired at", (int)buf_size(&time),
+		(const char *)buf_span(&time).p);
+}
+
+static enum recipient_fault check_key(const struct cert *cert, struct why *why)
+{
+	EVP_PKEY *key = X509_get0_pubkey(cert_x509(cert));
+	struct why kind = {};
+	CLEANUP(EVP_PKEY_freep) EVP_PKEY *known = NULL;
+
+	ERR_clear_error();
+	if (key && EVP_PKEY_is_a(key, "RSA") && EVP_PKEY_get_bits(key) < RSA_BITS_MIN)
+		return refuse(cert, RECIPIENT_WEAK_KEY, why,
+			"has an RSA key of %d bits: anybody can break that",
+			EVP_PKEY_get_bits(key));
+	if (!key || key_from_spki(&known, cert_spki(cert), &kind) || !key_is_bounded(known))
+		return refuse(cert, RECIPIENT_KEY_KIND, why, "has a key that is not supported%s%s",
+			kind.text[0] ? ": " : "", kind.text);
+	if (!EVP_PKEY_is_a(known, "RSA") && !key_is_ec(known))
+		return refuse(cert, RECIPIENT_KEY_KIND, why,
+			"has a key (%s) that only signs: ask for a certificate that is good for "
+			"encryption",
+			EVP_PKEY_get0_type_name(known));
+	return RECIPIENT_OK;
+}
+
+/* RFC 8550 section 4.4.2 and RFC 5753 section 2.1 say which bit a kind of key needs. */
+static enum recipient_fault check_usage(const struct cert *cert, struct why *why)
+{
+	X509 *x = cert_x509(cert);
+	bool is_ec = key_is_ec(X509_get0_pubkey(x));
+	uint32_t needed = is_ec ? KU_KEY_AGREEMENT : KU_KEY_ENCIPHERMENT;
+
+	/* All bits, where there is no such extension. */
+	if (!(X509_get_key_usage(x) & needed))
+		return refuse(cert, RECIPIENT_KEY_USAGE, why,
+			"is not for encryption (its key usage lacks %s)",
+			is_ec ? "keyAgreement" : "keyEncipherment");
+	if (!cert_allows(cert, CERT_USE_MAIL)) /* RFC 8550 section 4.4.4 */
+		return refuse(cert, RECIPIENT_EXTENDED_USAGE, why,
+			"is not for mail (its extended key usage lacks emailProtection)");
+	return RECIPIENT_OK;
+}
+
+static enum recipient_fault check_address(const struct cert *cert, struct span address,
+	struct why *why)
+{
+	const struct path_name name = { PATH_EMAIL, address };
+
+	if (address.n == 0 || altname_covers(cert, &name))
+		return RECIPIENT_OK;
+	return refuse(cert, RECIPIENT_ADDRESS, why, "is not for the address %.*s",
+		(int)(address.n > 200 ? 200 : address.n), (const char *)address.p);
+}
+
+enum recipient_fault recipient_check(const struct cert *cert, struct span address, int64_t now_us,
+	struct why *why)
+{
+	enum recipient_fault fault = check_time(cert, now_us, why);
+
+	if (!fault)
+		fault = check_key(cert, why);
+	if (!fault)
+		fault = check_usage(cert, why);
+	if (!fault)
+		fault = check_address(cert, address, why);
+	ERR_clear_error();
+	return fault;
+}
+
+/* Whether b is to be preferred to a. */
+static bool is_newer(const struct cert *a, const struct cert *b)
+{
+	if (cert_not_before_us(a) != cert_not_before_us(b))
+		return cert_not_before_us(b) > cert_not_before_us(a);
+	return cert_not_after_us(b) > cert_not_after_us(a);
+}
+
+enum recipient_fault recipient_choose(const struct cert_list *certs, struct span address,
+	int64_t now_us, struct cert **ret_cert, struct why *why)
+{
+	struct cert *best = NULL, *unfit = NULL;
+
+	for (size_t i = 0; i < certs->n; i++) {
+		struct cert *c = certs->certs[i];
+		struct cert **newest = recipient_check(c, address, now_us, NULL) ? &unfit : &best;
+
+		if (!*newest || is_newer(*newest, c))
+			*newest = c;
+	}
+	if (best) {
+		*ret_cert = best;
+		return RECIPIENT_OK;
+	}
+	if (unfit)
+		return recipient_check(unfit, address, now_us, why);
+	why_set(why, "there is no certificate of %.*s", (int)(address.n > 200 ? 200 : address.n),
+		(const char *)address.p);
+	return RECIPIENT_NONE;
+}
