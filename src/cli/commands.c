@@ -52,6 +52,15 @@
 		FLAG("--cluster", NULL, "what all servers of the cluster trust"),                  \
 		OPTION("--domain", "DOMAIN", NULL, "what a domain trusts besides")
 
+/* Keys in files. */
+#define SMIME_KEY                                                                                  \
+	SEVERAL("--key", "FILE", "private key, PEM or DER"),                                       \
+		SEVERAL("--cert", "FILE", "its certificate, if that is not in the same file"),     \
+		SEVERAL("--pfx", "FILE", "key and certificates in PKCS #12"),                      \
+		SEVERAL("--chain", "FILE", "certificates that lead to a root"),                    \
+		OPTION("--password-file", "F", NULL,                                               \
+			"file with the keys' password; else it is asked for where it is needed")
+
 /* Of what was just made, what matters; "show" has the rest. */
 #define CERT_COLUMNS                                                                               \
 	{ { "alias", "alias" }, { "subject", "subject" }, { "names", "names" },                    \
@@ -405,6 +414,23 @@ const struct command commands[] = {
 			{ .kind = ARG_FLAG, .name = "--batch",
 				.help = "answers JSON lines on standard input, one each" } },
 		.run = run_verify },
+
+	{ "smime", "sign", "signs the message on standard input; needs no server",
+		"signet smime sign --key alice.key --cert alice.pem --chain ca.pem < message",
+		{ SMIME_KEY, OPTION("--digest", "NAME", NULL, "sha-256, sha-384, sha-512 (default: what suits the key)"),
+			FLAG("--opaque", NULL, "the text inside the signature, readable with S/MIME only"),
+			FLAG("--pss", NULL, "RSA keys sign with PSS rather than PKCS #1 v1.5"),
+			FLAG("--keep-8bit", NULL, "8-bit parts stay as they are"),
+			OPTION("--time", "RFC3339", NULL, "the signing time (default: now)") },
+		.run = run_smime_sign },
+	{ "smime", "encrypt", "encrypts the message on standard input; needs no server",
+		"signet smime encrypt --to alice.pem --to bob.pem < message",
+		{ SEVERAL("--to", "FILE", "certificates of those who are to read it"),
+			OPTION("--cipher", "NAME", NULL,
+				"automatic (the default), aes-256-gcm, aes-256-cbc, aes-192-cbc, aes-128-cbc, 3des"),
+			FLAG("--oaep", NULL, "RSA-OAEP rather than PKCS #1 v1.5"),
+			OPTION("--time", "RFC3339", NULL, "when certificates must be valid (default: now)") },
+		.run = run_smime_encrypt },
 
 	{ "client-ca", "show", "the issuers whose clients are asked for a certificate",
 		"signet client-ca show example.org", { WORD("DOMAIN|server", NULL) },
