@@ -74,13 +74,13 @@ int smime_read_message(struct cli *cli, struct buf *out)
 	do {
 		n = fread(buf_room(out, PIECE), 1, PIECE, stdin);
 		buf_added(out, n);
-	} while (n && buf_size(out) <= LIMIT_SMIME);
+	} while (n && buf_size(out) <= LIMIT_SMIME_MESSAGE);
 	if (ferror(stdin))
 		return err_fault(errno, "stdin");
 	if (buf_size(out) == 0)
 		why_set(&cli->why, "there is no message on standard input");
-	else if (buf_size(out) > LIMIT_SMIME)
-		why_set(&cli->why, "the message is larger than %d octets", LIMIT_SMIME);
+	else if (buf_size(out) > LIMIT_SMIME_MESSAGE)
+		why_set(&cli->why, "the message is larger than %d octets", LIMIT_SMIME_MESSAGE);
 	else
 		return 0;
 	return CLIENT_E_REFUSED;

@@ -18,7 +18,7 @@ int smime_read_certs(struct cli *cli, const char *name, struct cert_list *ret_li
 /* Appends the certificates of each file that the option names. */
 int smime_add_certs(struct cli *cli, const char *option, struct cert_list *list) MUST_CHECK;
 
-/* The message on standard input, at most LIMIT_SMIME octets. */
+/* The message on standard input, at most LIMIT_SMIME_MESSAGE octets. */
 int smime_read_message(struct cli *cli, struct buf *out) MUST_CHECK;
 
 /* --time, else now. */

@@ -227,11 +227,12 @@ int sign_entity(const struct sign_request *s, struct span entity, struct buf *ou
 	CLEANUP(buf_done) struct buf der = {};
 	int r;
 
-	if (s->n_signers == 0 || s->n_signers > SIGNERS_MAX || entity.n > ENTITY_OCTETS_MAX) {
-		why_set(why,
-			entity.n > ENTITY_OCTETS_MAX ? "the message is larger than %d octets"
-					       : "a message has 1 to %d signers",
-			entity.n > ENTITY_OCTETS_MAX ? ENTITY_OCTETS_MAX : SIGNERS_MAX);
+	if (s->n_signers == 0 || s->n_signers > SIGNERS_MAX) {
+		why_set(why, "a message has 1 to %d signers", SIGNERS_MAX);
+		return SIGN_E_REFUSED;
+	}
+	if (entity.n > ENTITY_OCTETS_MAX) {
+		why_set(why, "the message is larger than %d octets", ENTITY_OCTETS_MAX);
 		return SIGN_E_REFUSED;
 	}
 	r = make_cms(s, entity, &cms, why);

@@ -21,7 +21,8 @@ struct sign_request {
 };
 
 /* REFUSED, with why: a certificate that may not sign mail now (which one and what about it), a key
- * that is not its, cannot (Ed25519) or does not sign (locked), a message larger than ENTITY_OCTETS_MAX.
+ * that is not its, cannot (Ed25519) or does not sign (locked), a message larger than
+ * ENTITY_OCTETS_MAX.
  */
 enum sign_outcome { SIGN_E_REFUSED = 1 };
 
