@@ -38,6 +38,8 @@ enum {
 	TIDY_FRAMES = 1000,       /* the same when there is nothing else to do */
 	TIDY_PAGES = 100,         /* given back in one step: a few milliseconds */
 	KEPT_PAGES = 2000,        /* free pages not worth giving back: they will be used again */
+	BUSY_MS = 10000,
+	EMPTY_LOG_MS = 50, /* for readers to be done with the log, at one try */
 	PARAMETERS_MAX = 24,
 	SLOTS = 256,
 };
@@ -57,7 +59,8 @@ struct db {
 	enum db_mode mode;
 	int lock; /* file descriptor, -1: none */
 	bool in_transaction;
-	int lost; /* see db_void */
+	bool has_erased;           /* the log may still have what was deleted with db_erase */
+	int lost;                  /* see db_void */
 	int log_frames, log_moved; /* as of the last commit and the last checkpoint */
 	char *path;
 	struct db_statement *slots[SLOTS]; /* by address of the text */
@@ -388,11 +391,38 @@ static int free_pages(struct db *db, int64_t *ret_n)
 	return 0;
 }
 
+int db_erase(struct db *db, bool on)
+{
+	assert(db->mode == DB_WRITER);
+	if (on)
+		db->has_erased = true;
+	return db_script(db, on ? "pragma secure_delete = on" : "pragma secure_delete = off");
+}
+
+/* The whole log into the database, and its file cut to nothing. Not while a reader uses it: then
+ * there is another try. */
+static bool empty_log(struct db *db)
+{
+	int rc;
+
+	(void)sqlite3_busy_timeout(db->sqlite, EMPTY_LOG_MS);
+	rc = sqlite3_wal_checkpoint_v2(db->sqlite, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+	(void)sqlite3_busy_timeout(db->sqlite, BUSY_MS);
+	if (rc != SQLITE_OK)
+		return false;
+	db->log_frames = 0;
+	db->log_moved = 0;
+	db->has_erased = false;
+	return true;
+}
+
 int db_tidy(struct db *db)
 {
 	int64_t n_free;
 
 	assert(!db->in_transaction);
+	if (db->has_erased && !empty_log(db))
+		return DB_TIDY_MORE;
 	if (db->log_frames - db->log_moved >= TIDY_FRAMES)
 		checkpoint(db);
 	TRY(free_pages(db, &n_free));
@@ -498,7 +528,7 @@ static int configure(struct db *db, struct why *why)
 				     "pragma temp_store = memory;";
 	int rc;
 
-	(void)sqlite3_busy_timeout(db->sqlite, 10000);
+	(void)sqlite3_busy_timeout(db->sqlite, BUSY_MS);
 	rc = sqlite3_exec(db->sqlite, db->mode == DB_WRITER ? writer : reader, NULL, NULL, NULL);
 	if (rc) {
 		why_set(why, "%s cannot be used as a database: %s", db->path,

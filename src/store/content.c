@@ -113,6 +113,53 @@ int content_released(struct store_conn *c, int64_t content, int64_t now_us)
 	return 0;
 }
 
+static int holders(struct store_conn *c, int64_t content, size_t *ret_n)
+{
+	CLEANUP(db_resetp) struct db_statement *q = NULL;
+	bool row;
+
+	TRY(db_query_row(&q, &row, c->db,
+		"select (select count(*) from message where content = $1)"
+		" + (select count(*) from queue where content = $1)",
+		DB_ARGS(DB_INT(content))));
+	*ret_n = (size_t)db_int(q, 0);
+	return 0;
+}
+
+/* Not the newest content: its id would be given again, and clients keep ids. */
+static int content_delete_rows(struct store_conn *c, int64_t content)
+{
+	CLEANUP(db_resetp) struct db_statement *q = NULL;
+	int64_t upload;
+	bool row;
+
+	TRY(db_query_row(&q, &row, c->db,
+		"delete from content where id = $1 and id < (select max(id) from content)"
+		" returning upload",
+		DB_ARGS(DB_INT(content))));
+	if (!row)
+		return err_fault(EINVAL, "the newest body was to be erased");
+	upload = db_int(q, 0);
+	db_reset(TAKE(q));
+	if (upload)
+		TRY(db_exec(c->db, NULL, "delete from content_piece where upload = $1",
+			DB_ARGS(DB_INT(upload))));
+	return 0;
+}
+
+int content_erase(struct store_conn *c, int64_t content, size_t *ret_n_holders)
+{
+	int r;
+
+	TRY(holders(c, content, ret_n_holders));
+	if (*ret_n_holders)
+		return 0;
+	TRY(db_erase(c->db, true));
+	r = content_delete_rows(c, content);
+	TRY(db_erase(c->db, false));
+	return r;
+}
+
 int content_unpack(struct store_conn *c, unsigned codec, struct span stored, uint64_t size,
 	struct buf *out)
 {

@@ -18,6 +18,10 @@ void content_used(struct store_conn *c, int64_t content);
 /* A row that referred to the content is gone: the sweeper shall look. */
 int content_released(struct store_conn *c, int64_t content, int64_t now_us) MUST_CHECK;
 
+/* Deletes the content at once and overwrites it, unless a row refers to it: then *ret_n_holders says
+ * how many messages and queue rows do, and nothing happens. */
+int content_erase(struct store_conn *c, int64_t content, size_t *ret_n_holders) MUST_CHECK;
+
 /* Octets as stored, appended as they were. size is what must come out. */
 int content_unpack(struct store_conn *c, unsigned codec, struct span stored, uint64_t size,
 	struct buf *out) MUST_CHECK;

@@ -96,6 +96,27 @@ int store_copy(struct store_conn *c, int64_t mailbox, const uint32_t *uids, size
 int store_move(struct store_conn *c, int64_t mailbox, const uint32_t *uids, size_t n_uids,
 	int64_t target, struct buf *pairs, uint64_t *ret_modseq) MUST_CHECK;
 
+/* Writes: puts another body in a message's place, and erases the one before from the files, unless
+ * others hold it (*ret_n_holders: messages and queue rows that still do). Flags, thread, received
+ * and saved times are the old message's. UID and id are new, because what a UID names never changes
+ * (RFC 9051 section 2.3.1.1); clients see an expunge and a new message. STORE_E_NOT_FOUND;
+ * STORE_E_STALE: the message has another content than the one said. The quota does not count: what
+ * encryption adds is not refused. */
+struct message_replace {
+	int64_t mailbox;
+	uint32_t uid;
+	int64_t content; /* that is replaced */
+	const struct content_draft *draft;
+};
+struct message_replaced {
+	uint32_t uid;
+	int64_t id;
+	uint64_t modseq;
+	size_t n_holders;
+};
+int store_message_replace(struct store_conn *c, const struct message_replace *replace,
+	struct message_replaced *ret_replaced) MUST_CHECK;
+
 /* Reads: UIDs expunged after modseq, ascending, appended as uint32_t. Records are kept for a bounded
  * number of expunges per mailbox; *ret_complete is false if some that old are gone (then everything
  * not in the mailbox counts as expunged). */

@@ -2,9 +2,10 @@
 /* Copyright the Signet authors */
 
 /*
- * Changing messages: flags, expunge, copy, move. All four read the rows that are named, decide, and
- * then write, row by row, with the counters of mailbox and account updated once for all. A call has
- * one modification number, but for a copy, where each new message needs one of its own for its id.
+ * Changing messages: flags, expunge, copy, move, another body. All read the rows that are named,
+ * decide, and then write, row by row, with the counters of mailbox and account updated once for
+ * all. A call has one modification number, but for a copy, where each new message needs one of its
+ * own for its id.
  */
 
 #include "store/message.h"
@@ -23,7 +24,7 @@ enum { EXPUNGED_MAX = 100000, EXPUNGED_SLACK = 1000 };
 struct row {
 	int64_t id, content, thread;
 	uint64_t flags, modseq;
-	int64_t size, received;
+	int64_t size, received, saved;
 	uint32_t uid;
 };
 
@@ -42,10 +43,11 @@ static void rows_done(struct rows *rows)
 static int rows_read(struct store_conn *c, int64_t mailbox, const uint32_t *uids, size_t n_uids,
 	struct rows *rows)
 {
-	CLEANUP(message_cursor_done) struct message_cursor k = {
+	CLEANUP(message_cursor_done)
+	struct message_cursor k = {
 		.db = c->db,
-		.sql = "select uid, id, content, thread, flags, modseq, size, received from message"
-		       " where mailbox = $1 and uid >= $2 order by uid",
+		.sql = "select uid, id, content, thread, flags, modseq, size, received, saved"
+		       " from message where mailbox = $1 and uid >= $2 order by uid",
 		.mailbox = mailbox,
 		.uids = uids,
 		.n_uids = n_uids,
@@ -68,6 +70,7 @@ static int rows_read(struct store_conn *c, int64_t mailbox, const uint32_t *uids
 			.modseq = (uint64_t)db_int(k.q, 5),
 			.size = db_int(k.q, 6),
 			.received = db_int(k.q, 7),
+			.saved = db_int(k.q, 8),
 		};
 		buf_add(&rows->buf, span_of(&row, sizeof row));
 	}
@@ -97,8 +100,8 @@ static uint64_t changed_flags(uint64_t old, enum flags_change change, uint64_t f
 	return old;
 }
 
-static int flags_write(struct store_conn *c, int64_t mailbox, const struct row *row,
-	uint64_t flags, struct mailbox_change *change)
+static int flags_write(struct store_conn *c, int64_t mailbox, const struct row *row, uint64_t flags,
+	struct mailbox_change *change)
 {
 	change->n_unseen += !(flags & FLAG_SEEN) - !(row->flags & FLAG_SEEN);
 	change->n_deleted += ((flags & FLAG_DELETED) != 0) - ((row->flags & FLAG_DELETED) != 0);
@@ -373,4 +376,54 @@ int store_move(struct store_conn *c, int64_t mailbox, const uint32_t *uids, size
 	}
 	*ret_modseq = modseq;
 	return expunged_trim(c, mailbox);
+}
+
+static int row_replace(struct store_conn *c, const struct message_replace *replace,
+	const struct row *old, const struct message_replaced *new)
+{
+	int64_t content;
+
+	TRY(store_content_add(c, replace->draft, &content));
+	TRY(db_exec(c->db, NULL,
+		"insert into message (mailbox, uid, id, content, thread, flags, modseq, size,"
+		" received, saved) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+		DB_ARGS(DB_INT(replace->mailbox), DB_INT(new->uid), DB_INT(new->id),
+			DB_INT(content), DB_INT(old->thread), DB_INT(old->flags),
+			DB_INT(new->modseq), DB_INT(replace->draft->size), DB_INT(old->received),
+			DB_INT(old->saved))));
+	content_used(c, content);
+	TRY(db_exec(c->db, NULL, "delete from message where mailbox = $1 and uid = $2",
+		DB_ARGS(DB_INT(replace->mailbox), DB_INT(old->uid))));
+	return expunged_note(c, replace->mailbox, new->modseq, old->uid);
+}
+
+int store_message_replace(struct store_conn *c, const struct message_replace *replace,
+	struct message_replaced *ret_replaced)
+{
+	CLEANUP(rows_done) struct rows rows = {};
+	struct message_replaced new = {};
+	struct mailbox_change change = { .n_uids = 1, .n_expunged = 1 };
+	int64_t account;
+	int r;
+
+	assert(c->writer);
+	r = mailbox_account(c, replace->mailbox, &account);
+	if (r)
+		return r;
+	TRY(rows_read(c, replace->mailbox, &replace->uid, 1, &rows));
+	if (!rows.n)
+		return STORE_E_NOT_FOUND;
+	if (rows.p->content != replace->content)
+		return STORE_E_STALE;
+	TRY(account_take_modseq(c, account, 1, &new.modseq));
+	change.highest_modseq = new.modseq;
+	change.octets = (int64_t)replace->draft->size - rows.p->size;
+	TRY(mailbox_apply(c, replace->mailbox, &change, &new.uid));
+	new.id = message_id_of(account, new.modseq);
+	TRY(row_replace(c, replace, rows.p, &new));
+	TRY(account_use(c, account, change.octets, 0));
+	TRY(content_erase(c, replace->content, &new.n_holders));
+	TRY(expunged_trim(c, replace->mailbox));
+	*ret_replaced = new;
+	return 0;
 }
