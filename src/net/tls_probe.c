@@ -3,13 +3,11 @@
 
 #include "net/tls_probe.h"
 
+#include "net/dial.h"
 #include "net/tls_host.h"
 
-#include <errno.h>
 #include <openssl/err.h>
 #include <stdio.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 enum {
 	LINE_MAX_OCTETS = 1024,
@@ -37,7 +35,7 @@ static const struct turn dialogs[][4] = {
 
 /* One connection. */
 struct visit {
-	int fd;
+	struct dial dial;
 	SSL_CTX *ctx;
 	SSL *ssl;
 	SSL_SESSION *session; /* that came */
@@ -49,91 +47,51 @@ static void visit_done(struct visit *v)
 	SSL_free(v->ssl);
 	SSL_CTX_free(v->ctx);
 	SSL_SESSION_free(v->session);
-	if (v->fd >= 0)
-		(void)close(v->fd);
+	dial_done(&v->dial);
 	ERR_clear_error();
 }
 
-static int set_deadline(int fd, uint32_t timeout_ms)
-{
-	struct timeval t = { .tv_sec = timeout_ms / 1000,
-		.tv_usec = (suseconds_t)(timeout_ms % 1000) * 1000 };
-
-	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof t) ||
-		setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof t))
-		return err_fault(errno, "setsockopt");
-	return 0;
-}
-
-/* What keeps a visit from going on is an outcome: the result says so. */
-enum visit_outcome { VISIT_E_ENDED = 1 };
-
-static int visit_connect(struct visit *v, const struct tls_probe_target *t, struct why *why)
-{
-	struct sockaddr_storage address;
-	size_t n = net_address_to_sockaddr(&t->address, &address);
-
-	v->fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (v->fd < 0)
-		return err_fault(errno, "socket");
-	TRY(set_deadline(v->fd, t->timeout_ms));
-	if (connect(v->fd, (const struct sockaddr *)&address, (socklen_t)n) == 0)
-		return 0;
-	why_set(why, "cannot connect: %s", strerror(errno == EINPROGRESS ? ETIMEDOUT : errno));
-	return VISIT_E_ENDED;
-}
-
 /* The lines up to the one that begins as it should. */
-static int read_answer(int fd, const char *last, struct why *why)
+static int read_answer(struct dial *d, const char *last, struct why *why)
 {
 	char line[LINE_MAX_OCTETS];
 	size_t n = 0, n_lines = 0;
 
 	while (n < sizeof line && n_lines < LINES_MAX) {
-		ssize_t r = recv(fd, line + n, 1, 0);
+		size_t one;
+		/* Octet by octet: what is behind the answer belongs to TLS. */
+		int r = dial_read(d, NULL, line + n, 1, &one, why);
 
-		if (r <= 0) {
-			why_set(why, r ? "no answer before TLS in time" : "closed before TLS");
-			return VISIT_E_ENDED;
-		}
+		if (r)
+			return r;
 		if (line[n++] != '\n')
 			continue;
 		if (span_starts(span_of(line, n), span_str(last)))
 			return 0;
 		/* "250-..." and "* CAPABILITY" go before it. */
 		if (line[0] != '*' && (n < 4 || line[3] != '-')) {
-			why_set(why, "refused before TLS: %.*s", (int)(n > 100 ? 100 : n - 1), line);
-			return VISIT_E_ENDED;
+			why_set(why, "refused before TLS: %.*s", (int)(n > 100 ? 100 : n - 1),
+				line);
+			return DIAL_E_ENDED;
 		}
 		n = 0;
 		n_lines++;
 	}
 	why_set(why, "too long an answer before TLS");
-	return VISIT_E_ENDED;
+	return DIAL_E_ENDED;
 }
 
 static int visit_talk(struct visit *v, const struct tls_probe_target *t, struct why *why)
 {
-	static const char header[] = "PROXY UNKNOWN\r\n";
+	struct span header = t->with_proxy_header ? SPAN("PROXY UNKNOWN\r\n") : SPAN("");
+	int r = dial_write(&v->dial, NULL, header, why);
 
-	if (t->with_proxy_header &&
-		send(v->fd, header, sizeof header - 1, MSG_NOSIGNAL) != sizeof header - 1) {
-		why_set(why, "closed before the PROXY header");
-		return VISIT_E_ENDED;
+	for (const struct turn *turn = dialogs[t->dialog]; turn->last && !r; turn++) {
+		r = dial_write(&v->dial, NULL, span_str(turn->send), why);
+		if (!r)
+			r = read_answer(&v->dial, turn->last, why);
 	}
-	for (const struct turn *turn = dialogs[t->dialog]; turn->last; turn++) {
-		size_t n = strlen(turn->send);
-		int r;
-
-		if (n && send(v->fd, turn->send, n, MSG_NOSIGNAL) != (ssize_t)n) {
-			why_set(why, "closed before TLS");
-			return VISIT_E_ENDED;
-		}
-		r = read_answer(v->fd, turn->last, why);
-		if (r)
-			return r;
-	}
-	return 0;
+	return r;
 }
 
 static int on_certificate_asked(SSL *ssl, X509 **x, EVP_PKEY **key)
@@ -180,51 +138,26 @@ static int visit_set_up(struct visit *v, const struct tls_probe_target *t, int v
 			return tls_fault(NULL, "SSL_CTX_set_alpn_protos");
 	}
 	v->ssl = SSL_new(v->ctx);
-	if (!v->ssl || SSL_set_fd(v->ssl, v->fd) != 1 ||
-		SSL_set_tlsext_host_name(v->ssl, t->name) != 1)
+	if (!v->ssl || SSL_set_tlsext_host_name(v->ssl, t->name) != 1)
 		return tls_fault(NULL, "SSL_new");
 	(void)SSL_set_app_data(v->ssl, v);
 	return 0;
 }
 
-/* What a server says to us, as it would stand in its log about a client. */
-static void say_failure(SSL *ssl, int r, struct why *why)
-{
-	unsigned long code = ERR_peek_error();
-	const char *reason = code ? ERR_reason_error_string(code) : NULL;
-	int error = SSL_get_error(ssl, r);
-
-	if (ERR_GET_REASON(code) >= SSL_AD_REASON_OFFSET)
-		why_set(why, "refused with the alert %s", SSL_alert_desc_string_long(
-			ERR_GET_REASON(code) - SSL_AD_REASON_OFFSET));
-	else if (error == SSL_ERROR_WANT_READ)
-		why_set(why, "no answer to the handshake in time");
-	else
-		why_set(why, "%s", reason ? reason : "closed during the handshake");
-	ERR_clear_error();
-}
-
 static int visit_secure(struct visit *v, const struct tls_probe_target *t, int version,
 	SSL_SESSION *session, struct why *why)
 {
-	int r;
-
 	TRY(visit_set_up(v, t, version));
 	if (session && SSL_set_session(v->ssl, session) != 1)
 		return tls_fault(NULL, "SSL_set_session");
-	ERR_clear_error();
-	r = SSL_connect(v->ssl);
-	if (r == 1)
-		return 0;
-	say_failure(v->ssl, r, why);
-	return VISIT_E_ENDED;
+	return dial_handshake(&v->dial, v->ssl, why);
 }
 
-/* Connects, talks, does the handshake; progress may be NULL. */
+/* Connects, talks, does the handshake; progress may be NULL. DIAL_E_ENDED. */
 static int visit_make(struct visit *v, const struct tls_probe_target *t, int version,
 	SSL_SESSION *session, struct tls_probe *progress, struct why *why)
 {
-	int r = visit_connect(v, t, why);
+	int r = dial_connect(&v->dial, &t->address, t->timeout_ms, NULL, why);
 
 	if (r)
 		return r;
@@ -241,17 +174,16 @@ static int visit_make(struct visit *v, const struct tls_probe_target *t, int ver
 /* Waits for the ticket, which in TLS 1.3 is read with what comes after the handshake. */
 static int wait_for_session(struct visit *v)
 {
-	char octet;
+	struct why why;
+	uint8_t octet;
+	size_t n;
 	int r = 0;
 
-	TRY(set_deadline(v->fd, TICKET_WAIT_MS));
-	for (int i = 0; i < 4 && !v->session && r <= 0; i++) {
-		r = SSL_peek(v->ssl, &octet, 1);
-		if (r <= 0 && SSL_get_error(v->ssl, r) != SSL_ERROR_WANT_READ)
-			break;
-	}
-	ERR_clear_error();
-	return 0;
+	if (v->session)
+		return 0;
+	dial_set_deadline(&v->dial, TICKET_WAIT_MS);
+	r = dial_read(&v->dial, v->ssl, &octet, 1, &n, &why);
+	return r < 0 ? r : 0;
 }
 
 static void note_visit(const struct visit *v, struct tls_probe *p)
@@ -276,8 +208,8 @@ static void note_visit(const struct visit *v, struct tls_probe *p)
 /* The first visit, from which all is learnt, and one that resumes its session. */
 static int probe_first(const struct tls_probe_target *t, struct tls_probe *p)
 {
-	CLEANUP(visit_done) struct visit first = { .fd = -1 };
-	CLEANUP(visit_done) struct visit again = { .fd = -1 };
+	CLEANUP(visit_done) struct visit first = { .dial.fd = -1 };
+	CLEANUP(visit_done) struct visit again = { .dial.fd = -1 };
 	struct why why;
 	int r = visit_make(&first, t, 0, NULL, p, &p->why);
 
@@ -298,7 +230,7 @@ static int probe_first(const struct tls_probe_target *t, struct tls_probe *p)
 static int probe_version(const struct tls_probe_target *t, enum tls_version version,
 	struct tls_probe *p)
 {
-	CLEANUP(visit_done) struct visit v = { .fd = -1 };
+	CLEANUP(visit_done) struct visit v = { .dial.fd = -1 };
 	struct why why;
 	int r = visit_make(&v, t, versions[version], NULL, NULL, &why);
 
