@@ -410,6 +410,8 @@ static void note_port(struct server *s, const char *service, const struct net_ad
 	}
 	s->figures[s->n_figures++] = (struct http_port_figure){ .service = service,
 		.port = local->port, .address = *local };
+	if (strcmp(service, services[SERVICE_HTTP].name) == 0)
+		s->env.http_port = local->port;
 }
 
 /* Before the services are made: they are told the ports. */

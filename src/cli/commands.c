@@ -31,7 +31,7 @@
 
 /* Which key, where none is named. */
 #define WHICH_KEY                                                                                  \
-	OPTION("--for", "USE", NULL, "of keys for tls, smime or dkim (default tls)"),              \
+	OPTION("--for", "USE", NULL, "of keys for tls, smime, dkim or ca (default tls)"),              \
 		OPTION("--type", "TYPE", NULL, "of keys of this type")
 
 /* Who a certificate is for. */
@@ -206,7 +206,7 @@ const struct command commands[] = {
 
 	{ "key", "list", "keys, of one domain or all", "signet key list example.org",
 		{ MAYBE("DOMAIN", NULL),
-			OPTION("--for", "USE", NULL, "only those for tls, smime or dkim"),
+			OPTION("--for", "USE", NULL, "only those for tls, smime, dkim or ca"),
 			OPTION("--type", "TYPE", NULL, "only those of this type") },
 		.run = run_key_list, .list = "keys",
 		.columns = { { "DOMAIN", "domain" }, { "KEY", "alias" }, { "TYPE", "type" },
@@ -217,7 +217,7 @@ const struct command commands[] = {
 			OPTION("--type", "TYPE", "type",
 				"rsa:2048, rsa:3072, rsa:4096, ec:p256, ec:p384 or ed25519"
 				" (default ec:p256)"),
-			OPTION("--for", "USE", "use", "tls, smime or dkim (default tls)"),
+			OPTION("--for", "USE", "use", "tls, smime, dkim or ca (default tls)"),
 			OPTION("--alias", "NAME", "alias", "the key's name") },
 		"POST", "/domains/{0}/keys",
 		.columns = { { "alias", "alias" }, { "use", "use" }, { "type", "type" },
@@ -232,7 +232,7 @@ const struct command commands[] = {
 			{ .kind = ARG_SECRET, .name = "--passphrase-file", .sample = "F",
 				.member = "passphrase",
 				.help = "file with the passphrase of an encrypted key" },
-			OPTION("--for", "USE", "use", "tls, smime or dkim (default tls)"),
+			OPTION("--for", "USE", "use", "tls, smime, dkim or ca (default tls)"),
 			OPTION("--alias", "NAME", "alias", "the key's name") },
 		"POST", "/domains/{0}/keys/import",
 		.columns = { { "alias", "alias" }, { "use", "use" }, { "type", "type" },

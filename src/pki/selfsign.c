@@ -9,7 +9,7 @@
 
 #include "pki/selfsign.h"
 
-#include "base/random.h"
+#include "pki/build.h"
 #include "pki/key.h"
 
 #include <openssl/asn1t.h>
@@ -17,16 +17,13 @@
 #include <openssl/x509v3.h>
 
 CLEANUP_POINTER(GENERAL_NAMES, GENERAL_NAMES_free)
-CLEANUP_POINTER(ASN1_OCTET_STRING, ASN1_OCTET_STRING_free)
 CLEANUP_POINTER(ASN1_BIT_STRING, ASN1_BIT_STRING_free)
 CLEANUP_POINTER(BASIC_CONSTRAINTS, BASIC_CONSTRAINTS_free)
 CLEANUP_POINTER(EXTENDED_KEY_USAGE, EXTENDED_KEY_USAGE_free)
-CLEANUP_POINTER(BIGNUM, BN_free)
 
-enum {
-	DAYS_MAX = 3650,
-	SERIAL_OCTETS = 16,
-};
+enum { DAYS_MAX = 3650 };
+
+static const int64_t day_us = (int64_t)24 * 3600 * 1000000;
 
 static int check_days(unsigned days, struct why *why)
 {
@@ -38,16 +35,10 @@ static int check_days(unsigned days, struct why *why)
 
 static int set_serial(X509 *x)
 {
-	CLEANUP(BN_freep) BIGNUM *n = NULL;
-	uint8_t random[SERIAL_OCTETS];
+	uint8_t serial[BUILD_SERIAL_OCTETS];
 
-	random_fill(random, sizeof random);
-	/* RFC 5280 section 4.1.2.2: positive; so neither the sign bit nor all zeros. */
-	random[0] = (uint8_t)((random[0] & 0x7F) | 0x40);
-	n = BN_bin2bn(random, sizeof random, NULL);
-	if (!n || !BN_to_ASN1_INTEGER(n, X509_get_serialNumber(x)))
-		return key_openssl_fault("BN_to_ASN1_INTEGER");
-	return 0;
+	build_random_serial(serial);
+	return build_serial(x, span_of(serial, sizeof serial));
 }
 
 static int set_subject(X509 *x, const struct subject *subject)
@@ -62,19 +53,7 @@ static int set_subject(X509 *x, const struct subject *subject)
 
 static int set_validity(X509 *x, int64_t now_us, unsigned days)
 {
-	time_t now = (time_t)(now_us / 1000000);
-
-	if (!ASN1_TIME_adj(X509_getm_notBefore(x), now, 0, 0) ||
-		!ASN1_TIME_adj(X509_getm_notAfter(x), now, (int)days, 0))
-		return key_openssl_fault("ASN1_TIME_adj");
-	return 0;
-}
-
-static int add_extension(X509 *x, int nid, void *value, bool critical)
-{
-	if (!value || X509_add1_ext_i2d(x, nid, value, critical, X509V3_ADD_DEFAULT) != 1)
-		return key_openssl_fault("X509_add1_ext_i2d");
-	return 0;
+	return build_validity(x, now_us, now_us + days * day_us);
 }
 
 static int add_names(X509 *x, const struct subject *subject)
@@ -84,7 +63,7 @@ static int add_names(X509 *x, const struct subject *subject)
 	bool critical = X509_NAME_entry_count(X509_get_subject_name(x)) == 0;
 
 	TRY(subject_alt_names(subject, &names));
-	return add_extension(x, NID_subject_alt_name, names, critical);
+	return build_extension(x, NID_subject_alt_name, names, critical);
 }
 
 static int add_usage(X509 *x, const EVP_PKEY *key)
@@ -93,21 +72,8 @@ static int add_usage(X509 *x, const EVP_PKEY *key)
 	CLEANUP(EXTENDED_KEY_USAGE_freep) EXTENDED_KEY_USAGE *extended = NULL;
 
 	TRY(subject_server_usage(key, &usage, &extended));
-	TRY(add_extension(x, NID_key_usage, usage, true));
-	return add_extension(x, NID_ext_key_usage, extended, false);
-}
-
-/* RFC 5280 section 4.2.1.2, method (1). */
-static int add_key_identifier(X509 *x)
-{
-	CLEANUP(ASN1_OCTET_STRING_freep) ASN1_OCTET_STRING *id = ASN1_OCTET_STRING_new();
-	uint8_t digest[EVP_MAX_MD_SIZE];
-	unsigned n;
-
-	if (!id || !X509_pubkey_digest(x, EVP_sha1(), digest, &n) ||
-		!ASN1_OCTET_STRING_set(id, digest, (int)n))
-		return key_openssl_fault("X509_pubkey_digest");
-	return add_extension(x, NID_subject_key_identifier, id, false);
+	TRY(build_extension(x, NID_key_usage, usage, true));
+	return build_extension(x, NID_ext_key_usage, extended, false);
 }
 
 int selfsign_make(struct cert **ret_cert, const struct selfsign *s, struct why *why)
@@ -128,10 +94,10 @@ int selfsign_make(struct cert **ret_cert, const struct selfsign *s, struct why *
 	TRY(set_serial(x));
 	TRY(set_subject(x, &s->subject));
 	TRY(set_validity(x, s->now_us, s->days));
-	TRY(add_extension(x, NID_basic_constraints, end_entity, true));
+	TRY(build_extension(x, NID_basic_constraints, end_entity, true));
 	TRY(add_usage(x, public));
 	TRY(add_names(x, &s->subject));
-	TRY(add_key_identifier(x));
+	TRY(build_key_identifier(x));
 	if (X509_sign(x, s->signer, key_digest(public)) <= 0)
 		return key_openssl_fault("X509_sign");
 	TRY(cert_from_x509(ret_cert, x, why));
@@ -140,7 +106,6 @@ int selfsign_make(struct cert **ret_cert, const struct selfsign *s, struct why *
 
 static unsigned days_of(const struct cert *c)
 {
-	int64_t day_us = (int64_t)24 * 3600 * 1000000;
 	int64_t days = (cert_not_after_us(c) - cert_not_before_us(c) + day_us - 1) / day_us;
 
 	return days < 1 ? 1 : days > DAYS_MAX ? DAYS_MAX : (unsigned)days;

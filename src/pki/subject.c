@@ -4,6 +4,7 @@
 #include "pki/subject.h"
 
 #include "base/limit.h"
+#include "pki/build.h"
 #include "pki/key.h"
 #include "pki/name.h"
 
@@ -12,11 +13,8 @@
 
 CLEANUP_POINTER(GENERAL_NAMES, GENERAL_NAMES_free)
 CLEANUP_POINTER(ASN1_BIT_STRING, ASN1_BIT_STRING_free)
-CLEANUP_POINTER(EXTENDED_KEY_USAGE, EXTENDED_KEY_USAGE_free)
 
 enum {
-	USAGE_DIGITAL_SIGNATURE = 0,
-	USAGE_KEY_ENCIPHERMENT = 2,
 	COUNTRY_LETTERS = 2,
 	CONTACT_MAX = 255, /* RFC 5280 appendix A.1, ub-emailaddress-length */
 };
@@ -165,17 +163,13 @@ int subject_alt_names(const struct subject *s, GENERAL_NAMES **ret_names)
 	CLEANUP(GENERAL_NAMES_freep) GENERAL_NAMES *names = GENERAL_NAMES_new();
 
 	for (size_t i = 0; i < s->n_names; i++) {
-		GENERAL_NAME *name = GENERAL_NAME_new();
-		ASN1_IA5STRING *text = ASN1_IA5STRING_new();
+		GENERAL_NAME *name;
 
-		if (!names || !name || !text ||
-			!ASN1_STRING_set(text, s->names[i].p, (int)s->names[i].n) ||
-			!sk_GENERAL_NAME_push(names, name)) {
-			ASN1_IA5STRING_free(text);
+		TRY(build_name(&name, GEN_DNS, s->names[i]));
+		if (!names || !sk_GENERAL_NAME_push(names, name)) {
 			GENERAL_NAME_free(name);
-			return key_openssl_fault("GENERAL_NAME_new");
+			return key_openssl_fault("sk_GENERAL_NAME_push");
 		}
-		GENERAL_NAME_set0_value(name, GEN_DNS, text);
 	}
 	*ret_names = TAKE(names);
 	return 0;
@@ -184,17 +178,14 @@ int subject_alt_names(const struct subject *s, GENERAL_NAMES **ret_names)
 int subject_server_usage(const EVP_PKEY *key, ASN1_BIT_STRING **ret_usage,
 	EXTENDED_KEY_USAGE **ret_extended)
 {
-	CLEANUP(ASN1_BIT_STRING_freep) ASN1_BIT_STRING *usage = ASN1_BIT_STRING_new();
-	CLEANUP(EXTENDED_KEY_USAGE_freep) EXTENDED_KEY_USAGE *extended = EXTENDED_KEY_USAGE_new();
-	bool enciphers = EVP_PKEY_is_a(key, "RSA");
+	static const int server[] = { NID_server_auth, NID_undef };
+	static const int signs[] = { USAGE_DIGITAL_SIGNATURE, -1 };
+	static const int enciphers[] = { USAGE_DIGITAL_SIGNATURE, USAGE_KEY_ENCIPHERMENT, -1 };
+	CLEANUP(ASN1_BIT_STRING_freep) ASN1_BIT_STRING *usage = NULL;
 
-	if (!usage || !ASN1_BIT_STRING_set_bit(usage, USAGE_DIGITAL_SIGNATURE, 1) ||
-		(enciphers && !ASN1_BIT_STRING_set_bit(usage, USAGE_KEY_ENCIPHERMENT, 1)))
-		return key_openssl_fault("ASN1_BIT_STRING_set_bit");
-	if (!extended || !sk_ASN1_OBJECT_push(extended, OBJ_nid2obj(NID_server_auth)))
-		return key_openssl_fault("sk_ASN1_OBJECT_push");
+	TRY(build_usage(&usage, EVP_PKEY_is_a(key, "RSA") ? enciphers : signs));
+	TRY(build_extended_usage(ret_extended, server));
 	*ret_usage = TAKE(usage);
-	*ret_extended = TAKE(extended);
 	return 0;
 }
 

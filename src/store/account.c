@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/conf.h"
 #include "base/limit.h"
+#include "store/ca_rows.h"
 #include "store/conn.h"
 #include "store/domain_rows.h"
 #include "store/mailbox_rows.h"
@@ -214,6 +215,7 @@ int store_account_remove(struct store_conn *c, int64_t id)
 	TRY(is_last_admin(c, &account, &last));
 	if (last)
 		return STORE_E_REFUSED;
+	TRY(store_issued_revoke_account(c, id, REASON_CESSATION, clock_now_us()));
 	conn_routes_changed(c);
 	TRY(mailbox_abandon_all(c, id));
 	TRY(db_exec(c->db, NULL, "insert into account_removed (account) values ($1)",

@@ -13,7 +13,7 @@
 
 struct store_conn;
 
-enum key_use { KEY_TLS, KEY_SMIME, KEY_DKIM };
+enum key_use { KEY_TLS, KEY_SMIME, KEY_DKIM, KEY_CA };
 
 struct store_key {
 	int64_t id;

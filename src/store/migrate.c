@@ -29,6 +29,8 @@ static const char *const migrations[] = {
 	,
 #include "store/008_sharing.sql.inc"
 	,
+#include "store/009_authority.sql.inc"
+	,
 };
 
 enum { NEWEST = sizeof migrations / sizeof migrations[0] };

@@ -104,6 +104,16 @@ const struct conf_row settings_rows[] = {
 	ROW(fetch_private, CONF_BOOL, "no", 0, 0, "",
 		"Whether revocation lists and responders may be at addresses that are not public."),
 
+	/* CA/Browser Forum, S/MIME Baseline Requirements, section 6.3.2: at most 825 days. */
+	ROW(ca_days, CONF_NUMBER, "397", 1, 825, "days",
+		"How long the certificates are valid that a domain's authority issues for the mail of "
+		"its users."),
+	ROW(ca_client_auth, CONF_BOOL, "no", 0, 0, "",
+		"Whether users may also log in with those certificates (clientAuth)."),
+	ROW(ca_url, CONF_TEXT, "", 0, 200, "",
+		"Where others find /pki of this server, e.g. http://pki.example.org/pki, as it stands "
+		"in those certificates; empty: by HTTP at the main domain's name."),
+
 	{ .key = "log_level",
 		.type = CONF_CHOICE,
 		.fallback = "info",

@@ -50,6 +50,11 @@ struct settings {
 	bool ocsp_stapling;
 	bool fetch_private;              /* lists and answers also from addresses that are not public */
 
+	/* Certificates for users */
+	uint64_t ca_days;                /* how long they are valid */
+	bool ca_client_auth;             /* they are good for logging in, too */
+	char *ca_url;                    /* of /pki from outside; empty: by HTTP at the main domain */
+
 	unsigned log_level;              /* enum log_level */
 };
 

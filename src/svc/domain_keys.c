@@ -38,6 +38,8 @@ static enum keyd_purpose purpose_of(enum key_use use)
 		return KEYD_SMIME;
 	case KEY_DKIM:
 		return KEYD_DKIM;
+	case KEY_CA:
+		return KEYD_CA;
 	}
 	return KEYD_TLS;
 }

@@ -23,6 +23,9 @@ enum counter {
 	COUNT_HTTP_REQUESTS,
 	COUNT_ACME_ISSUED,       /* certificates from authorities */
 	COUNT_ACME_FAILED,       /* tries to get one that failed */
+	COUNT_CA_ISSUED,         /* certificates for users */
+	COUNT_CA_REVOKED,
+	COUNT_OCSP_ANSWERS,      /* of our own responder */
 	COUNT_FAULTS,
 	COUNTERS,
 };
@@ -42,6 +45,7 @@ enum acme_hook_outcome { ACME_HOOK_E_FAILED = 1 };
 
 struct env {
 	const char *hostname;            /* the main domain: greetings, Received */
+	unsigned http_port;              /* of plain HTTP; 0: none */
 	struct store *store;
 	struct executor *cpu;            /* hashing, RSA handshake steps, other work of milliseconds */
 	struct executor *blocking;       /* waits for others: look-ups, fetches */

@@ -25,6 +25,7 @@ static const char *const uses[] = {
 	[KEY_TLS] = "tls",
 	[KEY_SMIME] = "smime",
 	[KEY_DKIM] = "dkim",
+	[KEY_CA] = "ca",
 };
 
 static json_t *key_json(const struct store_key *key)
@@ -83,13 +84,13 @@ static int parse_use(struct http_request *q, enum key_use *ret_use)
 		*ret_use = i;
 		return 0;
 	}
-	return http_problem(q, 422, "use", "use is tls, smime or dkim");
+	return http_problem(q, 422, "use", "use is tls, smime, dkim or ca");
 }
 
 /* DESIGN of the command line: S/MIME keys are RSA or EC, DKIM keys RSA or Ed25519. */
 static bool type_fits(enum key_use use, struct span type)
 {
-	if (use == KEY_SMIME)
+	if (use == KEY_SMIME || use == KEY_CA)
 		return !span_is(type, "ed25519");
 	return use != KEY_DKIM || !span_starts(type, SPAN("ec:"));
 }

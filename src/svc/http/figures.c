@@ -20,6 +20,9 @@ const struct figure figures[COUNTERS] = {
 	[COUNT_HTTP_REQUESTS] = { "http_requests_total", "HTTP requests answered" },
 	[COUNT_ACME_ISSUED] = { "acme_certificates_total", "Certificates obtained by ACME" },
 	[COUNT_ACME_FAILED] = { "acme_failures_total", "Tries to obtain one that failed" },
+	[COUNT_CA_ISSUED] = { "ca_certificates_total", "Certificates issued for users" },
+	[COUNT_CA_REVOKED] = { "ca_revoked_total", "Certificates of users revoked" },
+	[COUNT_OCSP_ANSWERS] = { "ocsp_answers_total", "Answers of our own responder" },
 	[COUNT_FAULTS] = { "faults_total", "Faults on our side" },
 };
 

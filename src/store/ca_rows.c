@@ -1,0 +1,424 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the Signet authors */
+
+/*
+ * What must never happen is settled by the database, not by whoever asks it: two certificates with
+ * one serial number, two revocation lists with one number, a list without what was revoked before
+ * it.
+ */
+
+#include "store/ca_rows.h"
+
+#include "base/clock.h"
+#include "store/conn.h"
+
+#include <assert.h>
+
+#define AUTHORITY_COLUMNS                                                                          \
+	"select id, coalesce(domain, 0), coalesce(tls_key, 0), name, label, active, der, chain,"   \
+	" crl_number, crl, crl_next, created from authority"
+
+#define ISSUED_COLUMNS                                                                             \
+	"select i.id, i.authority, coalesce(i.account, 0), i.serial, i.address, i.der,"            \
+	" i.not_after, i.renew, i.failures, coalesce(i.successor, 0), i.revoked, i.reason,"        \
+	" i.created from issued i"
+
+static struct store_authority authority_of(struct db_statement *q)
+{
+	return (struct store_authority){
+		.id = db_int(q, 0),
+		.domain = db_int(q, 1),
+		.key = db_int(q, 2),
+		.name = db_blob(q, 3),
+		.label = db_blob(q, 4),
+		.active = db_int(q, 5) != 0,
+		.der = db_blob(q, 6),
+		.chain = db_blob(q, 7),
+		.crl_number = db_int(q, 8),
+		.crl = db_blob(q, 9),
+		.crl_next_us = db_int(q, 10),
+		.created_us = db_int(q, 11),
+	};
+}
+
+static struct store_issued issued_of(struct db_statement *q)
+{
+	return (struct store_issued){
+		.id = db_int(q, 0),
+		.authority = db_int(q, 1),
+		.account = db_int(q, 2),
+		.serial = db_blob(q, 3),
+		.address = db_blob(q, 4),
+		.der = db_blob(q, 5),
+		.not_after_us = db_int(q, 6),
+		.renew_us = db_int(q, 7),
+		.failures = (unsigned)db_int(q, 8),
+		.successor = db_int(q, 9),
+		.revoked_us = db_int(q, 10),
+		.reason = (unsigned)db_int(q, 11),
+		.created_us = db_int(q, 12),
+	};
+}
+
+int store_authority_retire(struct store_conn *c, int64_t domain)
+{
+	int64_t n;
+
+	assert(c->writer);
+	TRY(db_exec(c->db, &n, "update authority set active = 0 where domain = $1 and active <> 0",
+		DB_ARGS(DB_INT(domain))));
+	return n ? 0 : STORE_E_NOT_FOUND;
+}
+
+int store_authority_add(struct store_conn *c, const struct store_authority *row, int64_t *ret_id)
+{
+	CLEANUP(db_resetp) struct db_statement *q = NULL;
+	bool has;
+	int r = row->active ? store_authority_retire(c, row->domain) : 0;
+
+	assert(c->writer);
+	if (r < 0)
+		return r;
+	TRY(db_query_row(&q, &has, c->db,
+		"insert into authority (domain, tls_key, name, label, active, der, chain, "
+		"crl_number,"
+		" crl, crl_next, created) values ($1, $2, $3, $4, $5, $6, $7, 0, $8, 0, $9)"
+		" on conflict (label) do nothing returning id",
+		DB_ARGS(DB_INT(row->domain), DB_INT(row->key), DB_SPAN(row->name),
+			DB_SPAN(row->label), DB_INT(row->active), DB_SPAN(row->der),
+			DB_SPAN(row->chain), DB_SPAN(SPAN("")), DB_INT(row->created_us))));
+	if (!has)
+		return STORE_E_EXISTS;
+	*ret_id = db_int(q, 0);
+	return 0;
+}
+
+int store_authority_replace(struct store_conn *c, int64_t id, struct span der, struct span chain)
+{
+	int64_t n;
+
+	assert(c->writer);
+	TRY(db_exec(c->db, &n, "update authority set der = $2, chain = $3 where id = $1",
+		DB_ARGS(DB_INT(id), DB_SPAN(der), DB_SPAN(chain))));
+	return n ? 0 : STORE_E_NOT_FOUND;
+}
+
+int store_authority_activate(struct store_conn *c, int64_t id)
+{
+	int64_t n;
+
+	assert(c->writer);
+	TRY(db_exec(c->db, &n,
+		"update authority set active = case when id = $1 then 1 else 0 end"
+		" where domain = (select domain from authority where id = $1)",
+		DB_ARGS(DB_INT(id))));
+	return n ? 0 : STORE_E_NOT_FOUND;
+}
+
+int store_authority_set_crl(struct store_conn *c, int64_t id, int64_t number, struct span crl,
+	int64_t next_us, int64_t listed_us)
+{
+	int64_t n;
+
+	assert(c->writer);
+	TRY(db_exec(c->db, &n,
+		"update authority set crl_number = $2, crl = $3, crl_next = $4"
+		" where id = $1 and crl_number = $2 - 1",
+		DB_ARGS(DB_INT(id), DB_INT(number), DB_SPAN(crl), DB_INT(next_us))));
+	if (!n)
+		return STORE_E_STALE;
+	/* RFC 5280 section 3.3: an entry goes only after it stood on a list made after its end. */
+	TRY(db_exec(c->db, NULL,
+		"update issued set listed = 1"
+		" where authority = $1 and revoked <> 0 and listed = 0 and not_after < $2",
+		DB_ARGS(DB_INT(id), DB_INT(listed_us))));
+	return 0;
+}
+
+static void authority_keep(struct arena *a, struct store_authority *row)
+{
+	row->name = arena_span(a, row->name);
+	row->label = arena_span(a, row->label);
+	row->der = arena_span(a, row->der);
+	row->chain = arena_span(a, row->chain);
+	row->crl = arena_span(a, row->crl);
+}
+
+/* One row, if there is one. */
+static int take_authority(struct db_statement *q, bool has, struct arena *a,
+	struct store_authority *ret_row)
+{
+	if (!has)
+		return STORE_E_NOT_FOUND;
+	*ret_row = authority_of(q);
+	authority_keep(a, ret_row);
+	return 0;
+}
+
+int store_authority_get(struct store_conn *c, struct arena *a, int64_t id,
+	struct store_authority *ret_row)
+{
+	CLEANUP(db_resetp) struct db_statement *q = NULL;
+	bool has;
+
+	TRY(db_query_row(&q, &has, c->db, AUTHORITY_COLUMNS " where id = $1", DB_ARGS(DB_INT(id))));
+	return take_authority(q, has, a, ret_row);
+}
+
+int store_authority_active(struct store_conn *c, struct arena *a, int64_t domain,
+	struct store_authority *ret_row)
+{
+	CLEANUP(db_resetp) struct db_statement *q = NULL;
+	bool has;
+
+	TRY(db_query_row(&q, &has, c->db, AUTHORITY_COLUMNS " where domain = $1 and active <> 0",
+		DB_ARGS(DB_INT(domain))));
+	return take_authority(q, has, a, ret_row);
+}
+
+int store_authority_by_label(struct store_conn *c, struct arena *a, struct span label,
+	struct store_authority *ret_row)
+{
+	CLEANUP(db_resetp) struct db_statement *q = NULL;
+	bool has;
+
+	TRY(db_query_row(&q, &has, c->db, AUTHORITY_COLUMNS " where label = $1",
+		DB_ARGS(DB_SPAN(label))));
+	return take_authority(q, has, a, ret_row);
+}
+
+int store_authority_each(struct store_conn *c, int64_t domain,
+	int (*each)(const struct store_authority *row, void *context), void *context)
+{
+	CLEANUP(db_resetp) struct db_statement *q = NULL;
+	bool has;
+	int r;
+
+	TRY(db_query(&q, c->db, AUTHORITY_COLUMNS " where $1 = 0 or domain = $1 order by id",
+		DB_ARGS(DB_INT(domain))));
+	for (;;) {
+		struct store_authority row;
+
+		TRY(db_step(q, &has));
+		if (!has)
+			return 0;
+		row = authority_of(q);
+		r = each(&row, context);
+		if (r)
+			return r;
+	}
+}
+
+int store_authority_needs_key(struct store_conn *c, int64_t key, int64_t now_us, bool *ret_needs)
+{
+	CLEANUP(db_resetp) struct db_statement *q = NULL;
+
+	TRY(db_query_row(&q, ret_needs, c->db,
+		"select 1 from authority a where a.tls_key = $1 and (a.active <> 0 or exists"
+		" (select 1 from issued i where i.authority = a.id and i.revoked = 0"
+		" and i.not_after > $2)) limit 1",
+		DB_ARGS(DB_INT(key), DB_INT(now_us))));
+	return 0;
+}
+
+int store_issued_add(struct store_conn *c, const struct store_issued *row, int64_t *ret_id)
+{
+	CLEANUP(db_resetp) struct db_statement *q = NULL;
+	CLEANUP(db_resetp) struct db_statement *alive = NULL;
+	bool has;
+
+	assert(c->writer);
+	TRY(db_query_row(&alive, &has, c->db,
+		"select 1 from authority where id = $1 and tls_key is not null",
+		DB_ARGS(DB_INT(row->authority))));
+	if (!has)
+		return STORE_E_NOT_FOUND;
+	TRY(db_query_row(&q, &has, c->db,
+		"insert into issued (authority, account, serial, address, der, not_after, renew,"
+		" failures, successor, revoked, reason, listed, told, created)"
+		" values ($1, $2, $3, $4, $5, $6, $7, 0, null, 0, 0, 0, -1, $8)"
+		" on conflict (serial) do nothing returning id",
+		DB_ARGS(DB_INT(row->authority), row->account ? DB_INT(row->account) : DB_NULL,
+			DB_SPAN(row->serial), DB_SPAN(row->address), DB_SPAN(row->der),
+			DB_INT(row->not_after_us), DB_INT(row->renew_us),
+			DB_INT(row->created_us))));
+	if (!has)
+		return STORE_E_EXISTS;
+	*ret_id = db_int(q, 0);
+	return 0;
+}
+
+static int take_issued(struct db_statement *q, bool has, struct arena *a,
+	struct store_issued *ret_row)
+{
+	if (!has)
+		return STORE_E_NOT_FOUND;
+	*ret_row = issued_of(q);
+	ret_row->serial = arena_span(a, ret_row->serial);
+	ret_row->address = arena_span(a, ret_row->address);
+	ret_row->der = arena_span(a, ret_row->der);
+	return 0;
+}
+
+int store_issued_get(struct store_conn *c, struct arena *a, int64_t id,
+	struct store_issued *ret_row)
+{
+	CLEANUP(db_resetp) struct db_statement *q = NULL;
+	bool has;
+
+	TRY(db_query_row(&q, &has, c->db, ISSUED_COLUMNS " where i.id = $1", DB_ARGS(DB_INT(id))));
+	return take_issued(q, has, a, ret_row);
+}
+
+int store_issued_by_serial(struct store_conn *c, struct arena *a, struct span serial,
+	struct store_issued *ret_row)
+{
+	CLEANUP(db_resetp) struct db_statement *q = NULL;
+	bool has;
+
+	TRY(db_query_row(&q, &has, c->db, ISSUED_COLUMNS " where i.serial = $1",
+		DB_ARGS(DB_SPAN(serial))));
+	return take_issued(q, has, a, ret_row);
+}
+
+static int each_issued(struct db_statement *q,
+	int (*each)(const struct store_issued *row, void *context), void *context)
+{
+	for (;;) {
+		struct store_issued row;
+		bool has;
+		int r;
+
+		TRY(db_step(q, &has));
+		if (!has)
+			return 0;
+		row = issued_of(q);
+		r = each(&row, context);
+		if (r)
+			return r;
+	}
+}
+
+int store_issued_each(struct store_conn *c, int64_t domain, int64_t account,
+	int (*each)(const struct store_issued *row, void *context), void *context)
+{
+	CLEANUP(db_resetp) struct db_statement *q = NULL;
+
+	TRY(db_query(&q, c->db,
+		ISSUED_COLUMNS " join authority a on a.id = i.authority"
+			       " where ($1 = 0 or a.domain = $1) and ($2 = 0 or i.account = $2)"
+			       " order by i.id",
+		DB_ARGS(DB_INT(domain), DB_INT(account))));
+	return each_issued(q, each, context);
+}
+
+int store_issued_revoked(struct store_conn *c, int64_t authority,
+	int (*each)(const struct store_issued *row, void *context), void *context)
+{
+	CLEANUP(db_resetp) struct db_statement *q = NULL;
+
+	TRY(db_query(&q, c->db,
+		ISSUED_COLUMNS
+		" where i.authority = $1 and i.revoked <> 0 and i.listed = 0 order by i.id",
+		DB_ARGS(DB_INT(authority))));
+	return each_issued(q, each, context);
+}
+
+int store_issued_due(struct store_conn *c, int64_t now_us,
+	int (*each)(const struct store_issued *row, void *context), void *context)
+{
+	CLEANUP(db_resetp) struct db_statement *q = NULL;
+
+	TRY(db_query(&q, c->db,
+		ISSUED_COLUMNS " where i.renew > 0 and i.renew <= $1 and i.revoked = 0"
+			       " and i.successor is null order by i.renew",
+		DB_ARGS(DB_INT(now_us))));
+	return each_issued(q, each, context);
+}
+
+int store_issued_revoke(struct store_conn *c, int64_t id, unsigned reason, int64_t now_us)
+{
+	CLEANUP(db_resetp) struct db_statement *q = NULL;
+	bool has;
+	int64_t n;
+
+	assert(c->writer);
+	TRY(db_query_row(&q, &has, c->db, "select 1 from issued where id = $1",
+		DB_ARGS(DB_INT(id))));
+	if (!has)
+		return STORE_E_NOT_FOUND;
+	TRY(db_exec(c->db, &n,
+		"update issued set revoked = $2, reason = $3, renew = 0 where id = $1 and revoked "
+		"= 0",
+		DB_ARGS(DB_INT(id), DB_INT(now_us), DB_INT(reason))));
+	if (!n)
+		return STORE_E_STALE;
+	TRY(db_exec(c->db, NULL,
+		"update authority set crl_next = 0"
+		" where id = (select authority from issued where id = $1)",
+		DB_ARGS(DB_INT(id))));
+	return 0;
+}
+
+int store_issued_revoke_account(struct store_conn *c, int64_t account, unsigned reason,
+	int64_t now_us)
+{
+	assert(c->writer);
+	TRY(db_exec(c->db, NULL,
+		"update authority set crl_next = 0 where id in (select authority from issued"
+		" where account = $1 and revoked = 0 and not_after > $2)",
+		DB_ARGS(DB_INT(account), DB_INT(now_us))));
+	TRY(db_exec(c->db, NULL,
+		"update issued set revoked = $2, reason = $3, renew = 0"
+		" where account = $1 and revoked = 0 and not_after > $2",
+		DB_ARGS(DB_INT(account), DB_INT(now_us), DB_INT(reason))));
+	return 0;
+}
+
+int store_issued_renewed(struct store_conn *c, int64_t id, int64_t successor)
+{
+	int64_t n;
+
+	assert(c->writer);
+	TRY(db_exec(c->db, &n,
+		"update issued set successor = $2, renew = 0"
+		" where id = $1 and successor is null and revoked = 0",
+		DB_ARGS(DB_INT(id), DB_INT(successor))));
+	return n ? 0 : STORE_E_STALE;
+}
+
+int store_issued_put_off(struct store_conn *c, int64_t id, unsigned failures, int64_t renew_us)
+{
+	assert(c->writer);
+	TRY(db_exec(c->db, NULL,
+		"update issued set renew = $3, failures = $2 where id = $1 and revoked = 0",
+		DB_ARGS(DB_INT(id), DB_INT(failures), DB_INT(renew_us))));
+	return 0;
+}
+
+int store_issued_tell(struct store_conn *c, int64_t id, unsigned days)
+{
+	int64_t n;
+
+	assert(c->writer);
+	TRY(db_exec(c->db, &n,
+		"update issued set told = $2 where id = $1 and (told = -1 or told > $2)",
+		DB_ARGS(DB_INT(id), DB_INT(days))));
+	return n ? 0 : STORE_E_EXISTS;
+}
+
+int store_issued_figures(struct store_conn *c, int64_t now_us,
+	struct store_issued_figures *ret_figures)
+{
+	CLEANUP(db_resetp) struct db_statement *q = NULL;
+	bool has;
+
+	TRY(db_query_row(&q, &has, c->db,
+		"select coalesce(sum(case when revoked = 0 and not_after > $1 then 1 else 0 end), "
+		"0),"
+		" coalesce(sum(case when revoked <> 0 then 1 else 0 end), 0) from issued",
+		DB_ARGS(DB_INT(now_us))));
+	ret_figures->valid = db_int(q, 0);
+	ret_figures->revoked = db_int(q, 1);
+	return 0;
+}

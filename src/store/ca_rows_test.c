@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the Signet authors */
+
+#include "store/ca_rows.h"
+
+#include "base/alloc.h"
+#include "base/log.h"
+#include "base/test.h"
+#include "store/account.h"
+#include "store/domain.h"
+#include "store/fixture.h"
+#include "store/key_rows.h"
+
+#include <stdlib.h>
+
+struct call {
+	int (*f)(struct store_conn *c, struct call *call);
+	struct arena arena;
+	struct store_key key;
+	struct store_authority authority;
+	struct store_issued issued;
+	int64_t id;
+	int64_t domain, account;
+	int64_t number, now_us;
+	unsigned reason;
+	struct span label;
+	bool needs;
+	struct buf text;
+};
+
+static int call_run(struct store_conn *c, void *arg)
+{
+	struct call *call = arg;
+
+	return call->f(c, call);
+}
+
+static int run(struct fixture *f, int (*what)(struct store_conn *, struct call *), struct call *k)
+{
+	k->f = what;
+	return store_write(f->store, call_run, k);
+}
+
+static int key_add(struct store_conn *c, struct call *k)
+{
+	return store_key_add(c, &k->key, &k->id);
+}
+
+static int key_remove(struct store_conn *c, struct call *k)
+{
+	return store_key_remove(c, k->id);
+}
+
+static int authority_add(struct store_conn *c, struct call *k)
+{
+	return store_authority_add(c, &k->authority, &k->id);
+}
+
+static int authority_active(struct store_conn *c, struct call *k)
+{
+	return store_authority_active(c, &k->arena, k->domain, &k->authority);
+}
+
+static int authority_get(struct store_conn *c, struct call *k)
+{
+	return store_authority_get(c, &k->arena, k->id, &k->authority);
+}
+
+static int authority_activate(struct store_conn *c, struct call *k)
+{
+	return store_authority_activate(c, k->id);
+}
+
+static int authority_needs(struct store_conn *c, struct call *k)
+{
+	return store_authority_needs_key(c, k->id, k->now_us, &k->needs);
+}
+
+static int set_crl(struct store_conn *c, struct call *k)
+{
+	return store_authority_set_crl(c, k->id, k->number, SPAN("crl"), 77, k->now_us);
+}
+
+static int issued_add(struct store_conn *c, struct call *k)
+{
+	return store_issued_add(c, &k->issued, &k->id);
+}
+
+static int issued_get(struct store_conn *c, struct call *k)
+{
+	return store_issued_get(c, &k->arena, k->id, &k->issued);
+}
+
+static int issued_revoke(struct store_conn *c, struct call *k)
+{
+	return store_issued_revoke(c, k->id, k->reason, k->now_us);
+}
+
+static int issued_renewed(struct store_conn *c, struct call *k)
+{
+	return store_issued_renewed(c, k->id, k->number);
+}
+
+static int issued_tell(struct store_conn *c, struct call *k)
+{
+	return store_issued_tell(c, k->id, k->reason);
+}
+
+static int see(const struct store_issued *row, void *context)
+{
+	struct call *k = context;
+
+	buf_add(&k->text, row->serial);
+	if (row->revoked_us)
+		buf_add_format(&k->text, "(%u)", row->reason);
+	buf_add_octet(&k->text, ' ');
+	return 0;
+}
+
+static int list_all(struct store_conn *c, struct call *k)
+{
+	return store_issued_each(c, k->domain, k->account, see, k);
+}
+
+static int list_revoked(struct store_conn *c, struct call *k)
+{
+	return store_issued_revoked(c, k->id, see, k);
+}
+
+static int list_due(struct store_conn *c, struct call *k)
+{
+	return store_issued_due(c, k->now_us, see, k);
+}
+
+static int account_add(struct store_conn *c, struct call *k)
+{
+	struct store_credentials none = { .hash = SPAN("h"), .scram = SPAN("") };
+
+	return store_account_add(c, k->domain, SPAN("bob"), ROLE_USER, &none, &k->account);
+}
+
+static int account_remove(struct store_conn *c, struct call *k)
+{
+	return store_account_remove(c, k->account);
+}
+
+static void expect(struct fixture *f, int (*what)(struct store_conn *, struct call *),
+	struct call *k, const char *expected)
+{
+	char *text;
+
+	assert_int_equal(run(f, what, k), 0);
+	text = buf_steal_string(&k->text);
+	assert_string_equal(text, expected);
+	free(text);
+}
+
+static int64_t make_key(struct fixture *f, const char *alias)
+{
+	struct call k = { .key = { .domain = f->domain,
+				  .use = KEY_CA,
+				  .alias = span_str(alias),
+				  .type = SPAN("ec:p256"),
+				  .wrapped = SPAN("w"),
+				  .spki = SPAN("s"),
+				  .key_id = SPAN("id") } };
+
+	assert_int_equal(run(f, key_add, &k), 0);
+	return k.id;
+}
+
+static int64_t make_authority(struct fixture *f, int64_t key, const char *label, bool active)
+{
+	struct call k = { .authority = { .domain = f->domain,
+				  .key = key,
+				  .name = SPAN("example.org"),
+				  .label = span_str(label),
+				  .active = active,
+				  .der = SPAN("der"),
+				  .chain = SPAN("chain"),
+				  .created_us = 5 } };
+
+	assert_int_equal(run(f, authority_add, &k), 0);
+	return k.id;
+}
+
+static int issue(struct fixture *f, int64_t authority, int64_t account, const char *serial,
+	int64_t not_after_us, int64_t *ret_id)
+{
+	struct call k = { .issued = { .authority = authority,
+				  .account = account,
+				  .serial = span_str(serial),
+				  .address = SPAN("alice@example.org"),
+				  .der = SPAN("cert"),
+				  .not_after_us = not_after_us,
+				  .renew_us = not_after_us - 10,
+				  .created_us = 5 } };
+	int r = run(f, issued_add, &k);
+
+	if (!r)
+		*ret_id = k.id;
+	return r;
+}
+
+static void test_authorities(void **state)
+{
+	struct fixture *f = *state;
+	int64_t key = make_key(f, "one");
+	int64_t first = make_authority(f, key, "l1", true);
+	int64_t second = make_authority(f, key, "l2", true);
+	struct call k = { .domain = f->domain };
+	struct call same = { .authority = { .domain = f->domain,
+				     .key = key,
+				     .name = SPAN("n"),
+				     .label = SPAN("l2"),
+				     .der = SPAN("d"),
+				     .chain = SPAN("") } };
+
+	/* The newest issues; the one before does not. */
+	assert_int_equal(run(f, authority_active, &k), 0);
+	assert_int_equal(k.authority.id, second);
+	k.id = first;
+	assert_int_equal(run(f, authority_get, &k), 0);
+	assert_false(k.authority.active);
+	assert_true(span_is(k.authority.chain, "chain"));
+	assert_int_equal(run(f, authority_activate, &k), 0);
+	assert_int_equal(run(f, authority_active, &k), 0);
+	assert_int_equal(k.authority.id, first);
+	assert_int_equal(run(f, authority_add, &same), STORE_E_EXISTS);
+	k.id = 99;
+	assert_int_equal(run(f, authority_activate, &k), STORE_E_NOT_FOUND);
+	arena_done(&k.arena);
+}
+
+static void test_serials(void **state)
+{
+	struct fixture *f = *state;
+	int64_t key = make_key(f, "one");
+	int64_t first = make_authority(f, key, "l1", true);
+	int64_t second = make_authority(f, key, "l2", true);
+	int64_t id = 0, other = 0;
+
+	assert_int_equal(issue(f, first, f->account, "AA", 100, &id), 0);
+	assert_int_equal(issue(f, first, f->account, "AA", 100, &other), STORE_E_EXISTS);
+	/* Not of another authority either: they may share their name. */
+	assert_int_equal(issue(f, second, f->account, "AA", 100, &other), STORE_E_EXISTS);
+	assert_int_equal(issue(f, second, f->account, "AB", 100, &other), 0);
+	assert_int_equal(fixture_number(f, "select count(*) from issued"), 2);
+}
+
+/* An authority without its key issues nothing; what it has issued stays. */
+static void test_key_gone(void **state)
+{
+	struct fixture *f = *state;
+	struct call k = { .id = make_key(f, "one") };
+	int64_t authority = make_authority(f, k.id, "l1", false);
+	int64_t id;
+
+	assert_int_equal(run(f, authority_needs, &k), 0);
+	assert_false(k.needs);
+	assert_int_equal(issue(f, authority, f->account, "AA", 100, &id), 0);
+	k.now_us = 99;
+	assert_int_equal(run(f, authority_needs, &k), 0);
+	assert_true(k.needs);
+	k.now_us = 100;
+	assert_int_equal(run(f, authority_needs, &k), 0);
+	assert_false(k.needs);
+	assert_int_equal(run(f, key_remove, &k), 0);
+	assert_int_equal(issue(f, authority, f->account, "AB", 100, &id), STORE_E_NOT_FOUND);
+	assert_int_equal(fixture_number(f, "select count(*) from issued"), 1);
+}
+
+static void test_revocation(void **state)
+{
+	struct fixture *f = *state;
+	int64_t authority = make_authority(f, make_key(f, "one"), "l1", true);
+	struct call k = { .reason = REASON_KEY_COMPROMISE, .now_us = 50 };
+	struct call c = { .id = authority, .number = 1 };
+	int64_t id;
+
+	assert_int_equal(issue(f, authority, f->account, "AA", 100, &k.id), 0);
+	assert_int_equal(issue(f, authority, f->account, "AB", 100, &id), 0);
+	assert_int_equal(run(f, set_crl, &c), 0);
+	assert_int_equal(fixture_number(f, "select crl_next from authority"), 77);
+
+	assert_int_equal(run(f, issued_revoke, &k), 0);
+	assert_int_equal(run(f, issued_revoke, &k), STORE_E_STALE);
+	/* Another list is due at once. */
+	assert_int_equal(fixture_number(f, "select crl_next from authority"), 0);
+	expect(f, list_revoked, &c, "AA(1) ");
+	/* The number goes up by one, whoever writes. */
+	assert_int_equal(run(f, set_crl, &c), STORE_E_STALE);
+	c.number = 3;
+	assert_int_equal(run(f, set_crl, &c), STORE_E_STALE);
+	c.number = 2;
+	assert_int_equal(run(f, set_crl, &c), 0);
+	expect(f, list_revoked, &c, "AA(1) ");
+	/* RFC 5280 section 3.3: it stands on one list made after its end, and then no more. */
+	c.number = 3;
+	c.now_us = 100;
+	assert_int_equal(run(f, set_crl, &c), 0);
+	expect(f, list_revoked, &c, "AA(1) ");
+	c.number = 4;
+	c.now_us = 101;
+	assert_int_equal(run(f, set_crl, &c), 0);
+	expect(f, list_revoked, &c, "");
+	k.id = 99;
+	assert_int_equal(run(f, issued_revoke, &k), STORE_E_NOT_FOUND);
+}
+
+static void test_account_gone(void **state)
+{
+	struct fixture *f = *state;
+	int64_t authority = make_authority(f, make_key(f, "one"), "l1", true);
+	struct call k = { .domain = f->domain };
+	int64_t id;
+
+	assert_int_equal(run(f, account_add, &k), 0);
+	assert_int_equal(issue(f, authority, k.account, "AA", INT64_MAX, &id), 0);
+	assert_int_equal(issue(f, authority, k.account, "AB", 5, &id), 0);
+	assert_int_equal(issue(f, authority, f->account, "AC", INT64_MAX, &id), 0);
+	expect(f, list_all, &k, "AA AB ");
+	assert_int_equal(run(f, account_remove, &k), 0);
+	k.account = 0;
+	/* What was over is left alone. */
+	expect(f, list_all, &k, "AA(5) AB AC ");
+	assert_int_equal(fixture_number(f, "select count(*) from issued where account is null"), 2);
+}
+
+static void test_renewal(void **state)
+{
+	struct fixture *f = *state;
+	int64_t authority = make_authority(f, make_key(f, "one"), "l1", true);
+	struct call k = { .now_us = 89 };
+	int64_t id, next;
+
+	assert_int_equal(issue(f, authority, f->account, "AA", 100, &id), 0);
+	expect(f, list_due, &k, "");
+	k.now_us = 90;
+	expect(f, list_due, &k, "AA ");
+	assert_int_equal(issue(f, authority, f->account, "AB", 200, &next), 0);
+	k.id = id;
+	k.number = next;
+	assert_int_equal(run(f, issued_renewed, &k), 0);
+	assert_int_equal(run(f, issued_renewed, &k), STORE_E_STALE);
+	expect(f, list_due, &k, "");
+	assert_int_equal(run(f, issued_get, &k), 0);
+	assert_int_equal(k.issued.successor, next);
+	k.reason = 30;
+	assert_int_equal(run(f, issued_tell, &k), 0);
+	assert_int_equal(run(f, issued_tell, &k), STORE_E_EXISTS);
+	k.reason = 0;
+	assert_int_equal(run(f, issued_tell, &k), 0);
+	assert_int_equal(run(f, issued_tell, &k), STORE_E_EXISTS);
+	arena_done(&k.arena);
+}
+
+static int setup(void **state)
+{
+	*state = fixture_new();
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	fixture_free(*state);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_authorities, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_serials, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_key_gone, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_revocation, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_account_gone, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_renewal, setup, teardown),
+	};
+
+	log_set_stderr(false);
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
