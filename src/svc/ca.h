@@ -29,7 +29,7 @@ struct ca_wish {
 	const struct span
 		*addresses;  /* UTF-8, the first is the main one; each must lead to the account
 			      * and no other, and be of its domain or an alias of that */
-	size_t n_addresses;  /* 1 to ISSUE_ADDRESSES_MAX */
+	size_t n_addresses;  /* 1 to MAILCERT_ADDRESSES_MAX */
 	struct span name;    /* of the person; empty: the account's, else the address */
 	struct span spki;    /* the public key, DER: whose private half is the account's is for
 			      * the caller to know */

@@ -13,7 +13,7 @@
 #include "pki/altname.h"
 #include "pki/authority.h"
 #include "pki/build.h"
-#include "pki/issue.h"
+#include "pki/mailcert.h"
 #include "pki/key.h"
 #include "store/account.h"
 #include "store/settings.h"
@@ -182,7 +182,7 @@ static int sign(struct issuing *g, struct cert *issuer, EVP_PKEY *signer)
 	CLEANUP(cert_unrefp) struct cert *cert = NULL;
 	uint8_t serial[BUILD_SERIAL_OCTETS];
 	const struct ca_wish *w = g->wish;
-	struct issue_order o = { .issuer = issuer,
+	struct mailcert_order o = { .issuer = issuer,
 		.signer = signer,
 		.spki = w->spki,
 		.name = w->name.n ? w->name : g->account.name,
@@ -199,7 +199,7 @@ static int sign(struct issuing *g, struct cert *issuer, EVP_PKEY *signer)
 	if (authority_signs_lists(issuer))
 		o.crl_url = buf_span(&g->crl_url);
 	build_random_serial(serial);
-	r = issue_make(&cert, &o, g->why);
+	r = mailcert_make(&cert, &o, g->why);
 	if (r)
 		return r < 0 ? r : CA_E_REFUSED;
 	g->row = (struct store_issued){ .account = w->account,
@@ -207,7 +207,7 @@ static int sign(struct issuing *g, struct cert *issuer, EVP_PKEY *signer)
 		.address = w->addresses[0],
 		.der = arena_span(g->arena, cert_der(cert)),
 		.not_after_us = cert_not_after_us(cert),
-		.renew_us = w->renews ? issue_renewal_us(cert, random_below(UINT32_MAX)) : 0,
+		.renew_us = w->renews ? mailcert_renewal_us(cert, random_below(UINT32_MAX)) : 0,
 		.created_us = o.now_us };
 	return 0;
 }
@@ -259,8 +259,8 @@ int ca_issue(struct env *e, struct arena *a, const struct ca_wish *wish, ca_then
 		.settings = settings_get(e->store) };
 	int r;
 
-	if (wish->n_addresses == 0 || wish->n_addresses > ISSUE_ADDRESSES_MAX) {
-		why_set(g.why, "a certificate is for 1 to %d addresses", ISSUE_ADDRESSES_MAX);
+	if (wish->n_addresses == 0 || wish->n_addresses > MAILCERT_ADDRESSES_MAX) {
+		why_set(g.why, "a certificate is for 1 to %d addresses", MAILCERT_ADDRESSES_MAX);
 		return CA_E_REFUSED;
 	}
 	r = store_read(e->store, look_up, &g);

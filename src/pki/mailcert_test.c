@@ -3,7 +3,7 @@
 
 /* Authorities and what they issue, field by field, and in the eyes of three validators. */
 
-#include "pki/issue.h"
+#include "pki/mailcert.h"
 
 #include "base/clock.h"
 #include "base/test.h"
@@ -75,9 +75,9 @@ static struct made make_authority(enum key_type type)
 
 static const struct span alice[] = { { (const uint8_t *)"alice@example.org", 17 } };
 
-static struct issue_order order_for(const struct made *issuer, const struct made *person)
+static struct mailcert_order order_for(const struct made *issuer, const struct made *person)
 {
-	return (struct issue_order){ .issuer = issuer->cert,
+	return (struct mailcert_order){ .issuer = issuer->cert,
 		.signer = issuer->key,
 		.spki = buf_span(&person->spki),
 		.name = SPAN("Alice Example"),
@@ -162,11 +162,11 @@ static void test_authority_refresh(void **state)
 	CLEANUP(cert_unrefp) struct cert *new = NULL;
 	CLEANUP(cert_unrefp) struct cert *cert = NULL;
 	struct authority_order o = authority_order(&ca);
-	struct issue_order i = order_for(&ca, &person);
+	struct mailcert_order i = order_for(&ca, &person);
 	struct why why = {};
 
 	(void)state;
-	assert_int_equal(issue_make(&cert, &i, &why), 0);
+	assert_int_equal(mailcert_make(&cert, &i, &why), 0);
 	o.old = ca.cert;
 	o.subject = (struct subject){ .names = domains, .n_names = 1 };
 	o.now_us += 30 * day_us;
@@ -249,13 +249,13 @@ static void expect_issuer_key(X509 *x, X509 *issuer)
 static void expect_profile(const struct made *ca, const struct made *person, uint32_t usage)
 {
 	CLEANUP(cert_unrefp) struct cert *cert = NULL;
-	struct issue_order o = order_for(ca, person);
+	struct mailcert_order o = order_for(ca, person);
 	struct cert_name name;
 	struct why why = {};
 	struct buf text = {};
 	X509 *x;
 
-	assert_int_equal(issue_make(&cert, &o, &why), 0);
+	assert_int_equal(mailcert_make(&cert, &o, &why), 0);
 	x = cert_x509(cert);
 	assert_int_equal(cert_version(cert), 3);
 	cert_add_serial(cert, &text);
@@ -302,7 +302,7 @@ static void test_capabilities(void **state)
 	CLEANUP(made_done) struct made ca = make_authority(KEY_EC_P256);
 	CLEANUP(made_done) struct made person = make_key(KEY_EC_P256);
 	CLEANUP(cert_unrefp) struct cert *cert = NULL;
-	struct issue_order o = order_for(&ca, &person);
+	struct mailcert_order o = order_for(&ca, &person);
 	const ASN1_OCTET_STRING *octets;
 	struct why why = {};
 	const uint8_t *p;
@@ -310,7 +310,7 @@ static void test_capabilities(void **state)
 	int at;
 
 	(void)state;
-	assert_int_equal(issue_make(&cert, &o, &why), 0);
+	assert_int_equal(mailcert_make(&cert, &o, &why), 0);
 	at = X509_get_ext_by_NID(cert_x509(cert), NID_SMIMECapabilities, -1);
 	octets = X509_EXTENSION_get_data(X509_get_ext(cert_x509(cert), at));
 	p = ASN1_STRING_get0_data(octets);
@@ -360,14 +360,14 @@ static void test_addresses(void **state)
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		CLEANUP(cert_unrefp) struct cert *cert = NULL;
 		struct span address = span_str(cases[i].address), text;
-		struct issue_order o = order_for(&ca, &person);
+		struct mailcert_order o = order_for(&ca, &person);
 		const GENERAL_NAME *name;
 		struct why why = {};
 		int r;
 
 		o.addresses = &address;
-		r = issue_make(&cert, &o, &why);
-		if (r != (cases[i].stands ? 0 : ISSUE_E_REFUSED))
+		r = mailcert_make(&cert, &o, &why);
+		if (r != (cases[i].stands ? 0 : MAILCERT_E_REFUSED))
 			fail_msg("%s: %d %s", cases[i].address, r, why.text);
 		if (r) {
 			assert_true(why.text[0]);
@@ -390,7 +390,7 @@ static void test_refused(void **state)
 	struct cert_made plain = cert_make(
 		&(struct cert_order){ .subject = "CN=Plain", .till_us = now_us + 1000 * day_us });
 	struct made leaf = { .cert = plain.cert, .key = plain.key };
-	struct issue_order good = order_for(&ca, &person), o;
+	struct mailcert_order good = order_for(&ca, &person), o;
 	struct cert *cert = NULL;
 	struct why why = {};
 	char name[70];
@@ -401,7 +401,7 @@ static void test_refused(void **state)
 	do {                                                                                       \
 		o = good;                                                                          \
 		change;                                                                            \
-		assert_int_equal(issue_make(&cert, &o, &why), ISSUE_E_REFUSED);                    \
+		assert_int_equal(mailcert_make(&cert, &o, &why), MAILCERT_E_REFUSED);                    \
 		assert_true(why.text[0]);                                                          \
 	} while (0)
 	REFUSED(o.days = 0);
@@ -413,7 +413,7 @@ static void test_refused(void **state)
 			"\x41\x02\x03\x04\x05\x06\x07\x08\x41\x02\x03\x04\x05\x06\x07\x08\x41"
 			"\x02\x03\x04\x05"));
 	REFUSED(o.n_addresses = 0);
-	REFUSED(o.n_addresses = ISSUE_ADDRESSES_MAX + 1);
+	REFUSED(o.n_addresses = MAILCERT_ADDRESSES_MAX + 1);
 	REFUSED(o.spki = buf_span(&ed.spki));
 	REFUSED(o.spki = SPAN("junk"));
 	REFUSED(o.issuer = leaf.cert);
@@ -432,12 +432,12 @@ static void test_clipped(void **state)
 	CLEANUP(made_done) struct made ca = make_authority(KEY_EC_P256);
 	CLEANUP(made_done) struct made person = make_key(KEY_EC_P256);
 	CLEANUP(cert_unrefp) struct cert *cert = NULL;
-	struct issue_order o = order_for(&ca, &person);
+	struct mailcert_order o = order_for(&ca, &person);
 	struct why why = {};
 
 	(void)state;
 	o.now_us += 3600 * day_us;
-	assert_int_equal(issue_make(&cert, &o, &why), 0);
+	assert_int_equal(mailcert_make(&cert, &o, &why), 0);
 	assert_int_equal(cert_not_after_us(cert), cert_not_after_us(ca.cert));
 }
 
@@ -446,15 +446,15 @@ static void test_renewal_time(void **state)
 	CLEANUP(made_done) struct made ca = make_authority(KEY_EC_P256);
 	CLEANUP(made_done) struct made person = make_key(KEY_EC_P256);
 	CLEANUP(cert_unrefp) struct cert *cert = NULL;
-	struct issue_order o = order_for(&ca, &person);
+	struct mailcert_order o = order_for(&ca, &person);
 	struct why why = {};
 	int64_t life_us;
 
 	(void)state;
-	assert_int_equal(issue_make(&cert, &o, &why), 0);
+	assert_int_equal(mailcert_make(&cert, &o, &why), 0);
 	life_us = cert_not_after_us(cert) - cert_not_before_us(cert);
 	for (uint64_t i = 0; i < 20; i++) {
-		int64_t at = issue_renewal_us(cert, i * 0x123456789abcdefULL) -
+		int64_t at = mailcert_renewal_us(cert, i * 0x123456789abcdefULL) -
 			     cert_not_before_us(cert);
 
 		assert_true(at <= life_us / 3 * 2);
@@ -471,7 +471,7 @@ static void test_our_path(void **state)
 	CLEANUP(verdict_done) struct verdict good = {};
 	CLEANUP(verdict_done) struct verdict other = {};
 	CLEANUP(verdict_done) struct verdict server = {};
-	struct issue_order o = order_for(&ca, &person);
+	struct mailcert_order o = order_for(&ca, &person);
 	struct path_name name = { PATH_EMAIL, SPAN("alice@example.org") };
 	struct path_request q = { .trust = trust,
 		.time_us = now_us,
@@ -482,7 +482,7 @@ static void test_our_path(void **state)
 	struct why why = {};
 
 	(void)state;
-	assert_int_equal(issue_make(&cert, &o, &why), 0);
+	assert_int_equal(mailcert_make(&cert, &o, &why), 0);
 	trust_add(trust, ca.cert, TRUST_MAIL);
 	q.leaf = cert;
 	assert_int_equal(path_validate(&q, &good), 0);
@@ -573,10 +573,10 @@ static void test_opinions(void **state)
 		CLEANUP(made_done) struct made ca = make_authority(types[i]);
 		CLEANUP(made_done) struct made person = make_key(types[2 - i]);
 		CLEANUP(cert_unrefp) struct cert *cert = NULL;
-		struct issue_order o = order_for(&ca, &person);
+		struct mailcert_order o = order_for(&ca, &person);
 		struct why why = {};
 
-		assert_int_equal(issue_make(&cert, &o, &why), 0);
+		assert_int_equal(mailcert_make(&cert, &o, &why), 0);
 		expect_openssl(cert, ca.cert, "smime_sign");
 		expect_gnutls(cert, ca.cert);
 	}

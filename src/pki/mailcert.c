@@ -4,7 +4,7 @@
 /* One certificate is put together, signed, and then looked at as others would: the signature by the
  * issuer's public key, the names by its constraints. */
 
-#include "pki/issue.h"
+#include "pki/mailcert.h"
 
 #include "base/limit.h"
 #include "pki/altname.h"
@@ -42,10 +42,10 @@ static const int64_t day_us = (int64_t)24 * 3600 * 1000000;
 static int refuse(struct why *why, const char *text)
 {
 	why_set(why, "%s", text);
-	return ISSUE_E_REFUSED;
+	return MAILCERT_E_REFUSED;
 }
 
-int issue_address(struct span address, struct buf *out, struct why *why)
+int mailcert_address(struct span address, struct buf *out, struct why *why)
 {
 	CLEANUP(buf_done) struct buf domain = {};
 	struct span local, rest;
@@ -56,7 +56,7 @@ int issue_address(struct span address, struct buf *out, struct why *why)
 		!name_is_dns(buf_span(&domain), false)) {
 		why_set(why, "%.*s is not a mail address", (int)span_head(address, LIMIT_ADDRESS).n,
 			(const char *)address.p);
-		return ISSUE_E_REFUSED;
+		return MAILCERT_E_REFUSED;
 	}
 	buf_add(out, local);
 	buf_add_octet(out, '@');
@@ -91,7 +91,7 @@ static int add_address(GENERAL_NAMES *names, struct span address, struct why *wh
 	CLEANUP(GENERAL_NAME_freep) GENERAL_NAME *name = NULL;
 	CLEANUP(buf_done) struct buf text = {};
 	struct why form = {};
-	int r = issue_address(address, &text, why);
+	int r = mailcert_address(address, &text, why);
 
 	if (r)
 		return r;
@@ -102,7 +102,7 @@ static int add_address(GENERAL_NAMES *names, struct span address, struct why *wh
 	if (!altname_is_well_formed(name, &form)) {
 		why_set(why, "%.*s is an address that certificates cannot hold", (int)address.n,
 			(const char *)address.p);
-		return ISSUE_E_REFUSED;
+		return MAILCERT_E_REFUSED;
 	}
 	if (!sk_GENERAL_NAME_push(names, name))
 		return key_openssl_fault("sk_GENERAL_NAME_push");
@@ -110,7 +110,7 @@ static int add_address(GENERAL_NAMES *names, struct span address, struct why *wh
 	return 0;
 }
 
-static int add_names(X509 *x, const struct issue_order *o, struct why *why)
+static int add_names(X509 *x, const struct mailcert_order *o, struct why *why)
 {
 	CLEANUP(GENERAL_NAMES_freep) GENERAL_NAMES *names = GENERAL_NAMES_new();
 	/* RFC 5280 section 4.2.1.6: critical where there is no subject. */
@@ -132,7 +132,7 @@ static size_t n_characters(struct span text)
 }
 
 /* RFC 8550 section 3: addresses stand in subjectAltName, not in an emailAddress of the subject. */
-static int set_subject(X509 *x, const struct issue_order *o, struct why *why)
+static int set_subject(X509 *x, const struct mailcert_order *o, struct why *why)
 {
 	struct span name = o->name.n ? o->name : o->addresses[0];
 
@@ -151,7 +151,7 @@ static int set_subject(X509 *x, const struct issue_order *o, struct why *why)
 	return 0;
 }
 
-static int set_validity(X509 *x, const struct issue_order *o, struct why *why)
+static int set_validity(X509 *x, const struct mailcert_order *o, struct why *why)
 {
 	int64_t from_us = o->now_us - early_us, till_us;
 
@@ -168,7 +168,7 @@ static int set_validity(X509 *x, const struct issue_order *o, struct why *why)
 
 /* RFC 8550 section 4.4.2, and the CA/B profile: RSA keys sign and encipher keys, EC keys sign and
  * agree on keys. */
-static int add_usage(X509 *x, const struct issue_order *o, const EVP_PKEY *public)
+static int add_usage(X509 *x, const struct mailcert_order *o, const EVP_PKEY *public)
 {
 	static const int rsa[] = { USAGE_DIGITAL_SIGNATURE, USAGE_KEY_ENCIPHERMENT, -1 };
 	static const int ec[] = { USAGE_DIGITAL_SIGNATURE, USAGE_KEY_AGREEMENT, -1 };
@@ -221,7 +221,7 @@ static int add_access_to(AUTHORITY_INFO_ACCESS *list, int method, struct span ur
 }
 
 /* RFC 5280 section 4.2.2.1. */
-static int add_access(X509 *x, const struct issue_order *o)
+static int add_access(X509 *x, const struct mailcert_order *o)
 {
 	CLEANUP(AUTHORITY_INFO_ACCESS_freep)
 	AUTHORITY_INFO_ACCESS *list = AUTHORITY_INFO_ACCESS_new();
@@ -291,19 +291,19 @@ static int check_key(const EVP_PKEY *key, struct why *why)
 	return refuse(why, "a key for mail is RSA with 2048 bits or more, or EC");
 }
 
-static int check_order(const struct issue_order *o, struct why *why)
+static int check_order(const struct mailcert_order *o, struct why *why)
 {
 	if (authority_check(o->issuer, why))
-		return ISSUE_E_REFUSED;
-	if (o->n_addresses == 0 || o->n_addresses > ISSUE_ADDRESSES_MAX) {
+		return MAILCERT_E_REFUSED;
+	if (o->n_addresses == 0 || o->n_addresses > MAILCERT_ADDRESSES_MAX) {
 		why_set(why, "%zu addresses; a certificate has 1 to %d", o->n_addresses,
-			ISSUE_ADDRESSES_MAX);
-		return ISSUE_E_REFUSED;
+			MAILCERT_ADDRESSES_MAX);
+		return MAILCERT_E_REFUSED;
 	}
-	if (o->days == 0 || o->days > ISSUE_DAYS_MAX) {
+	if (o->days == 0 || o->days > MAILCERT_DAYS_MAX) {
 		why_set(why, "a certificate for %u days; allowed are 1 to %d", o->days,
-			ISSUE_DAYS_MAX);
-		return ISSUE_E_REFUSED;
+			MAILCERT_DAYS_MAX);
+		return MAILCERT_E_REFUSED;
 	}
 	if (o->serial.n < SERIAL_OCTETS_MIN || o->serial.n > SERIAL_OCTETS_MAX || !o->serial.p[0] ||
 		o->serial.p[0] > 0x7F)
@@ -311,7 +311,7 @@ static int check_order(const struct issue_order *o, struct why *why)
 	return 0;
 }
 
-static int fill(X509 *x, const struct issue_order *o, EVP_PKEY *public, struct why *why)
+static int fill(X509 *x, const struct mailcert_order *o, EVP_PKEY *public, struct why *why)
 {
 	CLEANUP(BASIC_CONSTRAINTS_freep) BASIC_CONSTRAINTS *end_entity = BASIC_CONSTRAINTS_new();
 	int r;
@@ -339,7 +339,7 @@ static int fill(X509 *x, const struct issue_order *o, EVP_PKEY *public, struct w
 }
 
 /* What the issuer's name constraints say of it. */
-static int check_constraints(const struct issue_order *o, struct cert *cert, struct why *why)
+static int check_constraints(const struct mailcert_order *o, struct cert *cert, struct why *why)
 {
 	CLEANUP(verdict_done) struct verdict verdict = {};
 	struct cert *below[] = { cert };
@@ -351,10 +351,10 @@ static int check_constraints(const struct issue_order *o, struct cert *cert, str
 	if (!error)
 		return 0;
 	why_set(why, "the authority may not issue this: %s", error->text);
-	return ISSUE_E_REFUSED;
+	return MAILCERT_E_REFUSED;
 }
 
-int issue_make(struct cert **ret_cert, const struct issue_order *o, struct why *why)
+int mailcert_make(struct cert **ret_cert, const struct mailcert_order *o, struct why *why)
 {
 	CLEANUP(EVP_PKEY_freep) EVP_PKEY *public = NULL;
 	CLEANUP(cert_unrefp) struct cert *cert = NULL;
@@ -367,7 +367,7 @@ int issue_make(struct cert **ret_cert, const struct issue_order *o, struct why *
 	if (!r)
 		r = check_key(public, why);
 	if (r)
-		return r < 0 ? r : ISSUE_E_REFUSED;
+		return r < 0 ? r : MAILCERT_E_REFUSED;
 	if (!x)
 		return key_openssl_fault("X509_new");
 	r = fill(x, o, public, why);
@@ -385,7 +385,7 @@ int issue_make(struct cert **ret_cert, const struct issue_order *o, struct why *
 	return 0;
 }
 
-int64_t issue_renewal_us(const struct cert *c, uint64_t jitter)
+int64_t mailcert_renewal_us(const struct cert *c, uint64_t jitter)
 {
 	int64_t from_us = cert_not_before_us(c);
 	int64_t life_us = cert_not_after_us(c) - from_us;
