@@ -19,6 +19,7 @@ enum {
 	LIMIT_ADDRESSES = 10000,          /* addresses of one field */
 	LIMIT_CERT = 64 * 1024,           /* octets of one certificate */
 	LIMIT_CRL = 8 << 20,              /* octets of one revocation list */
+	LIMIT_CARD = 192 * 1024,          /* octets of one contact card */
 	LIMIT_SMIME_MESSAGE = 64 << 20,   /* octets of a message that is verified or decrypted */
 	LIMIT_SMIME_INFLATED = 64 << 20,  /* octets of what compressed layers hold, all together */
 	LIMIT_SMIME_LAYERS = 32,          /* cryptographic layers of one message */

@@ -31,6 +31,8 @@ static const char *const migrations[] = {
 	,
 #include "store/009_authority.sql.inc"
 	,
+#include "store/010_contacts.sql.inc"
+	,
 };
 
 enum { NEWEST = sizeof migrations / sizeof migrations[0] };
