@@ -439,10 +439,11 @@ struct keyd_key *keyd_key_new(struct keyd_client *c, struct span wrapped, struct
 }
 
 int keyd_unlock(struct keyd_client *c, struct span wrapped, struct span id, struct span owner,
-	struct span password, struct span session, struct keyd_key **ret_key)
+	struct span password, struct span session, uint32_t idle_ms, struct keyd_key **ret_key)
 {
 	CLEANUP(call_done) struct call call = {};
-	const struct span fields[] = { owner, id, wrapped, password, session };
+	const struct span fields[] = { owner, id, wrapped, password, session,
+		span_of(&idle_ms, sizeof idle_ms) };
 	int r = call_run(&call, c, KEYD_UNLOCK, fields, TIMEOUT_SLOW_MS);
 	struct keyd_key *key;
 
@@ -473,6 +474,20 @@ static int forget(struct keyd_key *key, int timeout_ms)
 	};
 
 	return call_run(&call, key->client, KEYD_FORGET, fields, timeout_ms);
+}
+
+int keyd_key_left(struct keyd_key *key, uint32_t *ret_left_ms)
+{
+	CLEANUP(call_done) struct call call = {};
+	const struct span fields[] = {
+		span_of(key->handle, KEYD_HANDLE),
+		span_of(key->session, key->n_session),
+	};
+	int r = call_run(&call, key->client, KEYD_LEFT, fields, TIMEOUT_MS);
+
+	if (!r)
+		memcpy(ret_left_ms, call.fields[0].p, sizeof *ret_left_ms);
+	return r;
 }
 
 int keyd_lock(struct keyd_key *key)

@@ -55,7 +55,7 @@ int keyd_user_generate(struct keyd_client *c, enum key_type type, struct span ow
 int keyd_user_wrap(struct keyd_client *c, struct span pkcs8, struct span owner,
 	struct span password, struct keyd_made *ret_made) MUST_CHECK;
 
-/* The same key under another password. KEYD_E_PASSWORD, KEYD_E_OPEN. */
+/* The same key under another password. KEYD_E_PASSWORD, KEYD_E_OPEN, KEYD_E_LATER. */
 int keyd_user_rewrap(struct keyd_client *c, struct span owner, struct span key_id,
 	struct span wrapped, struct span old_password, struct span new_password,
 	struct buf *ret_wrapped) MUST_CHECK;
@@ -68,9 +68,16 @@ struct keyd_key;
 struct keyd_key *keyd_key_new(struct keyd_client *c, struct span wrapped, struct span key_id,
 	struct span owner, enum keyd_purpose purpose);
 
-/* Unlocks a user's key for one web session. KEYD_E_PASSWORD, KEYD_E_OPEN. */
+/* Unlocks a user's key for one session: 1 to KEYD_SESSION_MAX octets that nobody else knows or has. Its
+ * keys are forgotten together when none was used for idle_ms (to KEYD_IDLE_MAX_MS). KEYD_E_PASSWORD,
+ * KEYD_E_OPEN, KEYD_E_LATER (after too many wrong ones of this owner). */
 int keyd_unlock(struct keyd_client *c, struct span wrapped, struct span key_id, struct span owner,
-	struct span password, struct span session, struct keyd_key **ret_key) MUST_CHECK;
+	struct span password, struct span session, uint32_t idle_ms, struct keyd_key **ret_key)
+	MUST_CHECK;
+
+/* How many milliseconds an unlocked key stays if nobody uses it; asking is no use. KEYD_E_GONE: it is
+ * locked. */
+int keyd_key_left(struct keyd_key *key, uint32_t *ret_left_ms) MUST_CHECK;
 
 /* keyd forgets the key (lock), all keys of the session. */
 int keyd_lock(struct keyd_key *key) MUST_CHECK;
@@ -88,7 +95,8 @@ int keyd_key_decrypt(struct keyd_key *key, const struct keyd_decrypt *how, struc
 int keyd_key_derive(struct keyd_key *key, const struct keyd_derive *how, struct span peer,
 	struct span ukm, struct secret *ret_key) MUST_CHECK;
 
-/* The private key as a file (PBES2, AES-256, HMAC-SHA-256) under the file password. certs: DER behind
+/* The private key as a file (PBES2, AES-256, HMAC-SHA-256, but the old form) under the file password.
+ * certs: DER behind
  * each other, the key's own first; name: the friendly name; both may be empty, and are left out of
  * PKCS #8. */
 int keyd_key_export(struct keyd_key *key, enum keyd_form form, struct span certs, struct span name,

@@ -285,6 +285,7 @@ static void test_user(void **state)
 	CLEANUP(buf_done) struct buf wrapped = {};
 	struct keyd_made made = {};
 	struct keyd_key *key = NULL;
+	uint32_t left_ms;
 	struct testing t;
 	struct span id;
 
@@ -296,19 +297,22 @@ static void test_user(void **state)
 				 SPAN("two"), &wrapped),
 		0);
 	assert_int_equal(keyd_unlock(t.client, buf_span(&wrapped), id, SPAN("u"), SPAN("one"),
-				 SPAN("s"), &key),
+				 SPAN("s"), 60000, &key),
 		KEYD_E_PASSWORD);
 	assert_int_equal(keyd_unlock(t.client, buf_span(&wrapped), id, SPAN("u"), SPAN("two"),
-				 SPAN("s"), &key),
+				 SPAN("s"), 60000, &key),
 		0);
 	assert_int_equal(keyd_key_sign(key, &how, span_of(digest, 32), &out), 0);
 	assert_int_equal(keyd_key_export(key, KEYD_FORM_PKCS12, (struct span){}, SPAN("n"), SPAN("file"), &out), 0);
+	assert_int_equal(keyd_key_left(key, &left_ms), 0);
+	assert_in_range(left_ms, 30000, 60000);
 	assert_int_equal(keyd_lock(key), 0);
+	assert_int_equal(keyd_key_left(key, &left_ms), KEYD_E_GONE);
 	assert_int_equal(keyd_key_sign(key, &how, span_of(digest, 32), &out), KEYD_E_GONE);
 	keyd_key_unref(key);
 
 	assert_int_equal(keyd_unlock(t.client, buf_span(&wrapped), id, SPAN("u"), SPAN("two"),
-				 SPAN("s"), &key),
+				 SPAN("s"), 60000, &key),
 		0);
 	assert_int_equal(kill(t.pid, SIGKILL), 0);
 	(void)testing_wait(&t);

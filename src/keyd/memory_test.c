@@ -320,7 +320,7 @@ static void use_user(struct testing *t, struct keyd_made *made)
 	struct keyd_key *key = NULL;
 
 	assert_int_equal(keyd_unlock(t->client, buf_span(&made->wrapped), span_str(made->key_id),
-				 SPAN("user:1"), SPAN("secret"), SPAN("session"), &key),
+				 SPAN("user:1"), SPAN("secret"), SPAN("session"), 60000, &key),
 		0);
 	use(made, key);
 	keyd_key_unref(key);

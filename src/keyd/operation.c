@@ -253,19 +253,30 @@ static STACK_OF(X509) *issuers(const struct cert_list *certs)
 	return stack;
 }
 
-static int export_pkcs12(EVP_PKEY *key, const struct cert_list *list, const char *name,
-	const char *password, struct operation_out out, size_t *ret_n)
+/* PBES2 with AES-256-CBC and HMAC-SHA-256, integrity by HMAC-SHA-256 (RFC 7292 section 4); the old form
+ * has the schemes of RFC 7292 appendix C and HMAC-SHA-1, which any program reads. */
+static const struct pkcs12_form {
+	int cipher;      /* a PBE, or a cipher for PBES2 */
+	const char *mac;
+} pkcs12_new = { NID_aes_256_cbc, "SHA256" },
+  pkcs12_old = { NID_pbe_WithSHA1And3_Key_TripleDES_CBC, "SHA1" };
+
+static int export_pkcs12(EVP_PKEY *key, const struct pkcs12_form *form, const struct cert_list *list,
+	const char *name, const char *password, struct operation_out out, size_t *ret_n)
 {
 	STACK_OF(X509) *others = issuers(list);
 	CLEANUP(PKCS12_freep) PKCS12 *p12 = NULL;
 	uint8_t *p = out.p;
 	int n;
 
-	/* PBES2 with AES-256-CBC and HMAC-SHA-256, integrity by HMAC-SHA-256 (RFC 7292 section 4). */
+	/* -1: without a MAC, which is added below with the digest of the form. */
 	p12 = PKCS12_create(password, name[0] ? name : NULL, key,
-		list->n ? cert_x509(list->certs[0]) : NULL, others, NID_aes_256_cbc, NID_aes_256_cbc,
-		EXPORT_ITERATIONS, EXPORT_ITERATIONS, 0);
+		list->n ? cert_x509(list->certs[0]) : NULL, others, form->cipher, form->cipher,
+		EXPORT_ITERATIONS, -1, 0);
 	sk_X509_free(others);
+	if (p12 && !PKCS12_set_mac(p12, password, -1, NULL, 0, EXPORT_ITERATIONS,
+			   EVP_get_digestbyname(form->mac)))
+		return say_no(KEYD_E_FAILED);
 	n = p12 ? i2d_PKCS12(p12, NULL) : 0;
 	if (n <= 0 || (size_t)n > out.room || i2d_PKCS12(p12, &p) != n)
 		return say_no(KEYD_E_FAILED);
@@ -307,8 +318,9 @@ int operation_export(EVP_PKEY *key, unsigned form, struct span certs, struct spa
 	friendly = span_to_string(name);
 	if (friendly && strlen((char *)pass.p) == password.n &&
 		cert_list_from_der(&list, certs, NULL) == 0) {
-		if (form == KEYD_FORM_PKCS12)
-			r = export_pkcs12(key, &list, friendly, (char *)pass.p, out, ret_n);
+		if (form == KEYD_FORM_PKCS12 || form == KEYD_FORM_PKCS12_OLD)
+			r = export_pkcs12(key, form == KEYD_FORM_PKCS12 ? &pkcs12_new : &pkcs12_old,
+				&list, friendly, (char *)pass.p, out, ret_n);
 		else if (form == KEYD_FORM_PKCS8)
 			r = export_pkcs8(key, (char *)pass.p, out, ret_n);
 	}

@@ -22,6 +22,7 @@ enum { BOTH = KEYD_DOMAIN | KEYD_USER };
 #define HANDLE   { KEYD_HANDLE, KEYD_HANDLE }
 #define SESSION  { 0, KEYD_SESSION_MAX }
 #define PASSWORD { 1, KEYD_PASSWORD_MAX }
+#define MILLISECONDS { sizeof(uint32_t), sizeof(uint32_t) }
 
 static const struct keyd_shape shapes[KEYD_REQUESTS] = {
 	[KEYD_HELLO] = { "hello", BOTH, 0, {}, 1, { { KEYD_CHECK, KEYD_CHECK } } },
@@ -56,13 +57,15 @@ static const struct keyd_shape shapes[KEYD_REQUESTS] = {
 		3, { KEY_ID, SPKI, WRAPPED } },
 	[KEYD_USER_WRAP] = { "user-wrap", KEYD_USER, 3, { PKCS8, OWNER, PASSWORD },
 		3, { KEY_ID, SPKI, WRAPPED } },
-	[KEYD_UNLOCK] = { "unlock", KEYD_USER, 5,
-		{ OWNER, KEY_ID, WRAPPED, PASSWORD, { 1, KEYD_SESSION_MAX } }, 1, { HANDLE } },
+	[KEYD_UNLOCK] = { "unlock", KEYD_USER, 6,
+		{ OWNER, KEY_ID, WRAPPED, PASSWORD, { 1, KEYD_SESSION_MAX }, MILLISECONDS },
+		1, { HANDLE } },
 	[KEYD_LOCK_SESSION] = { "lock-session", KEYD_USER, 1, { { 1, KEYD_SESSION_MAX } }, 0, {} },
 	[KEYD_REWRAP] = { "rewrap", KEYD_USER, 5, { OWNER, KEY_ID, WRAPPED, PASSWORD, PASSWORD },
 		1, { WRAPPED } },
 	[KEYD_STORE_PASSWORD] = { "store-password", KEYD_DOMAIN, 1,
 		{ { 0, KEYD_STORE_PASSWORD_MAX } }, 1, { { 1, 1 } } },
+	[KEYD_LEFT] = { "left", KEYD_USER, 2, { HANDLE, SESSION }, 1, { MILLISECONDS } },
 };
 
 const struct keyd_shape *keyd_shape(unsigned request)

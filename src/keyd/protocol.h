@@ -43,7 +43,7 @@ enum {
 	KEYD_CERTS_MAX = 48 * 1024, /* certificates beside an exported key */
 	KEYD_STORE_PASSWORD_MAX = 4096, /* octets of the password that the KEK comes from */
 	KEYD_CHECK = 32,          /* octets of the KEK check value */
-	KEYD_UNLOCK_MS = 180000,  /* an unlocked key is forgotten after this long without use */
+	KEYD_IDLE_MAX_MS = 3600 * 1000, /* an unlocked key is forgotten after this long without use */
 	KEYD_FIELDS = 8,
 };
 
@@ -66,6 +66,7 @@ enum keyd_request {
 	KEYD_LOCK_SESSION,
 	KEYD_REWRAP,
 	KEYD_STORE_PASSWORD,
+	KEYD_LEFT,
 	KEYD_REQUESTS
 };
 
@@ -115,8 +116,8 @@ int keyd_message_read_reply(struct span message, struct keyd_header *ret_header,
 	struct span ret_fields[static KEYD_FIELDS]) MUST_CHECK;
 
 /* How a private key is written out: PKCS #12 with certificates and a name, or PKCS #8 (RFC 5958), which
- * has neither. */
-enum keyd_form { KEYD_FORM_PKCS12 = 1, KEYD_FORM_PKCS8 };
+ * has neither. The old form of PKCS #12 is for programs that read no other: 3DES with SHA-1. */
+enum keyd_form { KEYD_FORM_PKCS12 = 1, KEYD_FORM_PKCS8, KEYD_FORM_PKCS12_OLD };
 
 /* How a signature is made. Text fields are OpenSSL's names of digests; empty where not used. */
 enum keyd_padding { KEYD_PAD_NONE, KEYD_PAD_PKCS1, KEYD_PAD_PSS, KEYD_PAD_OAEP };

@@ -32,6 +32,11 @@ enum {
 	MALFORMED = -EBADMSG,
 	WRONG_MAX = 5, /* wrong passwords of the key store in a row, then one every WRONG_PAUSE_S */
 	WRONG_PAUSE_S = 60,
+	/* The same for one owner's Secure Mail Password. More than one peer has (svc/secure_mail.c), so
+	 * that whoever guesses from there leaves the owner some. */
+	USER_WRONG_MAX = 20,
+	USER_WRONG_PAUSE_S = 20,
+	OWNERS_MAX = 10000,
 };
 
 struct keyd {
@@ -42,6 +47,7 @@ struct keyd {
 	pthread_cond_t scrypt_free;
 	unsigned n_scrypt;
 	struct limiter *wrong;
+	struct limiter *user_wrong; /* by owner */
 };
 
 /* A reply that is being written: the header's room first, then fields. */
@@ -80,11 +86,11 @@ struct keyd *keyd_new(enum keyd_role role, struct kek *kek)
 	k->role = role;
 	k->kek = *kek;
 	*kek = (struct kek){};
-	k->vault = role == KEYD_DOMAIN ? vault_new(DOMAIN_KEYS_MAX, 0)
-				       : vault_new(USER_KEYS_MAX, KEYD_UNLOCK_MS);
+	k->vault = vault_new(role == KEYD_DOMAIN ? DOMAIN_KEYS_MAX : USER_KEYS_MAX);
 	pthread_mutex_init(&k->scrypt_lock, NULL);
 	pthread_cond_init(&k->scrypt_free, NULL);
 	k->wrong = limiter_new(1.0 / WRONG_PAUSE_S, WRONG_MAX, 0, 1);
+	k->user_wrong = limiter_new(1.0 / USER_WRONG_PAUSE_S, USER_WRONG_MAX, 0, OWNERS_MAX);
 	return k;
 }
 
@@ -97,6 +103,7 @@ struct keyd *keyd_free(struct keyd *k)
 	pthread_mutex_destroy(&k->scrypt_lock);
 	pthread_cond_destroy(&k->scrypt_free);
 	limiter_free(k->wrong);
+	limiter_free(k->user_wrong);
 	free(k);
 	return NULL;
 }
@@ -277,14 +284,14 @@ static int keyd_do_user_wrap(struct keyd *k, const struct span *f, struct reply 
 }
 
 static int reply_handle(struct keyd *k, struct span pkcs8, uint8_t purpose, struct span session,
-	struct reply *reply)
+	int64_t idle_ms, struct reply *reply)
 {
 	CLEANUP(EVP_PKEY_freep) EVP_PKEY *key = NULL;
 	uint8_t handle[KEYD_HANDLE];
 
 	/* It was a key when it was wrapped, and the tag says that it still is the same. */
 	TRY(key_from_pkcs8(&key, pkcs8, NULL));
-	vault_add(k->vault, key, purpose, session, clock_monotonic_ms(), handle);
+	vault_add(k->vault, key, purpose, session, idle_ms, clock_monotonic_ms(), handle);
 	reply_add(reply, span_of(handle, sizeof handle));
 	return 0;
 }
@@ -302,10 +309,10 @@ static int keyd_do_load(struct keyd *k, const struct span *f, struct reply *repl
 	r = open_wrapped(k, f[3], buf_span(&aad), &pkcs8);
 	if (r)
 		return r;
-	return reply_handle(k, secret_span(&pkcs8), purpose, (struct span){}, reply);
+	return reply_handle(k, secret_span(&pkcs8), purpose, (struct span){}, 0, reply);
 }
 
-/* The PKCS #8 of a user's key. */
+/* The PKCS #8 of a user's key. A try counts before it is checked, and counts no more if it was right. */
 static int open_user(struct keyd *k, struct span owner, struct span id, struct span wrapped,
 	struct span password, struct secret *ret_pkcs8)
 {
@@ -317,17 +324,39 @@ static int open_user(struct keyd *k, struct span owner, struct span id, struct s
 	r = open_wrapped(k, wrapped, buf_span(&aad), &sealed);
 	if (r)
 		return r;
-	return open_password(k, password, buf_span(&aad), secret_span(&sealed), ret_pkcs8);
+	if (!limiter_take(k->user_wrong, owner, clock_monotonic_ms()))
+		return KEYD_E_LATER;
+	r = open_password(k, password, buf_span(&aad), secret_span(&sealed), ret_pkcs8);
+	if (!r)
+		limiter_give(k->user_wrong, owner);
+	return r;
 }
 
 static int keyd_do_unlock(struct keyd *k, const struct span *f, struct reply *reply)
 {
 	CLEANUP(secret_done) struct secret pkcs8 = {};
-	int r = open_user(k, f[0], f[1], f[2], f[3], &pkcs8);
+	uint32_t idle_ms;
+	int r;
 
+	memcpy(&idle_ms, f[5].p, sizeof idle_ms);
+	if (idle_ms == 0 || idle_ms > KEYD_IDLE_MAX_MS)
+		return MALFORMED;
+	r = open_user(k, f[0], f[1], f[2], f[3], &pkcs8);
 	if (r)
 		return r;
-	return reply_handle(k, secret_span(&pkcs8), KEYD_USER_SMIME, f[4], reply);
+	return reply_handle(k, secret_span(&pkcs8), KEYD_USER_SMIME, f[4], idle_ms, reply);
+}
+
+static int keyd_do_left(struct keyd *k, const struct span *f, struct reply *reply)
+{
+	int64_t left_ms;
+	uint32_t ms;
+
+	if (vault_left(k->vault, f[0], f[1], clock_monotonic_ms(), &left_ms))
+		return KEYD_E_GONE;
+	ms = (uint32_t)left_ms;
+	reply_add(reply, span_of(&ms, sizeof ms));
+	return 0;
 }
 
 static int keyd_do_rewrap(struct keyd *k, const struct span *f, struct reply *reply)
@@ -556,6 +585,7 @@ static int (*const handlers[KEYD_REQUESTS])(struct keyd *, const struct span *, 
 	[KEYD_LOCK_SESSION] = keyd_do_lock_session,
 	[KEYD_REWRAP] = keyd_do_rewrap,
 	[KEYD_STORE_PASSWORD] = keyd_do_store_password,
+	[KEYD_LEFT] = keyd_do_left,
 };
 
 int keyd_answer(struct keyd *k, struct span message, uint8_t *out, size_t *ret_n)

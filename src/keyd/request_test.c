@@ -88,6 +88,9 @@ static struct span octet(uint8_t value)
 	return span_of(&all[value], 1);
 }
 
+static const uint32_t three_minutes = 3 * MINUTE_MS;
+#define THREE_MINUTES span_of(&three_minutes, sizeof three_minutes)
+
 /* What the store keeps. */
 struct stored {
 	struct buf id, spki, wrapped;
@@ -262,12 +265,14 @@ static void test_unlock(void **state)
 	struct handle h;
 
 	(void)state;
-	assert_int_equal(ask(&user, KEYD_UNLOCK, owner, id, wrapped, SPAN("wrong"), SPAN("s1")),
+	assert_int_equal(ask(&user, KEYD_UNLOCK, owner, id, wrapped, SPAN("wrong"), SPAN("s1"),
+				 THREE_MINUTES),
 		KEYD_E_PASSWORD);
 	assert_int_equal(ask(&user, KEYD_UNLOCK, SPAN("user:2"), id, wrapped, SPAN("correct horse"),
-				 SPAN("s1")),
+				 SPAN("s1"), THREE_MINUTES),
 		KEYD_E_OPEN);
-	assert_int_equal(ask(&user, KEYD_UNLOCK, owner, id, wrapped, SPAN("correct horse"), SPAN("s1")),
+	assert_int_equal(ask(&user, KEYD_UNLOCK, owner, id, wrapped, SPAN("correct horse"), SPAN("s1"),
+				 THREE_MINUTES),
 		0);
 	h = take_handle(&user);
 	assert_int_equal(sign(&user, HANDLE(h), SPAN("s1")), 0);
@@ -291,7 +296,7 @@ static void test_unlock_expires(void **state)
 	(void)state;
 	clock_set(0, now);
 	assert_int_equal(ask(&user, KEYD_UNLOCK, SPAN("user:1"), buf_span(&k.id),
-				 buf_span(&k.wrapped), SPAN("correct horse"), SPAN("s1")),
+				 buf_span(&k.wrapped), SPAN("correct horse"), SPAN("s1"), THREE_MINUTES),
 		0);
 	h = take_handle(&user);
 	/* Each use counts anew. */
@@ -305,6 +310,81 @@ static void test_unlock_expires(void **state)
 	/* It was forgotten, not only refused: the clock going back does not help. */
 	clock_set(0, now - MINUTE_MS);
 	assert_int_equal(sign(&user, HANDLE(h), SPAN("s1")), KEYD_E_GONE);
+}
+
+static int unlock_for(const struct stored *k, const char *password, const uint32_t *idle_ms)
+{
+	return ask(&user, KEYD_UNLOCK, SPAN("user:1"), buf_span(&k->id), buf_span(&k->wrapped),
+		span_str(password), SPAN("s"), span_of(idle_ms, sizeof *idle_ms));
+}
+
+static uint32_t left(struct span handle)
+{
+	uint32_t ms;
+
+	assert_int_equal(ask(&user, KEYD_LEFT, handle, SPAN("s")), 0);
+	memcpy(&ms, user.f[0].p, sizeof ms);
+	return ms;
+}
+
+/* How long is the server's to say, up to an hour; asking how much of it is left is no use of the key. */
+static void test_left(void **state)
+{
+	static const uint32_t none = 0, short_ms = 1000, most = KEYD_IDLE_MAX_MS, more = most + 1;
+	CLEANUP(stored_done) struct stored k = user_generate("pass");
+	int64_t now = 6000000;
+	struct handle h;
+
+	(void)state;
+	clock_set(0, now);
+	assert_int_equal(unlock_for(&k, "pass", &none), MALFORMED);
+	assert_int_equal(unlock_for(&k, "pass", &more), MALFORMED);
+	assert_int_equal(unlock_for(&k, "pass", &most), 0);
+	assert_int_equal(unlock_for(&k, "pass", &short_ms), 0);
+	h = take_handle(&user);
+	clock_set(0, now + 400);
+	assert_int_equal(left(HANDLE(h)), 600);
+	assert_int_equal(left(HANDLE(h)), 600);
+	assert_int_equal(ask(&user, KEYD_LEFT, HANDLE(h), SPAN("t")), KEYD_E_GONE);
+	assert_int_equal(sign(&user, HANDLE(h), SPAN("s")), 0);
+	assert_int_equal(left(HANDLE(h)), 1000);
+	clock_set(0, now + 1400);
+	assert_int_equal(ask(&user, KEYD_LEFT, HANDLE(h), SPAN("s")), KEYD_E_GONE);
+}
+
+/* Wrong passwords of one owner end in "later", which costs nothing and ends by itself; others go on. */
+static void test_wrong_passwords(void **state)
+{
+	CLEANUP(stored_done) struct stored k = user_generate("pass");
+	CLEANUP(buf_done) struct buf other = {}, other_id = {};
+	int64_t now = clock_monotonic_ms() + 1000000;
+	int wrong = 0;
+
+	(void)state;
+	clock_set(0, now);
+	assert_int_equal(ask(&user, KEYD_USER_GENERATE, octet(KEY_EC_P256), SPAN("user:9"),
+				 SPAN("theirs")),
+		0);
+	buf_add(&other_id, user.f[0]);
+	buf_add(&other, user.f[2]);
+	for (int i = 0; i < 1000; i++) {
+		int r = unlock_for(&k, "bad", &three_minutes);
+
+		wrong += r == KEYD_E_PASSWORD;
+		assert_true(r == KEYD_E_PASSWORD || r == KEYD_E_LATER);
+	}
+	assert_int_equal(wrong, 20);
+	assert_int_equal(unlock_for(&k, "pass", &three_minutes), KEYD_E_LATER);
+	assert_int_equal(ask(&user, KEYD_REWRAP, SPAN("user:1"), buf_span(&k.id), buf_span(&k.wrapped),
+				 SPAN("pass"), SPAN("new")),
+		KEYD_E_LATER);
+	assert_int_equal(ask(&user, KEYD_UNLOCK, SPAN("user:9"), buf_span(&other_id),
+				 buf_span(&other), SPAN("theirs"), SPAN("s"), THREE_MINUTES),
+		0);
+	clock_set(0, now + 20000);
+	assert_int_equal(unlock_for(&k, "pass", &three_minutes), 0);
+	/* What was right took no try away. */
+	assert_int_equal(unlock_for(&k, "pass", &three_minutes), 0);
 }
 
 static void test_rewrap(void **state)
@@ -322,10 +402,10 @@ static void test_rewrap(void **state)
 		0);
 	buf_add(&again, user.f[0]);
 	assert_int_equal(ask(&user, KEYD_UNLOCK, owner, id, buf_span(&again), SPAN("old password"),
-				 SPAN("s")),
+				 SPAN("s"), THREE_MINUTES),
 		KEYD_E_PASSWORD);
 	assert_int_equal(ask(&user, KEYD_UNLOCK, owner, id, buf_span(&again), SPAN("new password"),
-				 SPAN("s")),
+				 SPAN("s"), THREE_MINUTES),
 		0);
 }
 
@@ -381,6 +461,41 @@ static void test_ticket(void **state)
 	keyd_free(other.keyd);
 }
 
+/* The file's key is encrypted and its integrity protected as its form says. */
+static void check_pkcs12(const struct handle *h, enum keyd_form form, int cipher, int mac,
+	const struct stored *k)
+{
+	CLEANUP(buf_done) struct buf spki = {};
+	const X509_ALGOR *algorithm;
+	STACK_OF(PKCS12_SAFEBAG) *bags;
+	STACK_OF(PKCS7) *safes;
+	EVP_PKEY *key = NULL;
+	X509 *cert = NULL;
+	const uint8_t *p;
+	PKCS12 *p12;
+
+	assert_int_equal(ask(&domain, KEYD_EXPORT, HANDLE(*h), SPAN(""), octet((uint8_t)form),
+				 SPAN(""), SPAN("my key"), SPAN("file password")),
+		0);
+	p = domain.f[0].p;
+	p12 = d2i_PKCS12(NULL, &p, (long)domain.f[0].n);
+	assert_non_null(p12);
+	PKCS12_get0_mac(NULL, &algorithm, NULL, NULL, p12);
+	assert_int_equal(OBJ_obj2nid(algorithm->algorithm), mac);
+	safes = PKCS12_unpack_authsafes(p12);
+	assert_int_equal(sk_PKCS7_num(safes), 1);
+	bags = PKCS12_unpack_p7data(sk_PKCS7_value(safes, 0));
+	X509_SIG_get0(PKCS12_SAFEBAG_get0_pkcs8(sk_PKCS12_SAFEBAG_value(bags, 0)), &algorithm, NULL);
+	assert_int_equal(OBJ_obj2nid(algorithm->algorithm), cipher);
+	assert_true(PKCS12_parse(p12, "file password", &key, &cert, NULL));
+	assert_int_equal(key_to_spki(key, &spki), 0);
+	assert_true(span_equal(buf_span(&spki), buf_span(&k->spki)));
+	sk_PKCS12_SAFEBAG_pop_free(bags, PKCS12_SAFEBAG_free);
+	sk_PKCS7_pop_free(safes, PKCS7_free);
+	EVP_PKEY_free(key);
+	PKCS12_free(p12);
+}
+
 static void test_export(void **state)
 {
 	CLEANUP(stored_done) struct stored k = generate(KEY_EC_P384, KEYD_SMIME);
@@ -415,6 +530,9 @@ static void test_export(void **state)
 	EVP_PKEY_free(key);
 	PKCS12_free(p12);
 	ERR_clear_error();
+
+	check_pkcs12(&h, KEYD_FORM_PKCS12, NID_pbes2, NID_sha256, &k);
+	check_pkcs12(&h, KEYD_FORM_PKCS12_OLD, NID_pbe_WithSHA1And3_Key_TripleDES_CBC, NID_sha1, &k);
 
 	assert_int_equal(ask(&domain, KEYD_EXPORT, HANDLE(h), SPAN(""), octet(KEYD_FORM_PKCS8),
 				 SPAN(""), SPAN(""), SPAN("file password")),
@@ -557,6 +675,7 @@ int main(void)
 		cmocka_unit_test(test_wrap),
 		cmocka_unit_test(test_unlock),
 		cmocka_unit_test(test_unlock_expires),
+		cmocka_unit_test(test_left),
 		cmocka_unit_test(test_rewrap),
 		cmocka_unit_test(test_seal),
 		cmocka_unit_test(test_ticket),
@@ -564,6 +683,8 @@ int main(void)
 		cmocka_unit_test(test_store_password),
 		cmocka_unit_test(test_malformed_content),
 		cmocka_unit_test(test_malformed_form),
+		/* The last: it leaves user:1 without tries. */
+		cmocka_unit_test(test_wrong_passwords),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -2,8 +2,9 @@
 /* Copyright the Signet authors */
 
 /*
- * Keys by handle: a map for finding and a list in order of last use, so that expiring and making
- * room look at its old end only. A thread that is using a key holds a reference: a key that is
+ * Keys by handle: a map for finding and a list in order of last use, whose old end makes room. Of whom
+ * they are is a holder for each session, which knows when one of its keys was last used: the mail of
+ * years is read with old keys and new ones, and they lock together. A thread that is using a key holds a reference: a key that is
  * forgotten meanwhile lives until that one operation ends. OpenSSL wipes the numbers of a private
  * key when its last reference goes.
  */
@@ -18,41 +19,64 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-struct entry {
-	struct list link;
-	uint8_t handle[KEYD_HANDLE];
+struct holder {
 	uint8_t session[KEYD_SESSION_MAX];
 	size_t n_session;
+	struct list entries;
+	int64_t used_ms;
+	int64_t idle_ms; /* 0: for ever */
+};
+
+struct entry {
+	struct list link;
+	struct list of_holder;
+	struct holder *holder;
+	uint8_t handle[KEYD_HANDLE];
 	enum keyd_purpose purpose;
 	EVP_PKEY *key;
 	EVP_PKEY_CTX *signer; /* NULL: nothing was signed yet */
 	struct keyd_sign how; /* the signer's parameters */
-	int64_t used_ms;
 };
 
 struct vault {
 	pthread_mutex_t lock;
 	struct map by_handle;
-	struct list by_use; /* oldest first */
+	struct map by_session; /* struct holder */
+	struct list by_use;    /* oldest first */
 	size_t max_keys;
-	int64_t idle_ms;
 };
 
-struct vault *vault_new(size_t max_keys, int64_t idle_ms)
+struct vault *vault_new(size_t max_keys)
 {
 	struct vault *v = ALLOC(struct vault);
 
 	pthread_mutex_init(&v->lock, NULL);
 	list_init(&v->by_use);
 	v->max_keys = max_keys;
-	v->idle_ms = idle_ms;
 	return v;
 }
 
+static struct span session_of(const struct holder *h)
+{
+	return span_of(h->session, h->n_session);
+}
+
+static void holder_drop_empty(struct vault *v, struct holder *h)
+{
+	if (!list_is_empty(&h->entries))
+		return;
+	(void)map_remove(&v->by_session, session_of(h));
+	explicit_bzero(h, sizeof *h);
+	free(h);
+}
+
+/* The holder goes with its last key. */
 static void entry_drop(struct vault *v, struct entry *e)
 {
 	(void)map_remove(&v->by_handle, span_of(e->handle, KEYD_HANDLE));
 	list_remove(&e->link);
+	list_remove(&e->of_holder);
+	holder_drop_empty(v, e->holder);
 	EVP_PKEY_CTX_free(e->signer);
 	EVP_PKEY_free(e->key);
 	explicit_bzero(e, sizeof *e);
@@ -71,15 +95,41 @@ struct vault *vault_free(struct vault *v)
 	while (oldest(v))
 		entry_drop(v, oldest(v));
 	map_done(&v->by_handle, NULL);
+	map_done(&v->by_session, NULL);
 	pthread_mutex_destroy(&v->lock);
 	free(v);
 	return NULL;
 }
 
+static void holder_drop(struct vault *v, struct holder *h)
+{
+	bool last;
+
+	do {
+		last = h->entries.next->next == &h->entries;
+		entry_drop(v, CONTAINER_OF(h->entries.next, struct entry, of_holder));
+	} while (!last);
+}
+
+static bool is_over(const struct holder *h, int64_t now_ms)
+{
+	return h->idle_ms && now_ms - h->used_ms >= h->idle_ms;
+}
+
+/* Under the lock. Keys of one holder lie anywhere in the list: each drop begins anew. */
 static void expire(struct vault *v, int64_t now_ms)
 {
-	while (v->idle_ms && oldest(v) && now_ms - oldest(v)->used_ms >= v->idle_ms)
-		entry_drop(v, oldest(v));
+	struct list *l = v->by_use.next;
+
+	while (l != &v->by_use) {
+		struct holder *h = CONTAINER_OF(l, struct entry, link)->holder;
+
+		l = l->next;
+		if (is_over(h, now_ms)) {
+			holder_drop(v, h);
+			l = v->by_use.next;
+		}
+	}
 }
 
 void vault_expire(struct vault *v, int64_t now_ms)
@@ -89,25 +139,41 @@ void vault_expire(struct vault *v, int64_t now_ms)
 	pthread_mutex_unlock(&v->lock);
 }
 
+/* Under the lock. */
+static struct holder *holder_of(struct vault *v, struct span session)
+{
+	struct holder *h = map_get(&v->by_session, session);
+
+	if (h)
+		return h;
+	h = ALLOC(struct holder);
+	h->n_session = session.n;
+	if (session.n)
+		memcpy(h->session, session.p, session.n);
+	list_init(&h->entries);
+	(void)map_put(&v->by_session, session, h);
+	return h;
+}
+
 void vault_add(struct vault *v, EVP_PKEY *key, enum keyd_purpose purpose, struct span session,
-	int64_t now_ms, uint8_t ret_handle[static KEYD_HANDLE])
+	int64_t idle_ms, int64_t now_ms, uint8_t ret_handle[static KEYD_HANDLE])
 {
 	struct entry *e = ALLOC(struct entry);
 
 	random_fill(e->handle, sizeof e->handle);
 	memcpy(ret_handle, e->handle, KEYD_HANDLE);
-	e->n_session = span_head(session, KEYD_SESSION_MAX).n;
-	if (e->n_session)
-		memcpy(e->session, session.p, e->n_session);
 	e->purpose = purpose;
 	EVP_PKEY_up_ref(key);
 	e->key = key;
-	e->used_ms = now_ms;
 
 	pthread_mutex_lock(&v->lock);
 	expire(v, now_ms);
 	if (v->by_handle.n >= v->max_keys)
 		entry_drop(v, oldest(v));
+	e->holder = holder_of(v, span_head(session, KEYD_SESSION_MAX));
+	e->holder->used_ms = now_ms;
+	e->holder->idle_ms = idle_ms;
+	list_append(&e->holder->entries, &e->of_holder);
 	(void)map_put(&v->by_handle, span_of(e->handle, KEYD_HANDLE), e);
 	list_append(&v->by_use, &e->link);
 	pthread_mutex_unlock(&v->lock);
@@ -118,8 +184,18 @@ static struct entry *find(struct vault *v, struct span handle, struct span sessi
 {
 	struct entry *e = map_get(&v->by_handle, handle);
 
-	if (e && span_equal_secret(span_of(e->session, e->n_session), session))
+	return e && span_equal_secret(session_of(e->holder), session) ? e : NULL;
+}
+
+/* The same, unless its time is over: then all of the holder's keys go. */
+static struct entry *find_valid(struct vault *v, struct span handle, struct span session,
+	int64_t now_ms)
+{
+	struct entry *e = find(v, handle, session);
+
+	if (!e || !is_over(e->holder, now_ms))
 		return e;
+	holder_drop(v, e->holder);
 	return NULL;
 }
 
@@ -130,15 +206,30 @@ int vault_get(struct vault *v, struct span handle, struct span session, int64_t 
 	int r = VAULT_E_GONE;
 
 	pthread_mutex_lock(&v->lock);
-	expire(v, now_ms);
-	e = find(v, handle, session);
+	e = find_valid(v, handle, session, now_ms);
 	if (e) {
-		e->used_ms = now_ms;
+		e->holder->used_ms = now_ms;
 		list_remove(&e->link);
 		list_append(&v->by_use, &e->link);
 		EVP_PKEY_up_ref(e->key);
 		*ret_key = e->key;
 		*ret_purpose = e->purpose;
+		r = 0;
+	}
+	pthread_mutex_unlock(&v->lock);
+	return r;
+}
+
+int vault_left(struct vault *v, struct span handle, struct span session, int64_t now_ms,
+	int64_t *ret_left_ms)
+{
+	struct entry *e;
+	int r = VAULT_E_GONE;
+
+	pthread_mutex_lock(&v->lock);
+	e = find_valid(v, handle, session, now_ms);
+	if (e) {
+		*ret_left_ms = e->holder->idle_ms ? e->holder->used_ms + e->holder->idle_ms - now_ms : 0;
 		r = 0;
 	}
 	pthread_mutex_unlock(&v->lock);
@@ -185,12 +276,11 @@ void vault_forget(struct vault *v, struct span handle, struct span session)
 
 void vault_forget_session(struct vault *v, struct span session)
 {
-	pthread_mutex_lock(&v->lock);
-	list_each(l, &v->by_use) {
-		struct entry *e = CONTAINER_OF(l, struct entry, link);
+	struct holder *h;
 
-		if (span_equal_secret(span_of(e->session, e->n_session), session))
-			entry_drop(v, e);
-	}
+	pthread_mutex_lock(&v->lock);
+	h = map_get(&v->by_session, session);
+	if (h)
+		holder_drop(v, h);
 	pthread_mutex_unlock(&v->lock);
 }

@@ -3,9 +3,9 @@
 #pragma once
 
 /*
- * The keys in clear, by random handle. A user's key belongs to one web session and is forgotten
- * when it was not used for a while; a domain's key stays until the table is full and it is the one
- * that was used longest ago. Thread-safe.
+ * The keys in clear, by random handle. A user's keys belong to one session and are forgotten together
+ * when none of them was used for a while; a domain's key stays until the table is full and it is the
+ * one that was used longest ago. Thread-safe.
  */
 
 #include "base/err.h"
@@ -14,18 +14,22 @@
 
 struct vault;
 
-/* idle_ms 0: keys do not expire. */
-struct vault *vault_new(size_t max_keys, int64_t idle_ms);
+struct vault *vault_new(size_t max_keys);
 struct vault *vault_free(struct vault *v);
 
-/* Takes a reference of its own to the key. */
+/* Takes a reference of its own to the key. idle_ms: how long the session's keys stay without use, from
+ * now on for all of them; 0: they do not expire. */
 void vault_add(struct vault *v, EVP_PKEY *key, enum keyd_purpose purpose, struct span session,
-	int64_t now_ms, uint8_t ret_handle[static KEYD_HANDLE]);
+	int64_t idle_ms, int64_t now_ms, uint8_t ret_handle[static KEYD_HANDLE]);
 
 /* A new reference to the key of a handle, if it is this session's and not expired. */
 enum vault_outcome { VAULT_E_GONE = 1 };
 int vault_get(struct vault *v, struct span handle, struct span session, int64_t now_ms,
 	EVP_PKEY **ret_key, enum keyd_purpose *ret_purpose) MUST_CHECK;
+
+/* How long the key stays if nobody uses it; asking is no use of it. */
+int vault_left(struct vault *v, struct span handle, struct span session, int64_t now_ms,
+	int64_t *ret_left_ms) MUST_CHECK;
 
 /* To begin a signature costs as much as an elliptic one itself, so what the first one with a key began
  * with (keyd/operation.h) is kept beside it, and forgotten with it. Copies, or NULL: there is none,
