@@ -34,6 +34,9 @@
 	OPTION("--for", "USE", NULL, "of keys for tls, smime, dkim or ca (default tls)"),              \
 		OPTION("--type", "TYPE", NULL, "of keys of this type")
 
+#define WHICH                                                                                      \
+	OPTION("--which", "NAME", "which", "of several keys in FILE: its name or number")
+
 /* Who a certificate is for. */
 #define SUBJECT                                                                                    \
 	OPTION("--cn", "NAME", "common_name", "common name (default: the domain)"),                \
@@ -233,6 +236,7 @@ const struct command commands[] = {
 				.member = "passphrase",
 				.help = "file with the passphrase of an encrypted key" },
 			OPTION("--for", "USE", "use", "tls, smime, dkim or ca (default tls)"),
+			WHICH,
 			OPTION("--alias", "NAME", "alias", "the key's name") },
 		"POST", "/domains/{0}/keys/import",
 		.columns = { { "alias", "alias" }, { "use", "use" }, { "type", "type" },
@@ -324,6 +328,7 @@ const struct command commands[] = {
 			{ .kind = ARG_PASSPHRASE, .name = "--password-file", .sample = "F",
 				.member = "passphrase",
 				.help = "file with FILE's password; else it is asked for" },
+			WHICH,
 			OPTION("--service", "S,...", "services",
 				"smtp, imap, pop3, http, with commas, or none (default all)"),
 			OPTION("--alias", "NAME", "alias", "the certificate's and the key's name"),

@@ -101,6 +101,7 @@ int smime_time(struct cli *cli, int64_t *ret_time_us)
 static int import_file(struct cli *cli, const char *name, struct imported *ret_imported)
 {
 	CLEANUP(buf_done) struct buf file = {};
+	struct import_order order = {};
 	char *password = NULL;
 	int r = cli_read_file(cli, name, &file);
 
@@ -110,12 +111,13 @@ static int import_file(struct cli *cli, const char *name, struct imported *ret_i
 		why_set(&cli->why, "%s is larger than %d octets", name, IMPORT_FILE_MAX);
 		return CLIENT_E_REFUSED;
 	}
-	r = import_parse(buf_span(&file), (struct span){}, ret_imported, &cli->why);
+	order.file = buf_span(&file);
+	r = import_parse(&order, ret_imported, &cli->why);
 	if (r == IMPORT_E_PASSWORD) {
 		r = cli_password(cli, "--password-file", false, &password);
 		if (!r) {
-			r = import_parse(buf_span(&file), span_str(password), ret_imported,
-				&cli->why);
+			order.passphrase = span_str(password);
+			r = import_parse(&order, ret_imported, &cli->why);
 			if (r)
 				r = smime_refuse(cli, name, r);
 		}

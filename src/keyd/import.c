@@ -24,6 +24,7 @@ enum {
 	PKCS8_MAX = 64 * 1024,
 	CERTS_MAX = IMPORT_FILE_MAX,
 	NAME_MAX_OCTETS = 1024,
+	SPKI_MAX = 16 * 1024,
 };
 
 /* Waits until the socket is ready; the deadline is for the whole exchange. */
@@ -114,19 +115,27 @@ static int answer(int fd)
 {
 	CLEANUP(secret_done) struct secret file = {};
 	CLEANUP(secret_done) struct secret passphrase = {};
+	CLEANUP(secret_done) struct secret which = {};
 	CLEANUP(imported_done) struct imported imported = {};
 	int64_t deadline_ms = clock_monotonic_ms() + IMPORT_TIMEOUT_MS;
+	struct import_order order;
+	uint8_t public_only;
 	struct why why = {};
 	int32_t r;
 
 	TRY(receive_field(fd, IMPORT_FILE_MAX, &file, deadline_ms));
 	TRY(receive_field(fd, LIMIT_PASSWORD, &passphrase, deadline_ms));
-	r = import_parse(secret_span(&file), secret_span(&passphrase), &imported, &why);
+	TRY(receive_field(fd, NAME_MAX_OCTETS, &which, deadline_ms));
+	TRY(receive_all(fd, &public_only, sizeof public_only, deadline_ms));
+	order = (struct import_order){ secret_span(&file), secret_span(&passphrase),
+		secret_span(&which), public_only };
+	r = import_parse(&order, &imported, &why);
 	if (r < 0)
 		return r;
 	TRY(send_all(fd, span_of(&r, sizeof r), deadline_ms));
 	TRY(send_field(fd, span_str(why.text), deadline_ms));
 	TRY(send_field(fd, secret_span(&imported.pkcs8), deadline_ms));
+	TRY(send_field(fd, buf_span(&imported.spki), deadline_ms));
 	TRY(send_field(fd, buf_span(&imported.certs), deadline_ms));
 	return send_field(fd, span_head(buf_span(&imported.name), NAME_MAX_OCTETS), deadline_ms);
 }
@@ -142,36 +151,53 @@ int importer_main(int fd)
 	return r ? 1 : 0;
 }
 
-int import_key(int fd, struct span file, struct span passphrase, struct imported *ret_imported,
+static int send_order(int fd, const struct import_order *order, int64_t deadline_ms)
+{
+	uint8_t public_only = order->public_only;
+
+	TRY(send_field(fd, order->file, deadline_ms));
+	TRY(send_field(fd, order->passphrase, deadline_ms));
+	TRY(send_field(fd, order->which, deadline_ms));
+	return send_all(fd, span_of(&public_only, sizeof public_only), deadline_ms);
+}
+
+/* Public things come the way of the secret ones, and are copied out of it. */
+static int receive_public(int fd, size_t max, struct buf *out, int64_t deadline_ms)
+{
+	CLEANUP(secret_done) struct secret data = {};
+
+	TRY(receive_field(fd, max, &data, deadline_ms));
+	buf_add(out, secret_span(&data));
+	return 0;
+}
+
+int import_key(int fd, const struct import_order *order, struct imported *ret_imported,
 	struct why *why)
 {
-	CLEANUP(secret_done) struct secret text = {};
-	CLEANUP(secret_done) struct secret certs = {};
-	CLEANUP(secret_done) struct secret name = {};
+	CLEANUP(buf_done) struct buf text = {};
 	CLEANUP(imported_done) struct imported imported = {};
 	int64_t deadline_ms = clock_monotonic_ms() + IMPORT_TIMEOUT_MS;
 	int32_t r;
 
-	if (file.n > IMPORT_FILE_MAX || passphrase.n > LIMIT_PASSWORD) {
+	if (order->file.n > IMPORT_FILE_MAX || order->passphrase.n > LIMIT_PASSWORD ||
+		order->which.n > NAME_MAX_OCTETS) {
 		why_set(why, "a key file is at most %d octets, a passphrase %d", IMPORT_FILE_MAX,
 			LIMIT_PASSWORD);
 		return IMPORT_E_FILE;
 	}
-	TRY(send_field(fd, file, deadline_ms));
-	TRY(send_field(fd, passphrase, deadline_ms));
+	TRY(send_order(fd, order, deadline_ms));
 	TRY(receive_all(fd, &r, sizeof r, deadline_ms));
-	TRY(receive_field(fd, sizeof why->text, &text, deadline_ms));
+	TRY(receive_public(fd, sizeof why->text, &text, deadline_ms));
 	TRY(receive_field(fd, PKCS8_MAX, &imported.pkcs8, deadline_ms));
-	TRY(receive_field(fd, CERTS_MAX, &certs, deadline_ms));
-	TRY(receive_field(fd, NAME_MAX_OCTETS, &name, deadline_ms));
-	if (r < 0 || r > IMPORT_E_KIND)
+	TRY(receive_public(fd, SPKI_MAX, &imported.spki, deadline_ms));
+	TRY(receive_public(fd, CERTS_MAX, &imported.certs, deadline_ms));
+	TRY(receive_public(fd, NAME_MAX_OCTETS, &imported.name, deadline_ms));
+	if (r < 0 || r > IMPORT_E_WHICH)
 		return err_fault(EPROTO, "importer");
 	if (r) {
-		why_set(why, "%.*s", (int)text.n, (const char *)text.p);
+		why_set(why, "%.*s", (int)buf_size(&text), (const char *)buf_span(&text).p);
 		return r;
 	}
-	buf_add(&imported.certs, secret_span(&certs));
-	buf_add(&imported.name, secret_span(&name));
 	*ret_imported = imported;
 	imported = (struct imported){};
 	return 0;

@@ -14,5 +14,5 @@ int importer_main(int fd);
 
 /* The server's side: sends the file over the socket of a fresh importer and reads its answer. The
  * caller closes fd. why names what is wrong and the remedy. Outcomes are enum import_outcome. */
-int import_key(int fd, struct span file, struct span passphrase, struct imported *ret_imported,
+int import_key(int fd, const struct import_order *order, struct imported *ret_imported,
 	struct why *why) MUST_CHECK;

@@ -17,11 +17,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	CLEANUP(imported_done) struct imported imported = {};
 	CLEANUP(EVP_PKEY_freep) EVP_PKEY *key = NULL;
+	const struct import_order order = { .file = span_of(data, size), .passphrase = SPAN("password") };
 	struct cert_list certs = {};
 	struct why why = {};
 	int r;
 
-	r = import_parse(span_of(data, size), SPAN("password"), &imported, &why);
+	r = import_parse(&order, &imported, &why);
 	if (r < 0 || (r > 0 && !why.text[0]) || ERR_peek_error())
 		abort();
 	if (r)

@@ -43,6 +43,7 @@ enum form {
 	PFX_RC2,
 	PFX_NO_PASSWORD,
 	PFX_ITERATIONS,
+	PFX_SEVERAL, /* the key of the row as "old", another as "new", a third without a name */
 	PEM_X25519,
 	PEM_SMALL,
 };
@@ -111,6 +112,31 @@ static void write_pfx(BIO *out, EVP_PKEY *key, enum form form)
 	cert_unref(cert);
 }
 
+static void write_several(BIO *out, EVP_PKEY *key)
+{
+	EVP_PKEY *keys[] = { key, make_key("ec:p256"), make_key("ec:p384") };
+	const char *const names[] = { "old", "new", NULL };
+	STACK_OF(PKCS12_SAFEBAG) *certs = NULL, *bags = NULL;
+	STACK_OF(PKCS7) *safes = NULL;
+	PKCS12 *p12;
+
+	for (size_t i = 0; i < 3; i++) {
+		struct cert *cert = make_cert(keys[i], names[i] ? names[i] : "third");
+		PKCS12_SAFEBAG *bag = PKCS12_add_key(&bags, keys[i], 0, 100, NID_aes_256_cbc, password);
+
+		if (names[i])
+			(void)PKCS12_add_friendlyname_utf8(bag, names[i], -1);
+		(void)PKCS12_add_cert(&certs, cert_x509(cert));
+		cert_unref(cert);
+	}
+	(void)PKCS12_add_safe(&safes, certs, NID_aes_256_cbc, 100, password);
+	(void)PKCS12_add_safe(&safes, bags, -1, 0, NULL);
+	p12 = PKCS12_add_safes(safes, 0);
+	(void)PKCS12_set_mac(p12, password, -1, NULL, 0, 100, EVP_sha256());
+	(void)i2d_PKCS12_bio(out, p12);
+	PKCS12_free(p12);
+}
+
 static void write_certs(BIO *out, EVP_PKEY *key)
 {
 	CLEANUP(EVP_PKEY_freep) EVP_PKEY *other = make_key("ec:p256");
@@ -161,6 +187,9 @@ static void write_file(BIO *out, EVP_PKEY *key, enum form form)
 		return;
 	case DER_TRADITIONAL:
 		(void)i2d_PrivateKey_bio(out, key);
+		return;
+	case PFX_SEVERAL:
+		write_several(out, key);
 		return;
 	default:
 		write_pfx(out, key, form);
@@ -217,7 +246,7 @@ static void make_file(const char *kind, enum form form, struct buf *ret_spki, st
 }
 
 /* Through a fresh importer. */
-static int import_it(struct span file, const char *passphrase, struct imported *ret_imported,
+static int import_order_it(const struct import_order *order, struct imported *ret_imported,
 	struct why *why)
 {
 	int fds[2], status = 0, r;
@@ -231,12 +260,20 @@ static int import_it(struct span file, const char *passphrase, struct imported *
 		_exit(importer_main(fds[1]));
 	}
 	(void)close(fds[1]);
-	r = import_key(fds[0], file, span_str(passphrase), ret_imported, why);
+	r = import_key(fds[0], order, ret_imported, why);
 	(void)close(fds[0]);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	if (r >= 0)
 		assert_int_equal(status, 0);
 	return r;
+}
+
+static int import_it(struct span file, const char *passphrase, struct imported *ret_imported,
+	struct why *why)
+{
+	const struct import_order order = { .file = file, .passphrase = span_str(passphrase) };
+
+	return import_order_it(&order, ret_imported, why);
 }
 
 static const struct row {
@@ -276,6 +313,7 @@ static const struct row {
 	{ "rsa:2048", PFX_RC2, password, 0, 1, NULL },
 	{ "rsa:2048", PFX_NO_PASSWORD, NULL, 0, 1, NULL },
 	{ "rsa:2048", PFX_ITERATIONS, password, IMPORT_E_KIND, 0, "iterations" },
+	{ "rsa:2048", PFX_SEVERAL, password, IMPORT_E_WHICH, 0, "(1: old; 2: new; 3: CN=third)" },
 	{ "", PEM_X25519, NULL, IMPORT_E_KIND, 0, "not supported" },
 	{ "", PEM_SMALL, NULL, IMPORT_E_KIND, 0, "512 bits" },
 };
@@ -303,6 +341,7 @@ static void check_row(const struct row *row, size_t number)
 	assert_int_equal(key_from_pkcs8(&key, secret_span(&imported.pkcs8), NULL), 0);
 	assert_int_equal(key_to_spki(key, &got), 0);
 	assert_true(span_equal(buf_span(&got), buf_span(&spki)));
+	assert_true(span_equal(buf_span(&imported.spki), buf_span(&spki)));
 	assert_int_equal(cert_list_from_der(&certs, buf_span(&imported.certs), NULL), 0);
 	if (certs.n != row->n_certs)
 		fail_msg("row %zu: %zu certificates", number, certs.n);
@@ -317,6 +356,69 @@ static void test_forms(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
 		check_row(&rows[i], i);
+}
+
+/* Of several keys the one that is named; its certificate comes first. */
+static void test_which(void **state)
+{
+	static const struct {
+		const char *which;
+		int outcome;
+		const char *name;
+		bool is_first;
+	} cases[] = {
+		{ "old", 0, "old", true },
+		{ "1", 0, "old", true },
+		{ "new", 0, "new", false },
+		{ "3", 0, "CN=third", false },
+		{ "CN=third", 0, "CN=third", false },
+		{ "4", IMPORT_E_WHICH, "no such private key", false },
+		{ "Old", IMPORT_E_WHICH, "no such private key (1: old; 2: new;", false },
+	};
+	CLEANUP(buf_done) struct buf spki = {};
+	CLEANUP(buf_done) struct buf file = {};
+
+	(void)state;
+	make_file("ec:p256", PFX_SEVERAL, &spki, &file);
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		CLEANUP(imported_done) struct imported imported = {};
+		struct import_order order = { buf_span(&file), span_str(password),
+			span_str(cases[i].which), false };
+		struct cert_list certs = {};
+		struct why why;
+
+		assert_int_equal(import_order_it(&order, &imported, &why), cases[i].outcome);
+		if (cases[i].outcome) {
+			assert_non_null(strstr(why.text, cases[i].name));
+			continue;
+		}
+		assert_true(span_is(buf_span(&imported.name), cases[i].name));
+		assert_int_equal(span_equal(buf_span(&imported.spki), buf_span(&spki)),
+			cases[i].is_first);
+		assert_int_equal(cert_list_from_der(&certs, buf_span(&imported.certs), NULL), 0);
+		assert_int_equal(certs.n, 3);
+		assert_true(cert_has_key(certs.certs[0], buf_span(&imported.spki)));
+		cert_list_done(&certs);
+	}
+}
+
+/* Who only compares gets no private key. */
+static void test_public_only(void **state)
+{
+	CLEANUP(imported_done) struct imported imported = {};
+	CLEANUP(buf_done) struct buf spki = {};
+	CLEANUP(buf_done) struct buf file = {};
+	struct import_order order = { .passphrase = span_str(password), .public_only = true };
+	struct why why;
+
+	(void)state;
+	make_file("rsa:2048", PFX_AES, &spki, &file);
+	order.file = buf_span(&file);
+	assert_int_equal(import_order_it(&order, &imported, &why), 0);
+	assert_int_equal(imported.pkcs8.n, 0);
+	assert_true(span_equal(buf_span(&imported.spki), buf_span(&spki)));
+	order.passphrase = SPAN("wrong");
+	assert_int_equal(import_order_it(&order, &imported, &why), IMPORT_E_PASSWORD);
 }
 
 static void test_not_a_key(void **state)
@@ -369,6 +471,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_forms),
+		cmocka_unit_test(test_which),
+		cmocka_unit_test(test_public_only),
 		cmocka_unit_test(test_not_a_key),
 		cmocka_unit_test(test_damaged),
 	};

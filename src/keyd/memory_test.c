@@ -180,6 +180,7 @@ static struct imported import_it(enum key_type type, bool pem)
 {
 	struct secret file = make_file(type, pem);
 	struct imported imported = {};
+	struct import_order order;
 	struct why why = {};
 	int fds[2];
 	pid_t pid;
@@ -191,8 +192,9 @@ static struct imported import_it(enum key_type type, bool pem)
 		_exit(importer_main(fds[1]));
 	}
 	(void)close(fds[1]);
-	if (import_key(fds[0], secret_span(&file), pem ? (struct span){} : span_str(file_password),
-		    &imported, &why))
+	order = (struct import_order){ .file = secret_span(&file),
+		.passphrase = pem ? (struct span){} : span_str(file_password) };
+	if (import_key(fds[0], &order, &imported, &why))
 		fail_msg("%s", why.text);
 	(void)close(fds[0]);
 	wait_ok(pid);

@@ -3,18 +3,17 @@
 
 /*
  * Foreign key files. What the file is decides its content, not its name: PEM if there is a BEGIN
- * line, else DER, where PKCS#12, encrypted PKCS#8, PKCS#8, PKCS#1 and SEC1 are tried in turn. Exactly
- * one private key is wanted; certificates beside it are put in order, the key's own first. Every way
+ * line, else DER, where PKCS#12 (import_pkcs12.c), encrypted PKCS#8, PKCS#8, PKCS#1 and SEC1 are tried
+ * in turn. Exactly one private key is wanted; certificates beside it are put in order, the key's own first. Every way
  * to fail has its sentence, because "could not import" sends people away.
  *
  * Iteration counts are read before any work is done for them, as far as they are in clear; those
  * inside an encrypted part are bounded by the processor time that keyd/import.c grants.
  */
 
-#include "pki/import_file.h"
+#include "pki/import_parts.h"
 
 #include "base/alloc.h"
-#include "pki/cert.h"
 #include "pki/key.h"
 
 #include <openssl/asn1t.h>
@@ -32,16 +31,6 @@ CLEANUP_POINTER(PBE2PARAM, PBE2PARAM_free)
 CLEANUP_POINTER(PBKDF2PARAM, PBKDF2PARAM_free)
 CLEANUP_POINTER(PBEPARAM, PBEPARAM_free)
 
-/* What is being found in the file. */
-struct import {
-	const char *passphrase; /* "" if none was given */
-	bool has_passphrase;
-	EVP_PKEY *key;
-	struct cert_list certs;
-	struct buf name;
-	struct why *why;
-};
-
 static void import_done(struct import *i)
 {
 	EVP_PKEY_free(i->key);
@@ -49,7 +38,7 @@ static void import_done(struct import *i)
 	buf_done(&i->name);
 }
 
-static int no_password(struct import *i)
+int import_no_password(struct import *i)
 {
 	if (i->has_passphrase)
 		why_set(i->why, "the passphrase is wrong, or the file is damaged");
@@ -60,7 +49,7 @@ static int no_password(struct import *i)
 	return IMPORT_E_PASSWORD;
 }
 
-static int not_supported(struct import *i, const char *what, const ASN1_OBJECT *algorithm)
+int import_not_supported(struct import *i, const char *what, const ASN1_OBJECT *algorithm)
 {
 	char name[80] = "unknown";
 
@@ -71,7 +60,7 @@ static int not_supported(struct import *i, const char *what, const ASN1_OBJECT *
 	return IMPORT_E_KIND;
 }
 
-static int take_key(struct import *i, EVP_PKEY *key)
+int import_take_key(struct import *i, EVP_PKEY *key)
 {
 	if (!i->key) {
 		i->key = key;
@@ -82,7 +71,7 @@ static int take_key(struct import *i, EVP_PKEY *key)
 	return IMPORT_E_FILE;
 }
 
-static int take_cert(struct import *i, struct cert *cert)
+int import_take_cert(struct import *i, struct cert *cert)
 {
 	if (i->certs.n == CERT_LIST_MAX) {
 		why_set(i->why, "there are more than %d certificates in the file", CERT_LIST_MAX);
@@ -92,7 +81,7 @@ static int take_cert(struct import *i, struct cert *cert)
 	return 0;
 }
 
-static long iterations_of(const ASN1_INTEGER *n)
+long import_iterations(const ASN1_INTEGER *n)
 {
 	int64_t value;
 
@@ -110,7 +99,7 @@ static long pbe_iterations(const X509_ALGOR *algorithm)
 
 	if (OBJ_obj2nid(algorithm->algorithm) != NID_pbes2) {
 		one = ASN1_TYPE_unpack_sequence(ASN1_ITEM_rptr(PBEPARAM), algorithm->parameter);
-		return one ? iterations_of(one->iter) : 0;
+		return one ? import_iterations(one->iter) : 0;
 	}
 	two = ASN1_TYPE_unpack_sequence(ASN1_ITEM_rptr(PBE2PARAM), algorithm->parameter);
 	if (!two)
@@ -119,10 +108,10 @@ static long pbe_iterations(const X509_ALGOR *algorithm)
 	if (OBJ_obj2nid(two->keyfunc->algorithm) != NID_id_pbkdf2)
 		return 0;
 	pbkdf2 = ASN1_TYPE_unpack_sequence(ASN1_ITEM_rptr(PBKDF2PARAM), two->keyfunc->parameter);
-	return pbkdf2 ? iterations_of(pbkdf2->iter) : -1;
+	return pbkdf2 ? import_iterations(pbkdf2->iter) : -1;
 }
 
-static int check_pbe(struct import *i, const X509_ALGOR *algorithm)
+int import_check_pbe(struct import *i, const X509_ALGOR *algorithm)
 {
 	if (pbe_iterations(algorithm) >= 0) {
 		ERR_clear_error();
@@ -134,12 +123,12 @@ static int check_pbe(struct import *i, const X509_ALGOR *algorithm)
 	return IMPORT_E_KIND;
 }
 
-static int from_pkcs8_info(struct import *i, PKCS8_PRIV_KEY_INFO *info)
+int import_pkcs8_info(struct import *i, PKCS8_PRIV_KEY_INFO *info)
 {
 	EVP_PKEY *key = EVP_PKCS82PKEY_ex(info, NULL, "provider=default");
 
 	if (key)
-		return take_key(i, key);
+		return import_take_key(i, key);
 	why_set(i->why, "the private key is of a kind that is not supported; supported are RSA, EC on "
 		"P-256, P-384 and P-521, and Ed25519");
 	ERR_clear_error();
@@ -153,7 +142,7 @@ static int from_pkcs8(struct import *i, struct span der)
 
 	info = d2i_PKCS8_PRIV_KEY_INFO(NULL, &p, (long)der.n);
 	if (info && p == der.p + der.n)
-		return from_pkcs8_info(i, info);
+		return import_pkcs8_info(i, info);
 	key_openssl_why(i->why, "the private key is damaged");
 	return IMPORT_E_FILE;
 }
@@ -167,19 +156,19 @@ static int from_encrypted(struct import *i, const X509_SIG *sealed)
 	int r;
 
 	X509_SIG_get0(sealed, &algorithm, NULL);
-	r = check_pbe(i, algorithm);
+	r = import_check_pbe(i, algorithm);
 	if (r)
 		return r;
 	if (!i->has_passphrase)
-		return no_password(i);
+		return import_no_password(i);
 	info = PKCS8_decrypt(sealed, i->passphrase, (int)strlen(i->passphrase));
 	if (info)
-		return from_pkcs8_info(i, info);
+		return import_pkcs8_info(i, info);
 	error = ERR_GET_REASON(ERR_peek_error());
 	if (error == ERR_R_UNSUPPORTED || error == EVP_R_UNSUPPORTED_ALGORITHM ||
 		error == EVP_R_UNKNOWN_PBE_ALGORITHM)
-		return not_supported(i, "the private key is encrypted", algorithm->algorithm);
-	return no_password(i);
+		return import_not_supported(i, "the private key is encrypted", algorithm->algorithm);
+	return import_no_password(i);
 }
 
 static int from_encrypted_der(struct import *i, struct span der)
@@ -201,7 +190,7 @@ static int from_traditional(struct import *i, int type, struct span der)
 	EVP_PKEY *key = d2i_PrivateKey_ex(type, NULL, &p, (long)der.n, NULL, "provider=default");
 
 	if (key && p == der.p + der.n)
-		return take_key(i, key);
+		return import_take_key(i, key);
 	EVP_PKEY_free(key);
 	key_openssl_why(i->why, "the private key is damaged");
 	return IMPORT_E_FILE;
@@ -214,7 +203,7 @@ static int from_cert(struct import *i, struct span der)
 
 	if (r > 0)
 		return IMPORT_E_FILE;
-	return r ? r : take_cert(i, cert);
+	return r ? r : import_take_cert(i, cert);
 }
 
 static int give_passphrase(char *out, int room, int writing, void *context)
@@ -243,7 +232,7 @@ static int open_pem(struct import *i, char *header, uint8_t *data, long *n)
 	if (!cipher.cipher)
 		return 0;
 	if (!i->has_passphrase || !PEM_do_header(&cipher, data, n, give_passphrase, i))
-		return no_password(i);
+		return import_no_password(i);
 	return 0;
 }
 
@@ -277,7 +266,7 @@ static int from_pem_block(struct import *i, const char *name, char *header, uint
 	else if (strstr(name, "PRIVATE KEY"))
 		r = other_kind(i, name);
 	/* A passphrase that happens to give good padding gives garbage. */
-	return r == IMPORT_E_FILE && strstr(header, "ENCRYPTED") ? no_password(i) : r;
+	return r == IMPORT_E_FILE && strstr(header, "ENCRYPTED") ? import_no_password(i) : r;
 }
 
 static int from_pem(struct import *i, struct span file)
@@ -306,128 +295,6 @@ static int from_pem(struct import *i, struct span file)
 	return r;
 }
 
-static int check_bags(struct import *i, const PKCS7 *safe)
-{
-	STACK_OF(PKCS12_SAFEBAG) *bags = PKCS12_unpack_p7data((PKCS7 *)safe);
-	int r = 0;
-
-	for (int k = 0; !r && k < sk_PKCS12_SAFEBAG_num(bags); k++) {
-		const PKCS12_SAFEBAG *bag = sk_PKCS12_SAFEBAG_value(bags, k);
-		const X509_ALGOR *algorithm;
-
-		if (PKCS12_SAFEBAG_get_nid(bag) != NID_pkcs8ShroudedKeyBag)
-			continue;
-		X509_SIG_get0(PKCS12_SAFEBAG_get0_pkcs8(bag), &algorithm, NULL);
-		r = check_pbe(i, algorithm);
-	}
-	sk_PKCS12_SAFEBAG_pop_free(bags, PKCS12_SAFEBAG_free);
-	return r;
-}
-
-static int check_safes(struct import *i, PKCS12 *p12)
-{
-	STACK_OF(PKCS7) *safes = PKCS12_unpack_authsafes(p12);
-	int r = 0;
-
-	if (!safes) {
-		key_openssl_why(i->why, "the PKCS #12 file is damaged");
-		return IMPORT_E_FILE;
-	}
-	for (int k = 0; !r && k < sk_PKCS7_num(safes); k++) {
-		const PKCS7 *safe = sk_PKCS7_value(safes, k);
-
-		if (PKCS7_type_is_data(safe))
-			r = check_bags(i, safe);
-		else if (PKCS7_type_is_encrypted(safe) && safe->d.encrypted)
-			r = check_pbe(i, safe->d.encrypted->enc_data->algorithm);
-	}
-	sk_PKCS7_pop_free(safes, PKCS7_free);
-	return r;
-}
-
-/* The integrity check, which is how a wrong passphrase is known. No passphrase has two encodings
- * (RFC 7292 appendix B.1): none, and an empty one. */
-static int check_mac(struct import *i, PKCS12 *p12, const char **ret_passphrase)
-{
-	const ASN1_INTEGER *iterations = NULL;
-	const X509_ALGOR *algorithm = NULL;
-
-	*ret_passphrase = i->passphrase;
-	if (!PKCS12_mac_present(p12))
-		return 0;
-	PKCS12_get0_mac(NULL, &algorithm, NULL, &iterations, p12);
-	if (iterations && iterations_of(iterations) < 0) {
-		why_set(i->why, "the file asks for more than %d iterations of password hashing",
-			IMPORT_ITERATIONS_MAX);
-		return IMPORT_E_KIND;
-	}
-	if (!EVP_get_digestbyobj(algorithm->algorithm))
-		return not_supported(i, "the file is protected", algorithm->algorithm);
-	if (PKCS12_verify_mac(p12, i->passphrase, -1))
-		return 0;
-	if (!i->has_passphrase && PKCS12_verify_mac(p12, NULL, 0)) {
-		*ret_passphrase = NULL;
-		return 0;
-	}
-	return no_password(i);
-}
-
-static int take_stack(struct import *i, const STACK_OF(X509) *certs)
-{
-	int r = 0;
-
-	for (int k = 0; !r && k < sk_X509_num(certs); k++) {
-		CLEANUP(cert_unrefp) struct cert *cert = NULL;
-
-		r = cert_from_x509(&cert, sk_X509_value(certs, k), i->why);
-		r = r > 0 ? IMPORT_E_FILE : r ? r : take_cert(i, cert);
-	}
-	return r;
-}
-
-/* The friendlyName of RFC 7292 section 4.2, as OpenSSL keeps it. */
-static void take_name(struct import *i, X509 *own)
-{
-	int n = 0;
-	const unsigned char *name = X509_alias_get0(own, &n);
-
-	if (name && n > 0 && span_is_utf8(span_of(name, (size_t)n)))
-		buf_add(&i->name, span_of(name, (size_t)n));
-}
-
-static int from_pkcs12(struct import *i, PKCS12 *p12)
-{
-	CLEANUP(X509_freep) X509 *own = NULL;
-	STACK_OF(X509) *others = NULL;
-	const char *passphrase;
-	EVP_PKEY *key = NULL;
-	int r = check_mac(i, p12, &passphrase);
-
-	if (!r)
-		r = check_safes(i, p12);
-	if (r)
-		return r;
-	if (!PKCS12_parse(p12, passphrase, &key, &own, &others)) {
-		key_openssl_why(i->why, "the PKCS #12 file does not open: its encryption is not "
-			"supported here, or it is damaged");
-		return IMPORT_E_KIND;
-	}
-	if (key)
-		r = take_key(i, key);
-	if (!r && own) {
-		STACK_OF(X509) *first = sk_X509_new_null();
-
-		take_name(i, own);
-		sk_X509_push(first, own);
-		r = take_stack(i, first);
-		sk_X509_free(first);
-	}
-	if (!r)
-		r = take_stack(i, others);
-	sk_X509_pop_free(others, X509_free);
-	return r;
-}
-
 static int from_der(struct import *i, struct span file)
 {
 	CLEANUP(PKCS12_freep) PKCS12 *p12 = NULL;
@@ -439,7 +306,7 @@ static int from_der(struct import *i, struct span file)
 	/* Files of the net often have octets behind the structure; a PKCS #12 has its own check. */
 	p12 = d2i_PKCS12(NULL, &p, (long)file.n);
 	if (p12)
-		return from_pkcs12(i, p12);
+		return import_pkcs12(i, p12);
 	p = file.p;
 	sealed = d2i_X509_SIG(NULL, &p, (long)file.n);
 	if (sealed && p == file.p + file.n)
@@ -447,7 +314,7 @@ static int from_der(struct import *i, struct span file)
 	p = file.p;
 	info = d2i_PKCS8_PRIV_KEY_INFO(NULL, &p, (long)file.n);
 	if (info && p == file.p + file.n)
-		return from_pkcs8_info(i, info);
+		return import_pkcs8_info(i, info);
 	for (size_t k = 0; k < sizeof types / sizeof types[0]; k++) {
 		int r = from_traditional(i, types[k], file);
 
@@ -485,7 +352,7 @@ static void order_certs(struct cert_list *l, struct span spki)
 			return;
 }
 
-static int import_finish(struct import *i, struct imported *ret_imported)
+static int import_finish(struct import *i, bool public_only, struct imported *ret_imported)
 {
 	CLEANUP(imported_done) struct imported imported = {};
 	CLEANUP(EVP_PKEY_freep) EVP_PKEY *again = NULL;
@@ -512,6 +379,9 @@ static int import_finish(struct import *i, struct imported *ret_imported)
 	for (size_t k = 0; k < i->certs.n; k++)
 		buf_add(&imported.certs, cert_der(i->certs.certs[k]));
 	buf_add(&imported.name, buf_span(&i->name));
+	buf_add(&imported.spki, buf_span(&spki));
+	if (public_only)
+		secret_done(&imported.pkcs8);
 	*ret_imported = imported;
 	imported = (struct imported){};
 	return 0;
@@ -520,15 +390,16 @@ static int import_finish(struct import *i, struct imported *ret_imported)
 void imported_done(struct imported *i)
 {
 	secret_done(&i->pkcs8);
+	buf_done(&i->spki);
 	buf_done(&i->certs);
 	buf_done(&i->name);
 }
 
-int import_parse(struct span file, struct span passphrase, struct imported *ret_imported,
-	struct why *why)
+int import_parse(const struct import_order *order, struct imported *ret_imported, struct why *why)
 {
+	struct span file = order->file, passphrase = order->passphrase;
 	CLEANUP(secret_done) struct secret text = secret_new(passphrase.n + 1);
-	CLEANUP(import_done) struct import i = { .why = why };
+	CLEANUP(import_done) struct import i = { .which = order->which, .why = why };
 	int r;
 
 	if (passphrase.n)
@@ -543,7 +414,7 @@ int import_parse(struct span file, struct span passphrase, struct imported *ret_
 		r = from_pem(&i, file);
 	else
 		r = from_der(&i, file);
-	return r ? r : import_finish(&i, ret_imported);
+	return r ? r : import_finish(&i, order->public_only, ret_imported);
 }
 
 void import_load_legacy(void)

@@ -516,7 +516,7 @@ int api_cert_import_prepare(struct http_request *q, struct store_conn *c)
 	if (!r)
 		r = pki_look_up(&l);
 	if (!r)
-		r = api_import(q, &imported);
+		r = api_import(q, false, &imported);
 	if (r)
 		return r;
 	r = cert_list_from_der(&certs, buf_span(&imported.certs), &why);

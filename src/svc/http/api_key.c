@@ -138,9 +138,10 @@ int api_key_make(struct http_request *q, struct store_conn *c)
 	return http_audit(q, c, "key.generate", q->params[0], key->alias);
 }
 
-int api_import(struct http_request *q, struct imported *ret_imported)
+int api_import(struct http_request *q, bool public_only, struct imported *ret_imported)
 {
 	CLEANUP(buf_wipe) struct buf file = {};
+	struct import_order order;
 	struct why why = {};
 	int fd, r;
 
@@ -148,12 +149,14 @@ int api_import(struct http_request *q, struct imported *ret_imported)
 	r = api_file(q, "file", &file);
 	if (r)
 		return r;
+	order = (struct import_order){ buf_span(&file), http_text(q, "passphrase"),
+		http_text(q, "which"), public_only };
 	TRY(q->env->importer(q->env, &fd));
-	r = import_key(fd, buf_span(&file), http_text(q, "passphrase"), ret_imported, &why);
+	r = import_key(fd, &order, ret_imported, &why);
 	(void)close(fd);
 	if (r > 0)
-		return http_problem(q, 422, r == IMPORT_E_PASSWORD ? "passphrase" : "file", "%s",
-			why.text);
+		return http_problem(q, 422, r == IMPORT_E_PASSWORD ? "passphrase" :
+			r == IMPORT_E_WHICH ? "which" : "file", "%s", why.text);
 	return r;
 }
 
@@ -211,7 +214,7 @@ int api_key_import_prepare(struct http_request *q, struct store_conn *c)
 	if (!r)
 		r = pki_look_up(&l);
 	if (!r)
-		r = api_import(q, &imported);
+		r = api_import(q, false, &imported);
 	if (!r)
 		r = api_key_wrap(q, l.domain.id, use, http_text(q, "alias"), &imported, key);
 	q->prepared = key;

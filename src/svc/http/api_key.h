@@ -9,9 +9,9 @@
 
 struct imported;
 
-/* Reads the member "file" with "passphrase" in an importer; a problem that says what is wrong with it.
- * Blocks. */
-int api_import(struct http_request *q, struct imported *ret_imported) MUST_CHECK;
+/* Reads the member "file" with "passphrase", of several keys the one that "which" says, in an importer;
+ * a problem that says what is wrong with it. public_only: the private key is not wanted. Blocks. */
+int api_import(struct http_request *q, bool public_only, struct imported *ret_imported) MUST_CHECK;
 
 /* An imported key as a row of the domain, in the arena; a problem if it is too weak or not for this
  * use. An empty alias: the start of its id. Blocks. */

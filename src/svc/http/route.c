@@ -18,6 +18,7 @@ enum {
 	TARGETS_MAX = 1000,
 	DAYS_MAX = 3650,
 	FILE_MAX = 256 * 1024, /* of a file, as text */
+	WHICH_MAX = 1000,      /* which of several keys in it */
 	ATTRIBUTE_MAX = 4 * SUBJECT_TEXT_MAX,
 };
 
@@ -126,6 +127,7 @@ static const struct body_field cert_body[] = {
 
 static const struct body_field key_import_body[] = {
 	{ "file", BODY_TEXT, true, FILE_MAX },
+	{ "which", BODY_TEXT, false, WHICH_MAX },
 	{ "passphrase", BODY_TEXT, false, LIMIT_PASSWORD },
 	{ "alias", BODY_TEXT, false, 64 },
 	{ "use", BODY_TEXT, false, 8 },
@@ -169,6 +171,7 @@ static const struct body_field renewal_body[] = {
 
 static const struct body_field cert_import_body[] = {
 	{ "file", BODY_TEXT, true, FILE_MAX },
+	{ "which", BODY_TEXT, false, WHICH_MAX },
 	{ "passphrase", BODY_TEXT, false, LIMIT_PASSWORD },
 	{ "alias", BODY_TEXT, false, 64 },
 	{ "services", BODY_TEXT, false, 64 },
