@@ -27,7 +27,7 @@ enum { ACCOUNT_ID_MAX = (1 << 27) - 1 };
 #define ACCOUNT_COLUMNS                                                                            \
 	"select a.id, a.domain, a.local, d.name, a.name, a.role, a.disabled, a.quota,"            \
 	" d.account_quota, a.used_octets, a.used_messages, a.modseq, a.state, a.created, a.hash," \
-	" a.scram from account a join domain d on d.id = a.domain"
+	" a.scram, case when a.smime < 0 then d.smime else a.smime end from account a join domain d on d.id = a.domain"
 
 uint64_t account_quota_of(struct store_conn *c, int64_t own, int64_t domain)
 {
@@ -67,6 +67,7 @@ static void account_of(struct store_conn *c, struct db_statement *q, struct aren
 		.modseq = (uint64_t)db_int(q, 11),
 		.state = (uint64_t)db_int(q, 12),
 		.created_us = db_int(q, 13),
+		.smime = db_int(q, 16) != 0,
 	};
 }
 
@@ -242,6 +243,7 @@ struct account_values {
 	char *name;
 	unsigned role;
 	bool disabled;
+	bool smime;
 	uint64_t quota;
 };
 
@@ -273,6 +275,11 @@ static const struct conf_row account_rows[] = {
 		.offset = offsetof(struct account_values, quota),
 		.help = "What it may store; 0: no limit; default: what its domain or the server "
 			"says." },
+	{ .key = "smime",
+		.type = CONF_BOOL,
+		.fallback = "yes",
+		.offset = offsetof(struct account_values, smime),
+		.help = "Whether it may have Secure Mail keys; default: what its domain says." },
 };
 
 enum { ACCOUNT_N_ROWS = sizeof account_rows / sizeof account_rows[0] };
@@ -299,27 +306,36 @@ static int account_write(struct store_conn *c, const struct store_account *accou
 	return 0;
 }
 
+/* What an account may leave to its domain, which is -1 in its row. */
+static int account_write_inherited(struct store_conn *c, int64_t id, bool is_quota, int64_t value)
+{
+	if (is_quota)
+		TRY(db_exec(c->db, NULL, "update account set quota = $2 where id = $1",
+			DB_ARGS(DB_INT(id), DB_INT(value))));
+	else
+		TRY(db_exec(c->db, NULL, "update account set smime = $2 where id = $1",
+			DB_ARGS(DB_INT(id), DB_INT(value))));
+	return 0;
+}
+
 static int account_set_value(struct store_conn *c, const struct store_account *account,
 	struct account_values *values, struct span key, struct span value, struct why *why)
 {
-	bool is_quota = span_is(key, "quota");
-	int64_t quota = -1;
+	bool is_quota = span_is(key, "quota"), is_smime = span_is(key, "smime");
 	int r;
 
-	if (!is_quota || !span_is(value, "default")) {
-		r = conf_set(account_rows, ACCOUNT_N_ROWS, values, key, value, why);
-		if (r == CONF_E_UNKNOWN)
-			why_set(why, "an account has the keys name, role, disabled and quota");
-		if (r)
-			return r > 0 ? STORE_E_REFUSED : r;
-		quota = (int64_t)values->quota;
-	}
-	if (!is_quota)
-		return account_write(c, account, values, why);
 	conn_routes_changed(c);
-	TRY(db_exec(c->db, NULL, "update account set quota = $2 where id = $1",
-		DB_ARGS(DB_INT(account->id), DB_INT(quota))));
-	return 0;
+	if ((is_quota || is_smime) && span_is(value, "default"))
+		return account_write_inherited(c, account->id, is_quota, -1);
+	r = conf_set(account_rows, ACCOUNT_N_ROWS, values, key, value, why);
+	if (r == CONF_E_UNKNOWN)
+		why_set(why, "an account has the keys name, role, disabled, quota and smime");
+	if (r)
+		return r > 0 ? STORE_E_REFUSED : r;
+	if (is_quota || is_smime)
+		return account_write_inherited(c, account->id, is_quota,
+			is_quota ? (int64_t)values->quota : values->smime);
+	return account_write(c, account, values, why);
 }
 
 int store_account_set(struct store_conn *c, int64_t id, struct span key, struct span value,

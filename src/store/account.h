@@ -18,6 +18,7 @@ struct store_account {
 	struct span name;       /* display name, may be empty */
 	enum account_role role;
 	bool disabled;
+	bool smime;             /* it may have Secure Mail keys: its own say, else the domain's */
 	uint64_t quota;         /* octets that apply: its own, the domain's or the server's; 0: none */
 	uint64_t used_octets;
 	uint64_t used_messages;
@@ -46,8 +47,8 @@ int store_account_remove(struct store_conn *c, int64_t id) MUST_CHECK;
 int store_account_set_credentials(struct store_conn *c, int64_t id,
 	const struct store_credentials *credentials) MUST_CHECK;
 
-/* Writes; keys: name, role (user, admin), disabled (yes, no), quota (octets, with k M G; "default").
- * STORE_E_REFUSED with why. */
+/* Writes; keys: name, role (user, admin), disabled (yes, no), quota (octets, with k M G; "default"),
+ * smime (yes, no, default). STORE_E_REFUSED with why. */
 int store_account_set(struct store_conn *c, int64_t id, struct span key, struct span value,
 	struct why *why) MUST_CHECK;
 

@@ -18,7 +18,7 @@ enum { ALIAS_TARGETS_MAX = 1000 };
 
 #define DOMAIN_COLUMNS                                                                             \
 	"select d.id, d.name, d.pki, d.main, d.account_quota, d.created, d.n_accounts, d.shared,"  \
-	" d.client_required from domain d"
+	" d.client_required, d.smime from domain d"
 
 static void domain_of(struct db_statement *q, struct arena *a, struct store_domain *d)
 {
@@ -32,6 +32,7 @@ static void domain_of(struct db_statement *q, struct arena *a, struct store_doma
 		.n_accounts = (uint64_t)db_int(q, 6),
 		.shared = db_int(q, 7) != 0,
 		.client_required = db_int(q, 8) != 0,
+		.smime = db_int(q, 9) != 0,
 	};
 }
 
@@ -168,6 +169,7 @@ struct domain_values {
 	uint64_t account_quota;
 	bool shared;
 	bool client_required;
+	bool smime;
 };
 
 static const char *const pki_words[] = { "disabled", "test", "enabled", NULL };
@@ -185,6 +187,9 @@ static const struct conf_row domain_rows[] = {
 	{ .key = "client_required", .type = CONF_BOOL, .fallback = "no",
 		.offset = offsetof(struct domain_values, client_required),
 		.help = "Whether only clients with a valid certificate are let in." },
+	{ .key = "smime", .type = CONF_BOOL, .fallback = "yes",
+		.offset = offsetof(struct domain_values, smime),
+		.help = "Whether its accounts may have Secure Mail keys." },
 };
 
 int store_domain_set(struct store_conn *c, int64_t id, struct span key, struct span value,
@@ -200,20 +205,21 @@ int store_domain_set(struct store_conn *c, int64_t id, struct span key, struct s
 	if (r)
 		return r;
 	values = (struct domain_values){ .pki = d.pki, .account_quota = d.account_quota,
-		.shared = d.shared, .client_required = d.client_required };
+		.shared = d.shared, .client_required = d.client_required, .smime = d.smime };
 	r = conf_set(domain_rows, sizeof domain_rows / sizeof domain_rows[0], &values, key, value,
 		why);
 	if (r == CONF_E_UNKNOWN)
-		why_set(why, "a domain has the keys pki, account_quota, shared and"
-			" client_required");
+		why_set(why, "a domain has the keys pki, account_quota, shared, client_required"
+			" and smime");
 	if (r)
 		return r > 0 ? STORE_E_REFUSED : r;
 	conn_routes_changed(c);
 	TRY(db_exec(c->db, NULL,
-		"update domain set pki = $2, account_quota = $3, shared = $4, client_required = $5"
-		" where id = $1",
+		"update domain set pki = $2, account_quota = $3, shared = $4, client_required = $5,"
+		" smime = $6 where id = $1",
 		DB_ARGS(DB_INT(id), DB_INT(values.pki), DB_INT(values.account_quota),
-			DB_INT(values.shared), DB_INT(values.client_required))));
+			DB_INT(values.shared), DB_INT(values.client_required),
+			DB_INT(values.smime))));
 	return 0;
 }
 

@@ -18,6 +18,7 @@ struct store_domain {
 	bool main;
 	bool shared;            /* lives on all nodes of a cluster */
 	bool client_required;   /* only clients with a certificate are let in */
+	bool smime;             /* its accounts may have Secure Mail keys */
 	uint64_t account_quota; /* default for its accounts, octets; 0: the server's */
 	int64_t created_us;
 	uint64_t n_accounts;
@@ -33,8 +34,8 @@ int store_domain_remove(struct store_conn *c, int64_t id) MUST_CHECK;
 /* Writes. STORE_E_EXISTS, STORE_E_REFUSED as above, STORE_E_NOT_FOUND. */
 int store_domain_rename(struct store_conn *c, int64_t id, struct span name) MUST_CHECK;
 
-/* Writes; key is "pki" (disabled, test, enabled), "account_quota", "shared" or
- * "client_required". STORE_E_REFUSED with why. */
+/* Writes; key is "pki" (disabled, test, enabled), "account_quota", "shared", "client_required" or
+ * "smime". STORE_E_REFUSED with why. */
 int store_domain_set(struct store_conn *c, int64_t id, struct span key, struct span value,
 	struct why *why) MUST_CHECK;
 

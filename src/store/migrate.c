@@ -33,6 +33,8 @@ static const char *const migrations[] = {
 	,
 #include "store/010_contacts.sql.inc"
 	,
+#include "store/011_secure_mail.sql.inc"
+	,
 };
 
 enum { NEWEST = sizeof migrations / sizeof migrations[0] };
