@@ -14,61 +14,9 @@
 #include "mime/part.h"
 #include "pki/key.h"
 
-enum { LINE_MAX_OCTETS = 998 }; /* RFC 5322 section 2.1.1 */
-
 bool entity_owns_field(struct span name)
 {
 	return span_starts_nocase(name, SPAN("Content-"));
-}
-
-/* Octets at the front that need no change: up to a line end that is not CR LF. */
-static size_t n_unchanged(struct span s)
-{
-	size_t at = 0;
-
-	while (at < s.n) {
-		const uint8_t *lf = memchr(s.p + at, '\n', s.n - at);
-		size_t n = lf ? (size_t)(lf - s.p) : s.n;
-		const uint8_t *cr = n > at ? memchr(s.p + at, '\r', n - at) : NULL;
-
-		if (cr ? cr + 1 != lf : lf != NULL)
-			return cr ? (size_t)(cr - s.p) : n;
-		at = n + (lf != NULL);
-	}
-	return s.n;
-}
-
-void entity_add_crlf(struct span octets, struct buf *out)
-{
-	while (octets.n) {
-		size_t n = n_unchanged(octets);
-
-		buf_add(out, span_head(octets, n));
-		octets = span_skip(octets, n);
-		if (octets.n)
-			buf_add(out, SPAN("\r\n"));
-		octets = span_skip(octets, 1);
-	}
-}
-
-bool entity_is_crlf(struct span octets)
-{
-	return n_unchanged(octets) == octets.n;
-}
-
-/* Line ends of any kind, no line too long, nothing but seven bits without NUL. */
-static bool is_7bit(struct span s)
-{
-	size_t line = 0;
-
-	for (size_t i = 0; i < s.n; i++) {
-		if (s.p[i] == 0 || s.p[i] >= 0x80)
-			return false;
-		line = s.p[i] == '\n' || s.p[i] == '\r' ? 0 : line + 1;
-		if (line > LINE_MAX_OCTETS)
-			return false;
-	}
-	return true;
 }
 
 struct canonical {
@@ -85,7 +33,7 @@ static struct span between(const struct canonical *c, uint64_t from, uint64_t to
 
 static void add_line_field(struct span field, struct buf *out)
 {
-	entity_add_crlf(field, out);
+	encode_crlf(field, out);
 	if (field.n && field.p[field.n - 1] != '\n')
 		buf_add(out, SPAN("\r\n"));
 }
@@ -111,18 +59,7 @@ static bool needs_encoding(const struct canonical *c, const struct part *p, stru
 		return false;
 	if (p->encoding == ENCODING_BINARY)
 		return body.n > 0;
-	return c->octets == ENTITY_7BIT && !is_7bit(body);
-}
-
-/* RFC 2045 section 6.7: quoted-printable for what is mostly readable as it is. */
-static bool is_mostly_ascii(struct span s)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < s.n; i++)
-		n += s.p[i] >= 0x80 ||
-		     (s.p[i] < ' ' && s.p[i] != '\t' && s.p[i] != '\r' && s.p[i] != '\n');
-	return n <= s.n / 4;
+	return c->octets == ENTITY_7BIT && !encode_is_7bit(body);
 }
 
 static void add_encoded(const struct canonical *c, const struct part *p, struct span body)
@@ -136,8 +73,8 @@ static void add_encoded(const struct canonical *c, const struct part *p, struct 
 	decoder_feed(&decoder, body, &plain);
 	decoder_end(&decoder, &plain);
 	if (is_text)
-		entity_add_crlf(buf_span(&plain), &text);
-	if (is_text && is_mostly_ascii(buf_span(&text))) {
+		encode_crlf(buf_span(&plain), &text);
+	if (is_text && encode_choose(buf_span(&text)) != ENCODING_BASE64) {
 		add_header(c, p, "quoted-printable");
 		encode_quoted_printable(buf_span(&text), c->out);
 		return;
@@ -155,7 +92,7 @@ static void add_leaf(const struct canonical *c, const struct part *p)
 	if (needs_encoding(c, p, body))
 		add_encoded(c, p, body);
 	else
-		entity_add_crlf(between(c, p->header_offset, p->end_offset), c->out);
+		encode_crlf(between(c, p->header_offset, p->end_offset), c->out);
 }
 
 /* Its octets are what a signature or a cipher was computed over. */
@@ -175,7 +112,7 @@ static void add_part(const struct canonical *c, const struct part *p)
 		return;
 	}
 	if (is_sealed(p)) {
-		entity_add_crlf(between(c, p->header_offset, p->end_offset), c->out);
+		encode_crlf(between(c, p->header_offset, p->end_offset), c->out);
 		return;
 	}
 	/* RFC 2045 section 6.4: of composite types the encoding says what is inside. */
@@ -183,15 +120,15 @@ static void add_part(const struct canonical *c, const struct part *p)
 		(p->encoding == ENCODING_8BIT && c->octets == ENTITY_7BIT))
 		add_header(c, p, c->octets == ENTITY_7BIT ? NULL : "8bit");
 	else
-		entity_add_crlf(between(c, p->header_offset, p->body_offset), c->out);
+		encode_crlf(between(c, p->header_offset, p->body_offset), c->out);
 	for (uint32_t i = p->first_child; i != PART_NONE; i = c->tree->parts[i].next) {
 		const struct part *child = &c->tree->parts[i];
 
-		entity_add_crlf(between(c, at, child->header_offset), c->out);
+		encode_crlf(between(c, at, child->header_offset), c->out);
 		add_part(c, child);
 		at = child->end_offset;
 	}
-	entity_add_crlf(between(c, at, p->end_offset), c->out);
+	encode_crlf(between(c, at, p->end_offset), c->out);
 }
 
 bool entity_canonical(struct span message, enum entity_octets octets, struct buf *out)
@@ -201,8 +138,8 @@ bool entity_canonical(struct span message, enum entity_octets octets, struct buf
 	size_t n = buf_size(out);
 
 	add_part(&c, &tree->parts[0]);
-	entity_add_crlf(span_skip(message, tree->parts[0].end_offset), out);
-	return is_7bit(span_skip(buf_span(out), n));
+	encode_crlf(span_skip(message, tree->parts[0].end_offset), out);
+	return encode_is_7bit(span_skip(buf_span(out), n));
 }
 
 /* RFC 2045 section 5.2 says what a text without a type is; RFC 1428 section 3 what it is called

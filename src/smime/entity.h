@@ -20,13 +20,6 @@ enum { ENTITY_OCTETS_MAX = LIMIT_SMIME_MESSAGE / 4 * 3 - (1 << 20) };
 /* Whether the field is the entity's (Content-*) rather than the message's. */
 bool entity_owns_field(struct span name);
 
-/* Appends the octets with each CR LF, LF and lone CR as CR LF. What has CRLF only comes out as it
- * is. */
-void entity_add_crlf(struct span octets, struct buf *out);
-
-/* Whether that would change nothing. */
-bool entity_is_crlf(struct span octets);
-
 enum entity_octets {
 	ENTITY_7BIT, /* parts with 8-bit octets or long lines are encoded (RFC 8551 section 3.1.2)
 		      */

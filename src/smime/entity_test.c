@@ -9,35 +9,6 @@
 #include "base/test.h"
 #include "mime/word.h"
 
-static void crlf(void **state)
-{
-	static const struct {
-		const char *in, *out;
-	} rows[] = {
-		{ "", "" },
-		{ "a", "a" },
-		{ "a\r\nb\r\n", "a\r\nb\r\n" },
-		{ "a\nb\n", "a\r\nb\r\n" },
-		{ "a\rb\r", "a\r\nb\r\n" },
-		{ "\n\n\r\r\r\n", "\r\n\r\n\r\n\r\n\r\n" },
-		{ "a\r\r\nb", "a\r\n\r\nb" },
-		{ "a\n\rb", "a\r\n\r\nb" },
-		{ "a\r\nb\nc\r\n", "a\r\nb\r\nc\r\n" },
-	};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-		CLEANUP(buf_done) struct buf out = {};
-		struct span in = span_str(rows[i].in);
-
-		entity_add_crlf(in, &out);
-		if (!span_is(buf_span(&out), rows[i].out))
-			fail_msg("row %zu", i);
-		assert_int_equal(entity_is_crlf(in), span_equal(in, buf_span(&out)));
-		assert_true(entity_is_crlf(buf_span(&out)));
-	}
-}
-
 static void split(void **state)
 {
 	static const struct {
@@ -183,7 +154,6 @@ static void eight_bits(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(crlf),
 		cmocka_unit_test(split),
 		cmocka_unit_test(seven_bits),
 		cmocka_unit_test(long_lines),
