@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the Signet authors */
 
-/* Actions are gathered, with the fields and flags as they are at that moment; nothing is done before
- * the script is over, so one that fails has done nothing. */
+/* Actions are gathered, with the fields and flags as they are at that moment; nothing is done
+ * before the script is over, so one that fails has done nothing. */
 
 #include "base/alloc.h"
 #include "sieve/expand.h"
@@ -35,7 +35,8 @@ static int add_action(struct sieve_run *r, const struct sieve_node *n, struct si
 			return run_fail(r, "line %u: \"%s\" cannot go with another action",
 				n->place.line, n->row->name);
 		if (is_same(&result->actions[i], a)) {
-			result->actions[i].flags = a->flags; /* RFC 5232 section 5: the last counts */
+			result->actions[i]
+				.flags = a->flags; /* RFC 5232 section 5: the last counts */
 			return 0;
 		}
 	}
@@ -141,7 +142,9 @@ int run_ereject(struct sieve_run *r, const struct sieve_node *n, bool *ret_true)
 struct sieve_action sieve_implicit_keep(const struct sieve_result *r)
 {
 	return (struct sieve_action){
-		.kind = SIEVE_KEEP, .flags = r->flags, .header = r->header,
+		.kind = SIEVE_KEEP,
+		.flags = r->flags,
+		.header = r->header,
 	};
 }
 

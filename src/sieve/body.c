@@ -2,8 +2,8 @@
 /* Copyright the Signet authors */
 
 /*
- * The body test (RFC 5173). What one test looks at is bounded by SIEVE_BODY_MAX decoded octets of all
- * parts together: what a mail has beyond a megabyte of text is no letter.
+ * The body test (RFC 5173). What one test looks at is bounded by SIEVE_BODY_MAX decoded octets of
+ * all parts together: what a mail has beyond a megabyte of text is no letter.
  */
 
 #include "mime/charset.h"
@@ -59,11 +59,12 @@ static void decode(const struct looking *l, const struct part *p, struct buf *ou
 	charset_end(charset, out);
 }
 
-/* RFC 5173 section 5.2: of a multipart what is before its first and behind its last part, of a message
- * its header. */
+/* RFC 5173 section 5.2: of a multipart what is before its first and behind its last part, of a
+ * message its header. */
 static int look_at_container(struct looking *l, const struct part *p)
 {
-	const struct part *child = p->first_child == PART_NONE ? NULL : &l->tree->parts[p->first_child];
+	const struct part *child = p->first_child == PART_NONE ? NULL
+							       : &l->tree->parts[p->first_child];
 	struct span text;
 	int r;
 
@@ -99,8 +100,8 @@ static int look_at_part(struct looking *l, const struct part *p)
 	return look_at(l, buf_span(&text));
 }
 
-/* RFC 5173 section 5.2: "" is everything, "text" all of that type, "text/html" one; what has a slash
- * too many is nothing. */
+/* RFC 5173 section 5.2: "" is everything, "text" all of that type, "text/html" one; what has a
+ * slash too many is nothing. */
 static bool type_is(const struct part *p, struct span wanted)
 {
 	struct span type = span_cut(&wanted, '/');
@@ -145,7 +146,9 @@ static int look_at_all(struct looking *l, const struct sieve_node *n)
 int test_body(struct sieve_run *r, const struct sieve_node *n, bool *ret_true)
 {
 	struct looking l = {
-		.run = r, .message = r->input->message, .tree = r->input->tree,
+		.run = r,
+		.message = r->input->message,
+		.tree = r->input->tree,
 		.left = SIEVE_BODY_MAX,
 	};
 	int result = sieve_matcher_init(&l.m, r, n, n->positional[0]);

@@ -7,8 +7,8 @@
  * interpreter can run without looking at the form again.
  */
 
-#include "sieve/grammar.h"
 #include "sieve/expand.h"
+#include "sieve/grammar.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -16,8 +16,8 @@
 static void remark_set(struct sieve_remark *r, struct sieve_place place, const char *format,
 	va_list ap) __attribute__((format(printf, 3, 0)));
 
-static void remark_set(
-	struct sieve_remark *r, struct sieve_place place, const char *format, va_list ap)
+static void remark_set(struct sieve_remark *r, struct sieve_place place, const char *format,
+	va_list ap)
 {
 	r->line = place.line;
 	r->column = place.column;
@@ -134,12 +134,14 @@ static int check_tag(struct sieve_making *m, struct sieve_node *n, size_t *i)
 static int check_variable_name(struct sieve_making *m, const struct sieve_string *s)
 {
 	if (!has_any(m, EXT_BIT(EXT_VARIABLES)))
-		return sieve_error(m, s->place, "naming a variable needs the extension variables:"
+		return sieve_error(m, s->place,
+			"naming a variable needs the extension variables:"
 			" write require \"variables\"; at the top");
 	if (!sieve_variable_name_is_valid(s->text))
-		return sieve_error(m, s->place, "\"%.*s\" cannot be the name of a variable: a letter"
-			" or _, then letters, digits and _, at most %d", SIEVE_SHOWN(s->text),
-			SIEVE_VARIABLE_NAME_MAX);
+		return sieve_error(m, s->place,
+			"\"%.*s\" cannot be the name of a variable: a letter"
+			" or _, then letters, digits and _, at most %d",
+			SIEVE_SHOWN(s->text), SIEVE_VARIABLE_NAME_MAX);
 	return 0;
 }
 
@@ -165,8 +167,8 @@ static int check_names(struct sieve_making *m, const struct sieve_argument *a, c
 	return r;
 }
 
-static int check_positional(
-	struct sieve_making *m, struct sieve_node *n, const struct sieve_argument **given, size_t n_given)
+static int check_positional(struct sieve_making *m, struct sieve_node *n,
+	const struct sieve_argument **given, size_t n_given)
 {
 	const char *spec = n->row->positional ? n->row->positional : "";
 	size_t least = count_positional(spec, true), most = count_positional(spec, false);
@@ -174,9 +176,9 @@ static int check_positional(
 	int r;
 
 	if (n_given < least || n_given > most)
-		return sieve_error(m, n->place, "\"%s\" has %zu argument%s here, but it takes %zu%s",
-			n->row->name, n_given, n_given == 1 ? "" : "s", least,
-			least == most ? "" : " or one more");
+		return sieve_error(m, n->place,
+			"\"%s\" has %zu argument%s here, but it takes %zu%s", n->row->name, n_given,
+			n_given == 1 ? "" : "s", least, least == most ? "" : " or one more");
 	for (; *spec; spec++, place++) {
 		if (*spec == '?') {
 			spec++;
@@ -245,8 +247,10 @@ static int check_comparator(struct sieve_making *m, struct sieve_node *n)
 				"numbers are compared by :is, :value or :count, not by parts");
 		return 0;
 	}
-	return sieve_error(m, a->place, "there is no comparator \"%.*s\": use i;ascii-casemap,"
-		" i;octet or i;ascii-numeric", SIEVE_SHOWN(a->strings[0].text));
+	return sieve_error(m, a->place,
+		"there is no comparator \"%.*s\": use i;ascii-casemap,"
+		" i;octet or i;ascii-numeric",
+		SIEVE_SHOWN(a->strings[0].text));
 }
 
 static int check_relation(struct sieve_making *m, struct sieve_node *n)
@@ -261,7 +265,8 @@ static int check_relation(struct sieve_making *m, struct sieve_node *n)
 			continue;
 		n->relation = i;
 		if (n->slots[SLOT_MATCH].tag == TAG_COUNT && n->comparator != COMPARATOR_NUMERIC)
-			sieve_warning(m, a->place, "the count is compared as a text: add"
+			sieve_warning(m, a->place,
+				"the count is compared as a text: add"
 				" :comparator \"i;ascii-numeric\"");
 		return 0;
 	}
@@ -321,20 +326,21 @@ static int check_form(struct sieve_making *m, const struct sieve_node *n)
 		break;
 	case TESTS_ONE:
 		if (n->n_tests != 1 || n->tests_listed)
-			return sieve_error(m, n->place, "\"%s\" takes one test; several go into"
-				" allof(...) or anyof(...)", name);
+			return sieve_error(m, n->place,
+				"\"%s\" takes one test; several go into"
+				" allof(...) or anyof(...)",
+				name);
 		break;
 	case TESTS_LIST:
 		if (n->n_tests == 0)
-			return sieve_error(
-				m, n->place, "\"%s\" takes tests in parentheses", name);
+			return sieve_error(m, n->place, "\"%s\" takes tests in parentheses", name);
 		break;
 	}
 	if (n->row->block && !n->has_block)
 		return sieve_error(m, n->place, "\"%s\" is followed by a block in {}", name);
 	if (!n->row->block && n->has_block)
-		return sieve_error(m, n->place,
-			"\"%s\" has no block: it ends with a semicolon", name);
+		return sieve_error(m, n->place, "\"%s\" has no block: it ends with a semicolon",
+			name);
 	if (n->row->slots & SLOT_BIT(SLOT_SIZE) && !n->slots[SLOT_SIZE].tag)
 		return sieve_error(m, n->place, "\"size\" is followed by :over or :under");
 	return 0;
@@ -375,8 +381,8 @@ static int check_tests(struct sieve_making *m, struct sieve_node *first)
 }
 
 /* RFC 5228 section 3.1: elsif and else follow an if or elsif. */
-static int check_order(
-	struct sieve_making *m, const struct sieve_node *n, const struct sieve_node *before)
+static int check_order(struct sieve_making *m, const struct sieve_node *n,
+	const struct sieve_node *before)
 {
 	bool follows = before && before->row->block && !span_is_nocase(before->name, "else");
 
@@ -386,7 +392,8 @@ static int check_order(
 	/* RFC 5228 section 3.2 */
 	if (n->row->check == sieve_check_require &&
 		(n->depth > 1 || (before && before->row->check != sieve_check_require)))
-		return sieve_error(m, n->place, "\"require\" stands at the top of the script, before"
+		return sieve_error(m, n->place,
+			"\"require\" stands at the top of the script, before"
 			" all other commands");
 	return 0;
 }

@@ -37,7 +37,8 @@ static int check_names(struct sieve_making *m, const struct sieve_argument *a)
 	for (size_t i = 0; i < a->n_strings; i++) {
 		if (!a->strings[i].variable && !sieve_field_name_is_valid(a->strings[i].text))
 			return sieve_error(m, a->strings[i].place,
-				"\"%.*s\" cannot be the name of a header field (the colon is left out)",
+				"\"%.*s\" cannot be the name of a header field (the colon is left "
+				"out)",
 				SIEVE_SHOWN(a->strings[i].text));
 	}
 	return 0;
@@ -100,8 +101,8 @@ int sieve_check_reason(struct sieve_making *m, const struct sieve_node *n)
 	const struct sieve_string *s = &n->positional[0]->strings[0];
 
 	if (s->text.n > SIEVE_REASON_MAX)
-		return sieve_error(m, s->place, "a text that is sent to somebody has at most %d octets",
-			SIEVE_REASON_MAX);
+		return sieve_error(m, s->place,
+			"a text that is sent to somebody has at most %d octets", SIEVE_REASON_MAX);
 	return 0;
 }
 
@@ -113,7 +114,8 @@ int sieve_check_vacation(struct sieve_making *m, const struct sieve_node *n)
 
 	if (r == 0 && from->tag)
 		r = check_address(m, &from->value->strings[0]);
-	if (r == 0 && days->tag && (days->value->number == 0 || days->value->number > SIEVE_DAYS_MAX))
+	if (r == 0 && days->tag &&
+		(days->value->number == 0 || days->value->number > SIEVE_DAYS_MAX))
 		sieve_warning(m, days->value->place, "\":days\" is 1 to %d; the nearest is used",
 			SIEVE_DAYS_MAX);
 	return r;
@@ -128,7 +130,8 @@ int sieve_check_date(struct sieve_making *m, const struct sieve_node *n)
 	int minutes;
 
 	if (!part->variable && !sieve_date_part_find(part->text, &found))
-		return sieve_error(m, part->place, "\"%.*s\" is no part of a date: year, month, day,"
+		return sieve_error(m, part->place,
+			"\"%.*s\" is no part of a date: year, month, day,"
 			" date, julian, hour, minute, second, time, iso8601, std11, zone, weekday",
 			SIEVE_SHOWN(part->text));
 	if (zone->value && !zone->value->strings[0].variable &&

@@ -14,10 +14,18 @@
 bool sieve_date_part_find(struct span name, enum sieve_date_part *ret_part)
 {
 	static const char *const names[] = {
-		[DATE_YEAR] = "year", [DATE_MONTH] = "month", [DATE_DAY] = "day",
-		[DATE_DATE] = "date", [DATE_JULIAN] = "julian", [DATE_HOUR] = "hour",
-		[DATE_MINUTE] = "minute", [DATE_SECOND] = "second", [DATE_TIME] = "time",
-		[DATE_ISO8601] = "iso8601", [DATE_STD11] = "std11", [DATE_ZONE] = "zone",
+		[DATE_YEAR] = "year",
+		[DATE_MONTH] = "month",
+		[DATE_DAY] = "day",
+		[DATE_DATE] = "date",
+		[DATE_JULIAN] = "julian",
+		[DATE_HOUR] = "hour",
+		[DATE_MINUTE] = "minute",
+		[DATE_SECOND] = "second",
+		[DATE_TIME] = "time",
+		[DATE_ISO8601] = "iso8601",
+		[DATE_STD11] = "std11",
+		[DATE_ZONE] = "zone",
 		[DATE_WEEKDAY] = "weekday",
 	};
 

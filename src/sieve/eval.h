@@ -18,12 +18,13 @@ struct sieve_input {
 	uint64_t size;                /* octets of the message */
 	struct span sender;           /* envelope, local@domain; empty: null */
 	struct span recipient;
-	const char *separators;       /* of sub-addresses (RFC 5233) */
-	struct span own_address;      /* the account's, for vacation; may be empty */
+	const char *separators;  /* of sub-addresses (RFC 5233) */
+	struct span own_address; /* the account's, for vacation; may be empty */
 	int64_t now_us;
-	int zone_minutes;             /* of the server, east of UTC */
+	int zone_minutes; /* of the server, east of UTC */
 
-	/* What an earlier script left: fields as they are now (n 0: the message's own), and flags. */
+	/* What an earlier script left: fields as they are now (n 0: the message's own), and flags.
+	 */
 	struct span header;
 	struct span flags;
 
@@ -44,13 +45,14 @@ enum sieve_action_kind {
 /* All spans live in the result's arena. */
 struct sieve_action {
 	enum sieve_action_kind kind;
-	struct span target;   /* mailbox name; address to redirect to, or to answer */
-	struct span flags;    /* separated by a space */
-	struct span header;   /* the fields with their empty line, if they are not the message's; n 0 */
-	bool create;          /* the mailbox, if it is not there */
+	struct span target; /* mailbox name; address to redirect to, or to answer */
+	struct span flags;  /* separated by a space */
+	struct span
+		header; /* the fields with their empty line, if they are not the message's; n 0 */
+	bool create;    /* the mailbox, if it is not there */
 	bool encrypt;
-	bool mandatory;       /* never in clear */
-	struct span reason;   /* reject, vacation: text, or a MIME entity (mime) */
+	bool mandatory;     /* never in clear */
+	struct span reason; /* reject, vacation: text, or a MIME entity (mime) */
 	/* RFC 5230 */
 	struct span subject, from, handle;
 	unsigned days;
@@ -61,9 +63,9 @@ struct sieve_result {
 	struct arena arena;
 	struct sieve_action *actions;
 	size_t n;
-	bool implicit_keep;  /* nothing took the message: the next script decides, or it is kept */
-	bool stopped;        /* by stop, or by an explicit keep, discard or reject */
-	struct span header;  /* as in the input, for the next script */
+	bool implicit_keep; /* nothing took the message: the next script decides, or it is kept */
+	bool stopped;       /* by stop, or by an explicit keep, discard or reject */
+	struct span header; /* as in the input, for the next script */
 	struct span flags;
 	uint64_t steps;
 };
@@ -71,7 +73,8 @@ struct sieve_result {
 void sieve_result_done(struct sieve_result *r);
 
 enum sieve_eval_outcome {
-	SIEVE_E_FAILED = 1, /* at run time: why says it; the message is to be kept (RFC 5228 section 2.10.6) */
+	SIEVE_E_FAILED = 1, /* at run time: why says it; the message is to be kept (RFC 5228
+			       section 2.10.6) */
 };
 
 /* The result is to be ended in any case, and was zeroed before. */

@@ -113,8 +113,7 @@ bool sieve_decode_characters(struct arena *a, struct span *text)
 			close = inside.p + span_find(inside, '}');
 		end = (size_t)(close - inside.p);
 		if (end < inside.n && span_starts_nocase(inside, SPAN("hex:")))
-			result = decode_numbers(
-				span_skip(span_head(inside, end), 4), false, &out);
+			result = decode_numbers(span_skip(span_head(inside, end), 4), false, &out);
 		else if (end < inside.n && span_starts_nocase(inside, SPAN("unicode:")))
 			result = decode_numbers(span_skip(span_head(inside, end), 8), true, &out);
 		if (result == CHARACTERS_WRONG)
@@ -165,8 +164,8 @@ int sieve_variable_set(struct sieve_run *r, struct span name, struct span value)
 		return run_fail(r, "more than %d variables", SIEVE_VARIABLES_MAX);
 	if (i == r->n_variables)
 		r->variables[r->n_variables++].name = name;
-	r->variables[i].value =
-		arena_span(r->arena, span_head(value, sieve_cut(value, SIEVE_VARIABLE_MAX)));
+	r->variables[i].value = arena_span(r->arena,
+		span_head(value, sieve_cut(value, SIEVE_VARIABLE_MAX)));
 	return 0;
 }
 

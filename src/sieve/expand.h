@@ -10,12 +10,13 @@
 struct sieve_run;
 struct sieve_string;
 
-/* RFC 5228 section 2.4.2.4: ${hex: 40 41} and ${unicode: 40}. The text is replaced, in the arena, if
- * there is one; what is not of that form stays. false: a number that is no character. */
+/* RFC 5228 section 2.4.2.4: ${hex: 40 41} and ${unicode: 40}. The text is replaced, in the arena,
+ * if there is one; what is not of that form stays. false: a number that is no character. */
 bool sieve_decode_characters(struct arena *a, struct span *text);
 
 /* RFC 5229 section 3: the string with its variables replaced; lives as long as the run. */
-int sieve_expand(struct sieve_run *r, const struct sieve_string *s, struct span *ret_text) MUST_CHECK;
+int sieve_expand(struct sieve_run *r, const struct sieve_string *s,
+	struct span *ret_text) MUST_CHECK;
 
 /* Octets of the longest front of a text that does not end within a character. */
 size_t sieve_cut(struct span text, size_t max);

@@ -29,11 +29,13 @@ int run_fields(struct sieve_run *r)
 	while (r->n_fields < LIMIT_HEADERS && header_next(&rest, &f)) {
 		if (r->n_fields == capacity) {
 			capacity = capacity ? 2 * capacity : 64;
-			r->fields = alloc_array(
-				r->fields, capacity + SIEVE_EDITS_MAX, sizeof r->fields[0]);
+			r->fields = alloc_array(r->fields, capacity + SIEVE_EDITS_MAX,
+				sizeof r->fields[0]);
 		}
 		r->fields[r->n_fields++] = (struct sieve_field){
-			.name = f.name, .value = f.value, .whole = f.whole,
+			.name = f.name,
+			.value = f.value,
+			.whole = f.whole,
 		};
 	}
 	if (!r->fields)
@@ -139,8 +141,8 @@ static int next_edit(struct sieve_run *r)
 	return run_fields(r);
 }
 
-/* What is added is one line of printable text, folded where that is possible: a script cannot smuggle
- * in another field or the end of the header. */
+/* What is added is one line of printable text, folded where that is possible: a script cannot
+ * smuggle in another field or the end of the header. */
 static void add_value(struct span value, size_t column, struct buf *out)
 {
 	for (size_t i = 0; i < value.n; i++) {
@@ -185,7 +187,9 @@ int run_addheader(struct sieve_run *r, const struct sieve_node *n, bool *ret_tru
 	buf_add_string(&whole, "\r\n");
 	parts = header_split(arena_span(r->arena, buf_span(&whole)));
 	field = (struct sieve_field){
-		.name = parts.name, .value = parts.value, .whole = parts.whole,
+		.name = parts.name,
+		.value = parts.value,
+		.whole = parts.whole,
 	};
 	if (!last)
 		memmove(r->fields + 1, r->fields, r->n_fields * sizeof field);
@@ -208,7 +212,8 @@ static bool is_protected(struct span name)
 	return false;
 }
 
-/* RFC 5293 section 5: without patterns all are removed. Those of an address or date are texts too. */
+/* RFC 5293 section 5: without patterns all are removed. Those of an address or date are texts too.
+ */
 static int is_meant(struct sieve_run *r, const struct sieve_node *n, const struct sieve_field *f,
 	bool *ret_meant)
 {

@@ -31,8 +31,8 @@ static size_t count_flags(struct span flags)
 	return n;
 }
 
-/* An IMAP flag: a keyword is an atom, with a backslash in front only the five of the system. What is
- * none is left out (RFC 5232 section 2). */
+/* An IMAP flag: a keyword is an atom, with a backslash in front only the five of the system. What
+ * is none is left out (RFC 5232 section 2). */
 static bool is_flag(struct span flag)
 {
 	static const char *const known[] = { "\\seen", "\\answered", "\\flagged", "\\deleted",

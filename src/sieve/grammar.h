@@ -14,12 +14,13 @@ struct sieve_row {
 	const char *name;
 	bool test;
 	bool block;
-	bool after_if;        /* elsif, else */
+	bool after_if; /* elsif, else */
 	enum sieve_tests tests;
-	unsigned extensions;  /* one of these has to be required; 0: none */
-	unsigned slots;       /* SLOT_BIT of the tags it takes */
+	unsigned extensions;    /* one of these has to be required; 0: none */
+	unsigned slots;         /* SLOT_BIT of the tags it takes */
 	const char *positional; /* 's' string, 'S' string or list, 'n' number, 'v' the name of a
-				 * variable, 'V' such a list, '?' in front of one that may be left out */
+				 * variable, 'V' such a list, '?' in front of one that may be left
+				 * out */
 	/* What else is wrong with it; may be NULL. */
 	int (*check)(struct sieve_making *m, const struct sieve_node *n);
 	/* Commands leave *ret_true. */
@@ -43,7 +44,14 @@ extern const struct sieve_tag sieve_tags[];
 extern const size_t sieve_n_tags;
 
 enum sieve_comparator { COMPARATOR_CASEMAP, COMPARATOR_OCTET, COMPARATOR_NUMERIC };
-enum sieve_relation { RELATION_GT, RELATION_GE, RELATION_LT, RELATION_LE, RELATION_EQ, RELATION_NE };
+enum sieve_relation {
+	RELATION_GT,
+	RELATION_GE,
+	RELATION_LT,
+	RELATION_LE,
+	RELATION_EQ,
+	RELATION_NE
+};
 
 /* Checks of a node whose arguments are in place; check_rows.c. */
 int sieve_check_require(struct sieve_making *m, const struct sieve_node *n) MUST_CHECK;
@@ -60,8 +68,19 @@ int sieve_check_body(struct sieve_making *m, const struct sieve_node *n) MUST_CH
 
 /* Parts of a date that the date tests know (RFC 5260 section 4.2). */
 enum sieve_date_part {
-	DATE_YEAR, DATE_MONTH, DATE_DAY, DATE_DATE, DATE_JULIAN, DATE_HOUR, DATE_MINUTE, DATE_SECOND,
-	DATE_TIME, DATE_ISO8601, DATE_STD11, DATE_ZONE, DATE_WEEKDAY,
+	DATE_YEAR,
+	DATE_MONTH,
+	DATE_DAY,
+	DATE_DATE,
+	DATE_JULIAN,
+	DATE_HOUR,
+	DATE_MINUTE,
+	DATE_SECOND,
+	DATE_TIME,
+	DATE_ISO8601,
+	DATE_STD11,
+	DATE_ZONE,
+	DATE_WEEKDAY,
 };
 bool sieve_date_part_find(struct span name, enum sieve_date_part *ret_part);
 

@@ -75,10 +75,17 @@ static int lex_number(struct sieve_lexer *l, struct sieve_token *t)
 	if (n < l->rest.n) {
 		/* RFC 5228 section 2.4.1 */
 		switch (octet_lower(l->rest.p[n])) {
-		case 'k': unit = 1ULL << 10; break;
-		case 'm': unit = 1ULL << 20; break;
-		case 'g': unit = 1ULL << 30; break;
-		default: break;
+		case 'k':
+			unit = 1ULL << 10;
+			break;
+		case 'm':
+			unit = 1ULL << 20;
+			break;
+		case 'g':
+			unit = 1ULL << 30;
+			break;
+		default:
+			break;
 		}
 		n += unit > 1;
 	}
@@ -93,8 +100,8 @@ static int lex_number(struct sieve_lexer *l, struct sieve_token *t)
 	return 0;
 }
 
-static int string_token(
-	struct sieve_lexer *l, struct sieve_token *t, struct span text, size_t n_taken)
+static int string_token(struct sieve_lexer *l, struct sieve_token *t, struct span text,
+	size_t n_taken)
 {
 	if (++l->making->n_strings > SIEVE_STRINGS_MAX)
 		return sieve_error(l->making, l->place, "a script has at most %d strings",
@@ -186,7 +193,8 @@ int sieve_lex(struct sieve_lexer *l, struct sieve_token *ret_token)
 		ret_token->kind = TOKEN_TAG;
 		ret_token->text = word(l, 1);
 		if (ret_token->text.n == 0)
-			return sieve_error(l->making, l->place, "a word is missing behind this colon");
+			return sieve_error(l->making, l->place,
+				"a word is missing behind this colon");
 		take(l, 1 + ret_token->text.n);
 		return 0;
 	}

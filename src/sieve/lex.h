@@ -28,5 +28,6 @@ struct sieve_lexer {
 	struct sieve_place place; /* of rest */
 };
 
-/* The next token; SIEVE_E_INVALID. Strings live in the script's arena, other texts in the source. */
+/* The next token; SIEVE_E_INVALID. Strings live in the script's arena, other texts in the source.
+ */
 int sieve_lex(struct sieve_lexer *l, struct sieve_token *ret_token) MUST_CHECK;

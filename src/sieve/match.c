@@ -124,8 +124,8 @@ static bool lay_at_end(struct glob *g, struct span piece, struct span text, size
 }
 
 /* The first place at which the piece fits. */
-static bool lay_first(
-	struct glob *g, struct span piece, struct span text, size_t *ret_start, size_t *ret_n)
+static bool lay_first(struct glob *g, struct span piece, struct span text, size_t *ret_start,
+	size_t *ret_n)
 {
 	for (size_t start = 0; start <= text.n; start++) {
 		if (!g->octets && start < text.n && (text.p[start] & 0xC0) == 0x80)
@@ -157,8 +157,8 @@ static bool after_star(struct glob *g, struct span piece, bool last, struct span
 	return true;
 }
 
-bool sieve_glob(struct span pattern, struct span text, bool fold, bool octets, struct span *captures,
-	size_t *ret_n_captures)
+bool sieve_glob(struct span pattern, struct span text, bool fold, bool octets,
+	struct span *captures, size_t *ret_n_captures)
 {
 	struct glob g = { .fold = fold, .octets = octets, .captures = captures };
 	struct span piece, rest = text;
@@ -204,7 +204,7 @@ static int compare_numbers(struct span a, struct span b)
 	if (x.n == 0 || y.n == 0)
 		return sign_of(x.n > y.n, x.n < y.n);
 	if (x.n != y.n)
-		return sign_of(x.n < y.n, x.n > y.n);
+		return sign_of(x.n<y.n, x.n> y.n);
 	return span_compare(x, y);
 }
 
@@ -216,7 +216,7 @@ static int compare_folded(struct span a, struct span b)
 		if (x != y)
 			return x < y ? -1 : 1;
 	}
-	return sign_of(a.n < b.n, a.n > b.n);
+	return sign_of(a.n<b.n, a.n> b.n);
 }
 
 static int compare(enum sieve_comparator comparator, struct span a, struct span b)
@@ -297,8 +297,8 @@ int sieve_matcher_init(struct sieve_matcher *m, struct sieve_run *r, const struc
 	return 0;
 }
 
-static int match_glob(
-	struct sieve_matcher *m, struct span value, struct span pattern, bool *ret_matches)
+static int match_glob(struct sieve_matcher *m, struct span value, struct span pattern,
+	bool *ret_matches)
 {
 	struct span captures[SIEVE_CAPTURES];
 	bool octets = m->comparator == COMPARATOR_OCTET;

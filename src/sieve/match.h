@@ -3,8 +3,8 @@
 #pragma once
 
 /*
- * Comparing: match types (RFC 5228 section 2.7.1), comparators (RFC 4790) and relations (RFC 5231). A
- * test gathers its keys once, gives one value after the other, and asks at the end.
+ * Comparing: match types (RFC 5228 section 2.7.1), comparators (RFC 4790) and relations (RFC 5231).
+ * A test gathers its keys once, gives one value after the other, and asks at the end.
  */
 
 #include "sieve/run.h"
@@ -37,5 +37,5 @@ int sieve_matcher_end(struct sieve_matcher *m, bool *ret_true) MUST_CHECK;
  * each stood for, [0] the whole text. In time linear in the text for each piece between two *; a
  * pattern never costs more than text times pattern, and there is no way back over a *.
  */
-bool sieve_glob(struct span pattern, struct span text, bool fold, bool octets, struct span *captures,
-	size_t *ret_n_captures);
+bool sieve_glob(struct span pattern, struct span text, bool fold, bool octets,
+	struct span *captures, size_t *ret_n_captures);

@@ -82,7 +82,8 @@ static int parse_list(struct parser *p, struct sieve_argument *a)
 		r = advance(p);
 		if (r)
 			return r;
-		/* RFC 5228 section 8.2 has no empty list, but later standards need one (RFC 5232). */
+		/* RFC 5228 section 8.2 has no empty list, but later standards need one (RFC 5232).
+		 */
 		if (is_sign(p, ']') && buf_size(&strings) == 0)
 			break;
 		if (p->token.kind != TOKEN_STRING)
@@ -147,9 +148,9 @@ static int parse_arguments(struct parser *p, struct sieve_node *n)
 			return r;
 		n->n_arguments++;
 	}
-	n->arguments = (struct sieve_argument *)(uintptr_t)arena_span(
-		&p->making->script->arena,
-		span_of(arguments, n->n_arguments * sizeof arguments[0])).p;
+	n->arguments = (struct sieve_argument *)(uintptr_t)arena_span(&p->making->script->arena,
+		span_of(arguments, n->n_arguments * sizeof arguments[0]))
+			       .p;
 	return 0;
 }
 

@@ -63,7 +63,7 @@ int run_stop(struct sieve_run *r, const struct sieve_node *n, bool *ret_true)
 	return 0;
 }
 
-int run_test(struct sieve_run *r, const struct sieve_node *n, bool *ret_true)
+int run_one_test(struct sieve_run *r, const struct sieve_node *n, bool *ret_true)
 {
 	int result = run_spend(r, 0);
 
@@ -71,13 +71,14 @@ int run_test(struct sieve_run *r, const struct sieve_node *n, bool *ret_true)
 }
 
 /* Whether the block of a command is run. */
-static int enters(struct sieve_run *r, const struct sieve_node *n, bool done_before, bool *ret_enters)
+static int enters(struct sieve_run *r, const struct sieve_node *n, bool done_before,
+	bool *ret_enters)
 {
 	*ret_enters = false;
 	if (!n->has_block || (n->row->after_if && done_before))
 		return 0;
 	*ret_enters = true;
-	return n->tests ? run_test(r, n->tests, ret_enters) : 0;
+	return n->tests ? run_one_test(r, n->tests, ret_enters) : 0;
 }
 
 static int run_block(struct sieve_run *r, const struct sieve_node *first)

@@ -35,8 +35,8 @@ struct sieve_run {
 	struct sieve_field *fields; /* made when first needed */
 	size_t n_fields;
 	bool indexed;
-	struct span header;         /* the fields as octets; n 0: as in the message */
-	bool edited;                /* since header was made */
+	struct span header; /* the fields as octets; n 0: as in the message */
+	bool edited;        /* since header was made */
 	unsigned n_edits;
 	unsigned n_redirects;
 
@@ -86,10 +86,11 @@ int test_date(struct sieve_run *r, const struct sieve_node *n, bool *ret_true);
 int test_currentdate(struct sieve_run *r, const struct sieve_node *n, bool *ret_true);
 
 /* The answer of a vacation, at most one. */
-int run_add_vacation(struct sieve_run *r, const struct sieve_node *n, struct sieve_action *a) MUST_CHECK;
+int run_add_vacation(struct sieve_run *r, const struct sieve_node *n,
+	struct sieve_action *a) MUST_CHECK;
 
 /* A test node. */
-int run_test(struct sieve_run *r, const struct sieve_node *n, bool *ret_true) MUST_CHECK;
+int run_one_test(struct sieve_run *r, const struct sieve_node *n, bool *ret_true) MUST_CHECK;
 
 /* The fields of the message as they are now. field_next walks over those with the name, from *i on
  * (0 at first); NULL: no more. */
@@ -107,7 +108,8 @@ struct span run_header(struct sieve_run *r);
 int run_field_text(struct sieve_run *r, struct span value, struct span *ret_text) MUST_CHECK;
 
 /* The flags of a list of strings as one text: words, none twice. */
-int run_flags_of(struct sieve_run *r, const struct sieve_argument *a, struct span *ret_flags) MUST_CHECK;
+int run_flags_of(struct sieve_run *r, const struct sieve_argument *a,
+	struct span *ret_flags) MUST_CHECK;
 
 /* The address that the whole text is, perhaps with a name and in <>; false: it is none. */
 bool run_single_address(struct span text, struct buf *out);

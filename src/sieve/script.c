@@ -44,8 +44,8 @@ static int make(struct sieve_making *m, struct span text)
 	return r ? r : sieve_check(m);
 }
 
-int sieve_compile(
-	struct sieve_script **ret_script, struct span text, struct sieve_report *ret_report)
+int sieve_compile(struct sieve_script **ret_script, struct span text,
+	struct sieve_report *ret_report)
 {
 	CLEANUP(sieve_script_unrefp) struct sieve_script *s = ALLOC(struct sieve_script);
 	struct sieve_report report = {};

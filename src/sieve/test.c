@@ -28,7 +28,7 @@ int test_false(struct sieve_run *r, const struct sieve_node *n, bool *ret_true)
 int test_not(struct sieve_run *r, const struct sieve_node *n, bool *ret_true)
 {
 	bool inner = false;
-	int result = run_test(r, n->tests, &inner);
+	int result = run_one_test(r, n->tests, &inner);
 
 	*ret_true = !inner;
 	return result;
@@ -42,7 +42,7 @@ static int test_each(struct sieve_run *r, const struct sieve_node *n, bool until
 	*ret_true = !until;
 	for (const struct sieve_node *t = n->tests; t && result == 0 && *ret_true != until;
 		t = t->next)
-		result = run_test(r, t, ret_true);
+		result = run_one_test(r, t, ret_true);
 	return result;
 }
 
@@ -126,8 +126,8 @@ int test_header(struct sieve_run *r, const struct sieve_node *n, bool *ret_true)
 }
 
 /* RFC 5233 section 4: what is in front of the first separator, and behind it. */
-static bool subaddress(
-	const struct sieve_run *r, struct span local, bool detail, struct span *ret_part)
+static bool subaddress(const struct sieve_run *r, struct span local, bool detail,
+	struct span *ret_part)
 {
 	const char *separators = r->input->separators ? r->input->separators : "";
 	size_t at = 0;
@@ -193,13 +193,13 @@ static int envelope_value(struct sieve_matcher *m, enum sieve_tag_value part, st
 {
 	size_t at = address.n;
 
-	/* RFC 5228 section 5.4: the null reverse-path is an empty text, whatever part is asked for. */
+	/* RFC 5228 section 5.4: the null reverse-path is an empty text, whatever part is asked for.
+	 */
 	if (address.n == 0)
 		return sieve_matcher_value(m, address);
 	while (at && address.p[at - 1] != '@')
 		at--;
-	return address_value(
-		m, part, span_head(address, at ? at - 1 : 0), span_skip(address, at));
+	return address_value(m, part, span_head(address, at ? at - 1 : 0), span_skip(address, at));
 }
 
 int test_envelope(struct sieve_run *r, const struct sieve_node *n, bool *ret_true)

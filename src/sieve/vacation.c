@@ -30,7 +30,8 @@ static bool is_automatic(struct sieve_run *r)
 	struct span value;
 
 	if (f) {
-		value = f->value; /* RFC 3834 section 5: "no", perhaps with parameters and comments */
+		value = f->value; /* RFC 3834 section 5: "no", perhaps with parameters and comments
+				   */
 		value = span_trim(span_cut(&value, ';'));
 		value = span_trim(span_cut(&value, '('));
 		if (!span_is_nocase(value, "no"))
@@ -79,7 +80,8 @@ static bool is_nobody(struct span address)
 }
 
 /* The addresses that mean this account: RFC 5230 section 4.5. */
-static int is_own(struct sieve_run *r, const struct sieve_node *n, struct span address, bool *ret_own)
+static int is_own(struct sieve_run *r, const struct sieve_node *n, struct span address,
+	bool *ret_own)
 {
 	const struct sieve_slot_value *more = &n->slots[SLOT_ADDRESSES];
 	struct span text;
@@ -136,8 +138,8 @@ static int is_addressed(struct sieve_run *r, const struct sieve_node *n, bool *r
 	return result;
 }
 
-static int expand_slot(
-	struct sieve_run *r, const struct sieve_node *n, enum sieve_slot slot, struct span *ret_text)
+static int expand_slot(struct sieve_run *r, const struct sieve_node *n, enum sieve_slot slot,
+	struct span *ret_text)
 {
 	*ret_text = (struct span){};
 	if (!n->slots[slot].value)
