@@ -185,4 +185,5 @@ command_fn run_log, run_alias_list, run_alias_add, run_alias_remove, run_cert_li
 	run_verify, run_issuer_show, run_issuer_set, run_issuer_remove, run_certmap_show,
 	run_certmap_set, run_certmap_remove, run_own_cert_remove, run_tls_show,
 	run_tls_set, run_tls_reset, run_tls_probe, run_acme_account, run_acme_order, run_acme_status,
-	run_crl_list, run_crl_add, run_crl_fetch, run_smime_sign, run_smime_encrypt;
+	run_crl_list, run_crl_add, run_crl_fetch, run_smime_sign, run_smime_encrypt,
+	run_smime_verify, run_smime_decrypt;

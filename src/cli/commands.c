@@ -64,6 +64,13 @@
 		OPTION("--password-file", "F", NULL,                                               \
 			"file with the keys' password; else it is asked for where it is needed")
 
+/* Whose signatures count. */
+#define SMIME_TRUST                                                                                \
+	SEVERAL("--roots", "FILE", "trusted certificates, PEM (default: those of the system)"),    \
+		SEVERAL("--crl", "FILE", "revocation lists"),                                      \
+		OPTION("--time", "RFC3339", NULL, "when (default: now)"),                          \
+		OPTION("--email", "ADDRESS", NULL, "who signed (default: From of the message)")
+
 /* Of what was just made, what matters; "show" has the rest. */
 #define CERT_COLUMNS                                                                               \
 	{ { "alias", "alias" }, { "subject", "subject" }, { "names", "names" },                    \
@@ -436,6 +443,15 @@ const struct command commands[] = {
 			FLAG("--oaep", NULL, "RSA-OAEP rather than PKCS #1 v1.5"),
 			OPTION("--time", "RFC3339", NULL, "when certificates must be valid (default: now)") },
 		.run = run_smime_encrypt },
+	{ "smime", "verify",
+		"verifies the signatures of the message on standard input and writes what they sign; "
+		"needs no server",
+		"signet smime verify --roots ca.pem < message",
+		{ SMIME_TRUST, SMIME_KEY }, .run = run_smime_verify },
+	{ "smime", "decrypt",
+		"decrypts the message on standard input and writes what was encrypted; needs no server",
+		"signet smime decrypt --key bob.key --cert bob.pem < message",
+		{ SMIME_KEY, SMIME_TRUST }, .run = run_smime_decrypt },
 
 	{ "client-ca", "show", "the issuers whose clients are asked for a certificate",
 		"signet client-ca show example.org", { WORD("DOMAIN|server", NULL) },

@@ -13,6 +13,7 @@
 #include "base/limit.h"
 #include "cli/batch.h"
 #include "cli/show.h"
+#include "cli/trust_files.h"
 #include "pki/path.h"
 #include "pki/pem.h"
 
@@ -39,18 +40,6 @@ static void verify_done(struct verify *v)
 	verdict_done(&v->verdict);
 }
 
-/* The reason with the file's name before it. */
-static int refuse(struct cli *cli, const char *name, int r)
-{
-	CLEANUP(alloc_freep) char *text = NULL;
-
-	if (r < 0)
-		return r;
-	text = alloc_format("%s: %s", name, cli->why.text);
-	why_set(&cli->why, "%s", text);
-	return CLIENT_E_REFUSED;
-}
-
 static int read_certs(struct cli *cli, const char *name, struct cert_list *ret_list)
 {
 	CLEANUP(buf_done) struct buf file = {};
@@ -64,45 +53,17 @@ static int read_certs(struct cli *cli, const char *name, struct cert_list *ret_l
 		why_set(&cli->why, "the file is empty");
 		r = CERT_E_SYNTAX;
 	}
-	return r ? refuse(cli, name, r) : 0;
+	return r ? cli_refuse_file(cli, name, r) : 0;
 }
 
-static int add_roots(struct cli *cli, const char *name, struct trust *trust, unsigned purposes)
-{
-	CLEANUP(buf_done) struct buf file = {};
-	CLEANUP(buf_done) struct buf first = {};
-	size_t n_unreadable;
-	int r = cli_read_file(cli, name, &file);
-
-	if (r)
-		return r;
-	trust_add_bundle(trust, buf_span(&file), purposes, &n_unreadable);
-	if (purposes == TRUST_BUILT_IN_PURPOSES)
-		return 0;
-	if (n_unreadable)
-		why_set(&cli->why, "%zu certificates in it cannot be read", n_unreadable);
-	else if (!pem_find(buf_span(&file), "CERTIFICATE", &first))
-		why_set(&cli->why, "there is no certificate in it");
-	else
-		return 0;
-	return refuse(cli, name, CERT_E_SYNTAX);
-}
-
-/* Those that are given, or else those that came with the system. */
 static int read_roots(struct cli *cli, struct verify *v)
 {
-	const char *name = cli_option_at(cli, "--roots", 0);
+	return cli_read_roots(cli, &v->trust);
+}
 
-	v->trust = trust_new(name ? TRUST_DOMAIN : TRUST_BUILT_IN, NULL);
-	if (!name)
-		return add_roots(cli, TRUST_BUNDLE, v->trust, TRUST_BUILT_IN_PURPOSES);
-	for (size_t i = 0; (name = cli_option_at(cli, "--roots", i)); i++) {
-		int r = add_roots(cli, name, v->trust, TRUST_ALL_PURPOSES);
-
-		if (r)
-			return r;
-	}
-	return 0;
+static int read_crls(struct cli *cli, struct verify *v)
+{
+	return cli_read_crls(cli, &v->crls);
 }
 
 static int read_untrusted(struct cli *cli, struct verify *v)
@@ -119,23 +80,6 @@ static int read_untrusted(struct cli *cli, struct verify *v)
 			sizeof(struct cert *));
 		for (size_t k = 0; k < list.n; k++)
 			v->untrusted.certs[v->untrusted.n++] = cert_ref(list.certs[k]);
-	}
-	return 0;
-}
-
-static int read_crls(struct cli *cli, struct verify *v)
-{
-	const char *name;
-
-	for (size_t i = 0; (name = cli_option_at(cli, "--crl", i)); i++) {
-		CLEANUP(buf_done) struct buf file = {};
-		int r = cli_read_file(cli, name, &file);
-
-		if (r)
-			return r;
-		r = crl_list_add(&v->crls, buf_span(&file), &cli->why);
-		if (r)
-			return refuse(cli, name, r);
 	}
 	return 0;
 }

@@ -56,7 +56,8 @@ struct smime_result {
 	/* Private: what layers hold, by position of the layer. */
 	struct smime_content *contents;
 	size_t n_contents;
-	struct span message;
+	struct span payload;
+	struct secret_buf text; /* the message, where it had to get CRLF line ends */
 };
 
 /* Always a report, whatever the message is; a fault only if something is wrong on our side. The

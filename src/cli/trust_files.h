@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the Signet authors */
+#pragma once
+
+/* What commands that validate without a server are told to trust. Outcomes are the client's, with
+ * why. */
+
+#include "cli/command.h"
+#include "pki/crl.h"
+#include "pki/trust.h"
+
+/* The certificates of --roots, for everything; else those that came with the system. */
+int cli_read_roots(struct cli *cli, struct trust **ret_trust) MUST_CHECK;
+
+/* Appends the lists of each --crl. */
+int cli_read_crls(struct cli *cli, struct crl_list *crls) MUST_CHECK;
+
+/* The reason with the file's name before it; a fault stays one. */
+int cli_refuse_file(struct cli *cli, const char *name, int r) MUST_CHECK;

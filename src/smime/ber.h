@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the Signet authors */
+#pragma once
+
+/*
+ * BER as mailers write CMS (X.690 section 8): lengths that are not known in advance, strings in
+ * pieces. It is put into definite lengths first, so that there is one reader of structures.
+ */
+
+#include "base/secret.h"
+
+enum ber_outcome {
+	BER_E_SYNTAX = 1, /* no value, or octets behind it */
+	BER_E_LIMIT,      /* nested too deeply, too many values, or larger than out may be */
+};
+
+/*
+ * Appends the value with definite lengths in as few octets as possible and OCTET STRINGs in one
+ * piece. The order of a SET, and what primitive values hold, stay as they are. An implicitly tagged
+ * string in pieces stays so, because nothing tells it from another structure: its pieces are OCTET
+ * STRINGs in it.
+ */
+int ber_to_definite(struct span ber, struct secret_buf *out) __attribute__((warn_unused_result));
