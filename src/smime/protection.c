@@ -12,7 +12,7 @@
 #include "base/alloc.h"
 #include "base/limit.h"
 #include "mime/header.h"
-#include "mime/part.h"
+#include "mime/param.h"
 #include "smime/entity.h"
 #include "smime/sender.h"
 
@@ -69,47 +69,80 @@ static bool is_same_author(struct span outer, struct span inner)
 	return same;
 }
 
+/* The payload's Content-Type, whether or not its body is what that says. */
+struct root_type {
+	struct span type; /* "multipart/mixed" */
+	const struct param *params;
+	size_t n_params;
+};
+
+static struct root_type root_type_of(struct span header, struct arena *a)
+{
+	CLEANUP(buf_wipe) struct buf text = {};
+	struct root_type root = {};
+	struct header_field f;
+	struct span rest;
+
+	if (!header_find(header, "Content-Type", &f))
+		return root;
+	header_unfold(span_head(f.value, LIMIT_HEADER_VALUE), &text);
+	rest = arena_span(a, buf_span(&text));
+	root.type = span_trim(span_head(rest, span_find(rest, ';')));
+	param_parse(span_skip(rest, span_find(rest, ';')), a, &root.params, &root.n_params);
+	return root;
+}
+
 /* RFC 8551 section 3.1. A message that is passed on is signed in the same form: it is one if it
  * says so, or if its author is another. */
-static bool is_wrapping(const struct part *root, struct span outer, struct span inner)
+static bool is_wrapping(const struct root_type *root, const struct protection *p, struct span inner)
 {
 	struct span forwarded = param_raw(root->params, root->n_params, "forwarded");
+	struct span header = span_head(p->payload, header_size(p->payload));
+	struct header_field disposition;
 
-	if (!span_is(root->type, "message") ||
-		!(span_is(root->subtype, "rfc822") || span_is(root->subtype, "global")))
+	if (!span_is_nocase(root->type, "message/rfc822") &&
+		!span_is_nocase(root->type, "message/global"))
 		return false;
 	if (forwarded.n)
 		return span_is_nocase(forwarded, "no");
-	return root->disposition.n == 0 && is_same_author(outer, inner);
+	return !header_find(header, "Content-Disposition", &disposition) &&
+	       is_same_author(p->outer, inner);
+}
+
+static void find_source(struct protection *p, struct span header, const struct root_type *root)
+{
+	struct span hp = param_raw(root->params, root->n_params, "hp");
+	struct span v1 = param_raw(root->params, root->n_params, "protected-headers");
+	struct span body = span_skip(p->payload, header.n);
+	struct span inner = span_head(body, header_size(body));
+
+	if (span_is_nocase(hp, "clear") || span_is_nocase(hp, "cipher")) {
+		p->source = SMIME_HEADER_HP;
+		p->inner = header;
+		p->is_for_cipher = span_is_nocase(hp, "cipher");
+	} else if (is_wrapping(root, p, inner)) {
+		p->source = SMIME_HEADER_WRAPPED;
+		p->payload = body;
+		p->inner = inner;
+	} else if (span_is_nocase(v1, "v1")) {
+		p->source = SMIME_HEADER_PROTECTED_V1;
+		p->inner = header;
+	}
 }
 
 struct protection protection_find(struct span outer, struct span payload)
 {
 	struct protection p = { .outer = outer, .payload = payload };
-	CLEANUP(part_tree_freep) struct part_tree *tree = NULL;
-	const struct part *root;
-	struct span header, body, hp;
+	struct arena arena = {};
+	struct root_type root;
+	struct span header;
 
 	if (!payload.p)
 		return p;
 	header = span_head(payload, header_size(payload));
-	body = span_skip(payload, header.n);
-	tree = part_parse(header);
-	root = &tree->parts[0];
-	hp = param_raw(root->params, root->n_params, "hp");
-	if (span_is_nocase(hp, "clear") || span_is_nocase(hp, "cipher")) {
-		p.source = SMIME_HEADER_HP;
-		p.inner = header;
-		p.is_for_cipher = span_is_nocase(hp, "cipher");
-	} else if (is_wrapping(root, outer, span_head(body, header_size(body)))) {
-		p.source = SMIME_HEADER_WRAPPED;
-		p.payload = body;
-		p.inner = span_head(body, header_size(body));
-	} else if (span_is_nocase(param_raw(root->params, root->n_params, "protected-headers"),
-			   "v1")) {
-		p.source = SMIME_HEADER_PROTECTED_V1;
-		p.inner = header;
-	}
+	root = root_type_of(header, &arena);
+	find_source(&p, header, &root);
+	arena_done(&arena);
 	return p;
 }
 
