@@ -216,6 +216,67 @@ int store_messages(struct store_conn *c, int64_t mailbox, const uint32_t *uids, 
 	return 0;
 }
 
+int store_message_find(struct store_conn *c, int64_t id, struct store_place *ret_place)
+{
+	CLEANUP(db_resetp) struct db_statement *q = NULL;
+	bool row;
+
+	TRY(db_query_row(&q, &row, c->db,
+		"select b.account, m.mailbox, m.uid from message m join mailbox b on b.id = m.mailbox"
+		" where m.id = $1 and b.account is not null",
+		DB_ARGS(DB_INT(id))));
+	if (!row)
+		return STORE_E_NOT_FOUND;
+	*ret_place = (struct store_place){
+		.account = db_int(q, 0),
+		.mailbox = db_int(q, 1),
+		.uid = (uint32_t)db_int(q, 2),
+	};
+	return 0;
+}
+
+/* An id begins with the account and ends with the modification number of its birth. */
+static int64_t id_after(int64_t account, int64_t after)
+{
+	int64_t first = message_id_of(account, 0);
+
+	return after > first ? after : first;
+}
+
+int store_message_ids(struct store_conn *c, int64_t account, int64_t after, uint64_t modseq,
+	int64_t *ret_ids, size_t n, size_t *ret_n)
+{
+	CLEANUP(db_resetp) struct db_statement *q = NULL;
+	size_t n_found = 0;
+
+	TRY(db_query(&q, c->db,
+		"select id from message where id > $1 and id <= $2 order by id limit $3",
+		DB_ARGS(DB_INT(id_after(account, after)), DB_INT(message_id_of(account, modseq)),
+			DB_INT(n))));
+	for (;;) {
+		bool row;
+
+		TRY(db_step(q, &row));
+		if (!row)
+			break;
+		ret_ids[n_found++] = db_int(q, 0);
+	}
+	*ret_n = n_found;
+	return 0;
+}
+
+int store_message_count(struct store_conn *c, int64_t account, int64_t after, uint64_t modseq,
+	uint64_t *ret_n)
+{
+	CLEANUP(db_resetp) struct db_statement *q = NULL;
+	bool row;
+
+	TRY(db_query_row(&q, &row, c->db, "select count(*) from message where id > $1 and id <= $2",
+		DB_ARGS(DB_INT(id_after(account, after)), DB_INT(message_id_of(account, modseq)))));
+	*ret_n = (uint64_t)db_int(q, 0);
+	return 0;
+}
+
 int store_expunged_since(struct store_conn *c, int64_t mailbox, uint64_t modseq, struct buf *uids,
 	bool *ret_complete)
 {

@@ -73,6 +73,22 @@ int store_messages(struct store_conn *c, int64_t mailbox, const uint32_t *uids, 
 	unsigned want, int (*each)(const struct store_message *m, void *context), void *context,
 	size_t *ret_n) MUST_CHECK;
 
+/* Reads: where a message lies, by its id. STORE_E_NOT_FOUND. */
+struct store_place {
+	int64_t account;
+	int64_t mailbox;
+	uint32_t uid;
+};
+int store_message_find(struct store_conn *c, int64_t id, struct store_place *ret_place) MUST_CHECK;
+
+/* Reads: ids of the account's messages that are above `after` and were there at the modification
+ * number, ascending, at most n; how many there are. A message that is moved keeps its id, a copy and
+ * a replacement have new ones: who goes on from the last one meets each message once. */
+int store_message_ids(struct store_conn *c, int64_t account, int64_t after, uint64_t modseq,
+	int64_t *ret_ids, size_t n, size_t *ret_n) MUST_CHECK;
+int store_message_count(struct store_conn *c, int64_t account, int64_t after, uint64_t modseq,
+	uint64_t *ret_n) MUST_CHECK;
+
 /* Writes: changes flags of those UIDs that exist and, where unchanged_since is not UINT64_MAX, whose
  * modseq is not above it. What was refused for that reason is appended to `modified` as uint32_t.
  * A message whose flags do not change keeps its modseq. ret_modseq: the new one (0 if nothing

@@ -35,6 +35,8 @@ static const char *const migrations[] = {
 	,
 #include "store/011_secure_mail.sql.inc"
 	,
+#include "store/012_encryption.sql.inc"
+	,
 };
 
 enum { NEWEST = sizeof migrations / sizeof migrations[0] };
