@@ -79,11 +79,12 @@ static int add_cert(CMS_ContentInfo *cms, struct cert_list *added, struct cert *
 static int add_chain(CMS_ContentInfo *cms, struct cert_list *added, const struct smime_key *k)
 {
 	CLEANUP(chain_done) struct chain chain = {};
+	const struct cert_list none = {};
 
 	TRY(add_cert(cms, added, k->cert));
 	if (!k->chain)
 		return 0;
-	TRY(chain_build(k->cert, k->chain, NULL, NULL, &chain));
+	TRY(chain_build(k->cert, k->chain, &none, NULL, &chain));
 	for (size_t i = 0; i < chain.sent.n; i++)
 		TRY(add_cert(cms, added, chain.sent.certs[i]));
 	return 0;
