@@ -14,6 +14,7 @@
 #include "mail/intake.h"
 
 #include "base/alloc.h"
+#include "mime/message_id.h"
 #include "mime/part.h"
 #include "mime/structure.h"
 
@@ -151,20 +152,6 @@ int intake_flush(struct intake *in, struct store_conn *c)
 	return 0;
 }
 
-/* 64 bits of a message id, the same on all nodes and at all times; 0 is none. */
-static uint64_t id_hash(struct span id)
-{
-	uint8_t digest[SHA256_OCTETS];
-	uint64_t hash = 0;
-
-	if (id.n == 0)
-		return 0;
-	digest_sha256(id, digest);
-	for (unsigned i = 0; i < 8; i++)
-		hash = hash << 8 | digest[i];
-	return hash ? hash : 1;
-}
-
 /* RFC 5256 section 3: References, else the first id of In-Reply-To. */
 static void set_references(struct content_draft *d, const struct message_facts *facts)
 {
@@ -176,7 +163,7 @@ static void set_references(struct content_draft *d, const struct message_facts *
 		n = 1;
 	}
 	for (size_t i = 0; i < n; i++) {
-		d->references[d->n_references++] = id_hash(ids[i]);
+		d->references[d->n_references++] = message_id_hash(ids[i]);
 		if (i)
 			buf_add_octet(&d->references_text, '\n');
 		buf_add(&d->references_text, ids[i]);
@@ -190,7 +177,7 @@ static void describe(struct content_draft *d, const struct part_tree *tree)
 
 	buf_add(&d->envelope, tree->envelope);
 	structure_pack(tree, &d->structure);
-	d->message_id_hash = id_hash(tree->facts.message_id);
+	d->message_id_hash = message_id_hash(tree->facts.message_id);
 	set_references(d, &tree->facts);
 	if (tree->facts.has_date)
 		d->sent_us = tree->facts.sent_us;

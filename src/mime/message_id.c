@@ -8,6 +8,8 @@
 
 #include "mime/message_id.h"
 
+#include "base/digest.h"
+
 enum { ID_MAX = 998 }; /* a line, RFC 5322 section 2.1.1 */
 
 struct message_ids message_ids_of(struct span value)
@@ -47,4 +49,17 @@ bool message_id_next(struct message_ids *ids, struct buf *id)
 		if (buf_size(id))
 			return true;
 	}
+}
+
+uint64_t message_id_hash(struct span id)
+{
+	uint8_t digest[SHA256_OCTETS];
+	uint64_t hash = 0;
+
+	if (id.n == 0)
+		return 0;
+	digest_sha256(id, digest);
+	for (unsigned i = 0; i < 8; i++)
+		hash = hash << 8 | digest[i];
+	return hash ? hash : 1;
 }

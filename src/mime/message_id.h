@@ -18,3 +18,6 @@ struct message_ids message_ids_of(struct span value);
 /* Replaces id by the next one; false at the end. A word without brackets must look like an id; one
  * that is longer than a line may be is passed over. */
 bool message_id_next(struct message_ids *ids, struct buf *id);
+
+/* 64 bits of an id in that form, the same on all machines and at all times; 0: it is empty. */
+uint64_t message_id_hash(struct span id);

@@ -65,8 +65,7 @@ static int thread_note(struct store_conn *c, int64_t account, uint64_t hash, int
 	return 0;
 }
 
-/* The thread the message joins, or a new one that has the message's id. */
-static int thread_join(struct store_conn *c, int64_t account, const struct content_draft *d,
+int thread_join(struct store_conn *c, int64_t account, const struct content_draft *d,
 	int64_t id, int64_t *ret_thread)
 {
 	int64_t thread = 0;

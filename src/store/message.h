@@ -98,6 +98,11 @@ int store_flags(struct store_conn *c, int64_t mailbox, const uint32_t *uids, siz
 	enum flags_change change, uint64_t flags, uint64_t unchanged_since, struct buf *modified,
 	uint64_t *ret_modseq) MUST_CHECK;
 
+/* The same, and flags that are not in `within` stay as they are, also where all are set anew. */
+int store_flags_within(struct store_conn *c, int64_t mailbox, const uint32_t *uids, size_t n_uids,
+	enum flags_change change, uint64_t flags, uint64_t within, uint64_t unchanged_since,
+	struct buf *modified, uint64_t *ret_modseq) MUST_CHECK;
+
 /* Writes: removes for good. only_deleted: those with \Deleted. The UIDs removed are appended as
  * uint32_t. */
 int store_expunge(struct store_conn *c, int64_t mailbox, const uint32_t *uids, size_t n_uids,

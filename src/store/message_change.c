@@ -116,6 +116,14 @@ int store_flags(struct store_conn *c, int64_t mailbox, const uint32_t *uids, siz
 	enum flags_change change, uint64_t flags, uint64_t unchanged_since, struct buf *modified,
 	uint64_t *ret_modseq)
 {
+	return store_flags_within(c, mailbox, uids, n_uids, change, flags, UINT64_MAX,
+		unchanged_since, modified, ret_modseq);
+}
+
+int store_flags_within(struct store_conn *c, int64_t mailbox, const uint32_t *uids, size_t n_uids,
+	enum flags_change change, uint64_t flags, uint64_t within, uint64_t unchanged_since,
+	struct buf *modified, uint64_t *ret_modseq)
+{
 	CLEANUP(rows_done) struct rows rows = {};
 	struct mailbox_change sum = {};
 	int64_t account;
@@ -128,7 +136,8 @@ int store_flags(struct store_conn *c, int64_t mailbox, const uint32_t *uids, siz
 	TRY(rows_read(c, mailbox, uids, n_uids, &rows));
 	for (size_t i = 0; i < rows.n; i++) {
 		const struct row *row = &rows.p[i];
-		uint64_t wanted = changed_flags(row->flags, change, flags);
+		uint64_t wanted = (row->flags & ~within) |
+				  (changed_flags(row->flags, change, flags) & within);
 
 		/* RFC 7162 section 3.1.3: refused even where nothing would change. */
 		if (row->modseq > unchanged_since) {
@@ -264,7 +273,7 @@ static int same_account(struct store_conn *c, int64_t mailbox, int64_t target, i
 	return *ret_account == other ? 0 : STORE_E_NOT_FOUND;
 }
 
-static int check_quota(struct store_conn *c, int64_t account, int64_t octets)
+int message_check_quota(struct store_conn *c, int64_t account, int64_t octets)
 {
 	CLEANUP(db_resetp) struct db_statement *q = NULL;
 	uint64_t quota;
@@ -317,7 +326,7 @@ int store_copy(struct store_conn *c, int64_t mailbox, const uint32_t *uids, size
 		return 0;
 	for (size_t i = 0; i < rows.n; i++)
 		change_add_row(&sum, &rows.p[i]);
-	r = check_quota(c, account, sum.octets);
+	r = message_check_quota(c, account, sum.octets);
 	if (r)
 		return r;
 	TRY(account_take_modseq(c, account, rows.n, &modseq));

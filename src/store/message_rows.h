@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "db/db.h"
 
+struct content_draft;
 struct store_conn;
 
 /*
@@ -37,3 +38,11 @@ struct message_cursor {
 /* Goes to the next message; *ret_found is false at the end. Its columns are those of k->q. */
 int message_cursor_next(struct message_cursor *k, bool *ret_found) MUST_CHECK;
 void message_cursor_done(struct message_cursor *k);
+
+/* The thread that a message with the draft's ids joins in an account, or a new one that has the
+ * message's id. */
+int thread_join(struct store_conn *c, int64_t account, const struct content_draft *d, int64_t id,
+	int64_t *ret_thread) MUST_CHECK;
+
+/* STORE_E_QUOTA if so many octets more are too many. */
+int message_check_quota(struct store_conn *c, int64_t account, int64_t octets) MUST_CHECK;

@@ -277,11 +277,27 @@ int store_shared_list(struct store_conn *c, struct arena *a, int64_t account,
 		TRY(store_mailbox_get(c, a, given[i].mailbox, &m->box));
 		m->path = m->box.name;
 		m->rights = given[i].rights;
+		m->box.use = USE_NONE; /* the owner's */
+		m->box.subscribed = false;
 		m->box.name = name_of(a, &me, &owner, m->path);
 		n_listed++;
 	}
 	*ret_mailboxes = list;
 	*ret_n = n_listed;
+	return 0;
+}
+
+int store_own_list(struct store_conn *c, struct arena *a, int64_t account,
+	struct store_mailbox **ret_mailboxes, size_t *ret_n)
+{
+	struct person me;
+	int r = person_read(c, a, account, &me);
+
+	if (r)
+		return r;
+	TRY(store_mailbox_list(c, a, account, ret_mailboxes, ret_n));
+	for (size_t i = 0; i < *ret_n; i++)
+		(*ret_mailboxes)[i].name = name_of(a, &me, &me, (*ret_mailboxes)[i].name);
 	return 0;
 }
 

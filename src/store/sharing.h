@@ -40,6 +40,10 @@ int store_mailbox_place(struct store_conn *c, struct arena *a, int64_t account, 
 int store_mailbox_reach(struct store_conn *c, struct arena *a, int64_t account, struct span name,
 	unsigned need, struct shared_mailbox *ret_mailbox) MUST_CHECK;
 
+/* Reads: the account's own, as store_mailbox_list, by the names it uses. */
+int store_own_list(struct store_conn *c, struct arena *a, int64_t account,
+	struct store_mailbox **ret_mailboxes, size_t *ret_n) MUST_CHECK;
+
 /* Reads: mailboxes of others in which the account has the right l, as one array in the arena. */
 int store_shared_list(struct store_conn *c, struct arena *a, int64_t account,
 	struct shared_mailbox **ret_mailboxes, size_t *ret_n) MUST_CHECK;

@@ -14,7 +14,7 @@
 #include "base/clock.h"
 #include "mail/intake.h"
 #include "store/account.h"
-#include "store/mailbox.h"
+#include "store/sharing.h"
 #include "store/settings.h"
 #include "svc/env.h"
 #include "svc/imap/commands.h"
@@ -49,7 +49,7 @@ struct append {
 	uint64_t held;                /* of them in memory */
 	uint64_t lines;               /* octets of what stands between them */
 	bool utf8;                    /* UTF8 (~{n} is open: ")" is expected behind the octets */
-	struct store_mailbox mailbox;
+	struct shared_mailbox mailbox;
 };
 
 static void append_free(void *p)
@@ -109,11 +109,12 @@ static int look_work(struct imap_command *c, struct store_conn *conn)
 {
 	struct append *args = c->args;
 	struct store_account account;
-	int r = store_mailbox_find(conn, &c->arena, c->account, args->name, &args->mailbox);
+	int r = store_mailbox_reach(conn, &c->arena, c->account, args->name, ACL_INSERT,
+		&args->mailbox);
 
 	if (r)
 		return r;
-	TRY(store_account_get(conn, &c->arena, c->account, &account));
+	TRY(store_account_get(conn, &c->arena, args->mailbox.box.account, &account));
 	if (account.quota && account.used_octets + args->octets > account.quota)
 		return STORE_E_QUOTA;
 	return 0;
@@ -253,13 +254,15 @@ static int message_store(struct imap_command *c, struct store_conn *conn, struct
 {
 	struct append *args = c->args;
 	struct message_add add = {
-		.mailbox = args->mailbox.id, .draft = m->draft, .received_us = m->received_us,
+		.mailbox = args->mailbox.box.id, .draft = m->draft, .received_us = m->received_us,
 	};
 	int64_t id;
-	int r = store_flag_bits(c, conn, &m->flags, true, &add.flags);
+	bool keywords = args->mailbox.rights & ACL_WRITE;
+	int r = store_flag_bits(c, conn, args->mailbox.box.account, &m->flags, keywords, &add.flags);
 
 	if (r)
 		return r;
+	add.flags &= rights_flags(args->mailbox.rights); /* RFC 4314 section 4 */
 	TRY(store_content_add(conn, m->draft, &add.content));
 	return store_message_add(conn, &add, &m->uid, &id);
 }
@@ -267,7 +270,8 @@ static int message_store(struct imap_command *c, struct store_conn *conn, struct
 static int append_work(struct imap_command *c, struct store_conn *conn)
 {
 	struct append *args = c->args;
-	int r = store_mailbox_find(conn, &c->arena, c->account, args->name, &args->mailbox);
+	int r = store_mailbox_reach(conn, &c->arena, c->account, args->name, ACL_INSERT,
+		&args->mailbox);
 
 	for (struct message_in *m = args->first; m && !r; m = m->next)
 		r = message_store(c, conn, m);
@@ -288,12 +292,12 @@ static int append_done(struct imap *s, struct imap_command *c, int outcome)
 		uids[n++] = m->uid;
 		env_count(s->env, COUNT_APPENDED);
 	}
-	LOG(&s->log, LOG_INFO, "IMAP", "imap.append", log_span("mailbox", args->mailbox.name),
+	LOG(&s->log, LOG_INFO, "IMAP", "imap.append", log_span("mailbox", args->mailbox.box.name),
 		log_int("messages", args->n_messages), log_int("octets", (int64_t)args->octets),
 		log_str("outcome", "accepted"));
-	if (s->selected && s->selected->mailbox == args->mailbox.id)
+	if (s->selected && s->selected->mailbox == args->mailbox.box.id)
 		imap_changed(s);
-	buf_add_format(&code, "APPENDUID %u ", args->mailbox.uidvalidity);
+	buf_add_format(&code, "APPENDUID %u ", args->mailbox.box.uidvalidity);
 	set_add_numbers(&code, uids, n);
 	return imap_ok(s, c, arena_string(&c->arena, buf_span(&code)), "Appended");
 }

@@ -54,6 +54,11 @@ static const struct imap_row rows[] = {
 	{ "NAMESPACE",    USER,     0,                  NULL,                    imap_namespace },
 	{ "STATUS",       USER,     0,                  imap_parse_status,       imap_status },
 	{ "APPEND",       USER,     STREAMS,            NULL,                    imap_append },
+	{ "MYRIGHTS",     USER,     0,                  imap_parse_acl_mailbox,  imap_myrights },
+	{ "GETACL",       USER,     0,                  imap_parse_acl_mailbox,  imap_getacl },
+	{ "SETACL",       USER,     0,                  imap_parse_setacl,       imap_setacl },
+	{ "DELETEACL",    USER,     0,                  imap_parse_acl_who,      imap_setacl },
+	{ "LISTRIGHTS",   USER,     0,                  imap_parse_acl_who,      imap_listrights },
 	{ "GETQUOTA",     USER,     0,                  imap_parse_quota,        imap_getquota },
 	{ "GETQUOTAROOT", USER,     0,                  imap_parse_quotaroot,    imap_getquotaroot },
 
@@ -226,6 +231,10 @@ static int command_run(struct imap *s, struct imap_command *c)
 		return imap_bad(s, c, p.error);
 	if ((c->row->flags & IMAP_WRITES) && s->selected->read_only)
 		return imap_no(s, c, NULL, "mailbox is open for reading only");
+	/* What others may do in a mailbox is looked at when it has changed, before they see more of it. */
+	if (c->row->states == IMAP_SELECTED && selected_is_shared(s) &&
+		atomic_load(&s->selected->changed))
+		return selected_recheck(s, c);
 	return c->row->run(s, c);
 }
 

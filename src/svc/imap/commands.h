@@ -45,6 +45,15 @@ int imap_namespace(struct imap *s, struct imap_command *c);
 bool imap_parse_status(struct imap_parser *p, struct imap_command *c);
 int imap_status(struct imap *s, struct imap_command *c);
 
+/* acl.c */
+bool imap_parse_acl_mailbox(struct imap_parser *p, struct imap_command *c);
+bool imap_parse_acl_who(struct imap_parser *p, struct imap_command *c);
+bool imap_parse_setacl(struct imap_parser *p, struct imap_command *c);
+int imap_myrights(struct imap *s, struct imap_command *c);
+int imap_getacl(struct imap *s, struct imap_command *c);
+int imap_setacl(struct imap *s, struct imap_command *c);
+int imap_listrights(struct imap *s, struct imap_command *c);
+
 /* quota.c */
 bool imap_parse_quota(struct imap_parser *p, struct imap_command *c);
 bool imap_parse_quotaroot(struct imap_parser *p, struct imap_command *c);

@@ -3,7 +3,8 @@
 
 /* COPY and MOVE (RFC 9051 sections 6.4.7 and 6.4.8), each one transaction, all messages or none. */
 
-#include "store/mailbox.h"
+#include "store/message_across.h"
+#include "store/sharing.h"
 #include "svc/imap/commands.h"
 #include "svc/imap/core.h"
 
@@ -13,8 +14,9 @@ struct copy {
 	bool move;
 	const uint32_t *uids;
 	size_t n_uids;
-	struct store_mailbox target;
+	struct shared_mailbox target;
 	struct buf pairs;
+	int source; /* the outcome of looking at the selected mailbox */
 };
 
 static void copy_free(void *p)
@@ -36,17 +38,30 @@ bool imap_parse_copy(struct imap_parser *p, struct imap_command *c)
 static int copy_work(struct imap_command *c, struct store_conn *conn)
 {
 	struct copy *args = c->args;
-	uint64_t modseq;
-	int r = store_mailbox_find(conn, &c->arena, c->account, args->name, &args->target);
+	uint64_t kept, modseq;
+	int64_t target;
+	/* RFC 6851 section 3: as COPY, STORE +FLAGS \Deleted and EXPUNGE. */
+	int r = imap_check_rights(c, conn,
+		args->move ? ACL_READ | ACL_DELETE | ACL_EXPUNGE : ACL_READ);
 
+	args->source = r;
+	if (!r)
+		r = store_mailbox_reach(conn, &c->arena, c->account, args->name, ACL_INSERT,
+			&args->target);
 	if (r)
 		return r;
 	buf_clear(&args->pairs); /* a transaction may be run again */
-	if (args->move)
-		return store_move(conn, c->mailbox, args->uids, args->n_uids, args->target.id,
-			&args->pairs, &modseq);
-	return store_copy(conn, c->mailbox, args->uids, args->n_uids, args->target.id,
-		&args->pairs);
+	target = args->target.box.id;
+	kept = rights_flags(args->target.rights);
+	if (args->target.box.account == c->owner && args->target.rights == ACL_ALL)
+		return args->move ? store_move(conn, c->mailbox, args->uids, args->n_uids, target,
+					    &args->pairs, &modseq) :
+				    store_copy(conn, c->mailbox, args->uids, args->n_uids, target,
+					    &args->pairs);
+	return args->move ? store_move_across(conn, c->mailbox, args->uids, args->n_uids, target,
+				    kept, &args->pairs, &modseq) :
+			    store_copy_across(conn, c->mailbox, args->uids, args->n_uids, target,
+				    kept, &args->pairs);
 }
 
 /* RFC 4315 section 3; NULL if nothing was copied. */
@@ -64,7 +79,7 @@ static const char *copyuid_code(struct imap_command *c, struct copy *args)
 		memcpy(&from[i], p, sizeof *from);
 		memcpy(&to[i], p + sizeof *from, sizeof *to);
 	}
-	buf_add_format(&code, "COPYUID %u ", args->target.uidvalidity);
+	buf_add_format(&code, "COPYUID %u ", args->target.box.uidvalidity);
 	set_add_numbers(&code, from, n);
 	buf_add_octet(&code, ' ');
 	set_add_numbers(&code, to, n);
@@ -77,12 +92,12 @@ static int copy_done(struct imap *s, struct imap_command *c, int outcome)
 	const char *code;
 
 	/* RFC 9051 section 6.4.7. */
-	if (outcome == STORE_E_NOT_FOUND)
+	if (outcome == STORE_E_NOT_FOUND && !args->source)
 		return imap_no(s, c, "TRYCREATE", "no such mailbox");
 	if (outcome)
 		return imap_no_store(s, c, outcome, NULL);
 	code = copyuid_code(c, args);
-	if (args->move || args->target.id == c->mailbox)
+	if (args->move || args->target.box.id == c->mailbox)
 		imap_changed(s);
 	if (!args->move)
 		return imap_ok(s, c, code, "Copied");

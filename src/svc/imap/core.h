@@ -97,14 +97,28 @@ bool status_parse_items(struct imap_parser *p, unsigned *ret_items);
 int status_print(struct imap_command *c, struct store_conn *conn, const struct store_mailbox *m,
 	unsigned items, struct buf *out) MUST_CHECK;
 
-/* store.c, on the writer: the bits of flags; keywords are made if asked for. STORE_E_LIMIT. */
-int store_flag_bits(struct imap_command *c, struct store_conn *conn, const struct imap_flags *flags,
-	bool make, uint64_t *ret_bits) MUST_CHECK;
+/* store.c, on the writer: the bits of flags for messages of an account; keywords are made if asked
+ * for. STORE_E_LIMIT. */
+int store_flag_bits(struct imap_command *c, struct store_conn *conn, int64_t account,
+	const struct imap_flags *flags, bool make, uint64_t *ret_bits) MUST_CHECK;
 
 /* selected.c: opens a mailbox (takes the references), and leaves it without a word. */
-void selected_enter(struct imap *s, struct view *view, struct keywords *keywords, bool read_only,
-	uint32_t recent_from);
+struct shared_mailbox;
+void selected_enter(struct imap *s, const struct shared_mailbox *m, struct view *view,
+	struct keywords *keywords, bool read_only, uint32_t recent_from);
 void selected_leave(struct imap *s);
+
+/* Whether it is somebody else's, whose rights may be taken away. */
+bool selected_is_shared(const struct imap *s);
+
+/* Another account's mailbox changed, perhaps its rights: looks at them, then runs the command. */
+int selected_recheck(struct imap *s, struct imap_command *c) MUST_CHECK;
+
+/* What the account may do there now. */
+void selected_set_rights(struct imap *s, unsigned rights);
+
+/* It cannot be read any more: the session ends as if it had been deleted. */
+int selected_lost(struct imap *s) MUST_CHECK;
 
 /* any.c */
 void any_add_capabilities(struct imap *s, struct buf *out);

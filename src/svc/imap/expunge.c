@@ -8,6 +8,7 @@
  */
 
 #include "base/alloc.h"
+#include "store/rights.h"
 #include "svc/env.h"
 #include "svc/imap/commands.h"
 #include "svc/imap/core.h"
@@ -25,7 +26,11 @@ static int expunge_work(struct imap_command *c, struct store_conn *conn)
 {
 	struct expunge *args = c->args;
 	CLEANUP(buf_done) struct buf removed = {};
+	int r = imap_check_rights(c, conn, ACL_EXPUNGE);
 
+	/* RFC 4314 section 4: CLOSE without the right only closes. */
+	if (r)
+		return r == STORE_E_RIGHTS && args->closing ? 0 : r;
 	return store_expunge(conn, c->mailbox, args->uids, args->n, true, &removed, &args->modseq);
 }
 
@@ -83,10 +88,17 @@ static int expunge_current(struct imap *s, struct imap_command *c)
 	return imap_wait_write(s, c, expunge_work, expunge_done);
 }
 
+static int expunge_start(struct imap *s, struct imap_command *c)
+{
+	if (!(s->selected->rights & ACL_EXPUNGE))
+		return imap_no_store(s, c, STORE_E_RIGHTS, NULL);
+	return sync_refresh(s, c, expunge_current);
+}
+
 int imap_expunge(struct imap *s, struct imap_command *c)
 {
 	c->args = ARENA_ALLOC(&c->arena, struct expunge);
-	return sync_refresh(s, c, expunge_current);
+	return expunge_start(s, c);
 }
 
 bool imap_parse_uid_expunge(struct imap_parser *p, struct imap_command *c)
@@ -100,7 +112,7 @@ bool imap_parse_uid_expunge(struct imap_parser *p, struct imap_command *c)
 
 int imap_uid_expunge(struct imap *s, struct imap_command *c)
 {
-	return sync_refresh(s, c, expunge_current);
+	return expunge_start(s, c);
 }
 
 int imap_close(struct imap *s, struct imap_command *c)
@@ -109,7 +121,7 @@ int imap_close(struct imap *s, struct imap_command *c)
 
 	c->args = args;
 	args->closing = true;
-	if (s->selected->read_only)
+	if (s->selected->read_only || !(s->selected->rights & ACL_EXPUNGE))
 		return expunge_end(s, c);
 	return sync_refresh(s, c, expunge_current);
 }

@@ -15,6 +15,7 @@
 #include "svc/imap/fetch.h"
 
 #include "store/store.h"
+#include "store/rights.h"
 #include "svc/imap/commands.h"
 #include "svc/imap/vanished.h"
 
@@ -81,7 +82,10 @@ static int seen_write(struct imap_command *c, struct store_conn *conn)
 	size_t n = run->n_unseen - run->n_marked;
 	CLEANUP(buf_done) struct buf refused = {};
 	uint64_t modseq = 0;
+	int r = imap_check_rights(c, conn, ACL_SEEN);
 
+	if (r)
+		return r == STORE_E_RIGHTS ? 0 : r; /* taken away meanwhile: it stays unseen */
 	return store_flags(conn, c->mailbox, run->unseen + run->n_marked,
 		n < SEEN_BATCH ? n : SEEN_BATCH, FLAGS_ADD, FLAG_SEEN, UINT64_MAX, &refused,
 		&modseq);
@@ -321,7 +325,8 @@ int imap_fetch(struct imap *s, struct imap_command *c)
 		keep_changed(c, &run->positions, f->changed_since);
 	if (f->needs_rows)
 		run->uids = imap_uids(c, &run->positions, &run->n_left);
-	if (s->selected->read_only)
+	/* RFC 4314 section 4, FETCH. */
+	if (s->selected->read_only || !(s->selected->rights & ACL_SEEN))
 		f->sets_seen = false;
 	if (f->vanished)
 		return imap_wait_read(s, c, vanished_read, vanished_done);

@@ -108,7 +108,7 @@ static void add_modseq(struct buf *out, uint64_t modseq)
 static void add_object_id(struct fetch_message *m, struct buf *out, char kind, int64_t id)
 {
 	buf_add_octet(out, '(');
-	print_object_id(out, m->c->id_key, kind, m->c->account, id);
+	print_object_id(out, m->c->id_key, kind, m->c->owner, id);
 	buf_add_octet(out, ')');
 }
 

@@ -67,6 +67,8 @@ struct imap_command {
 	 * keywords are held by the command. */
 	struct env *env;
 	int64_t account;
+	int64_t owner;           /* of the selected mailbox; the account itself where there is none */
+	unsigned rights;         /* of the account in it, ACL_* */
 	int64_t mailbox;
 	struct view *view;
 	struct keywords *keywords;
@@ -148,6 +150,10 @@ void imap_enable_condstore(struct imap *s, struct imap_command *c);
  * is told of each of them, changed or not. */
 void imap_tell_flags(struct imap_command *c, const struct imap_positions *positions,
 	enum flags_change change, uint64_t flags, bool silent);
+
+/* On a worker: what the account may do in the selected mailbox now, all of `need`. A mailbox that may
+ * not be read any more is as one that was deleted: STORE_E_NOT_FOUND; else STORE_E_RIGHTS. */
+int imap_check_rights(struct imap_command *c, struct store_conn *conn, unsigned need) MUST_CHECK;
 
 /* The command changed the selected mailbox: its end looks for what changed. */
 void imap_changed(struct imap *s);

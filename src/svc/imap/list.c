@@ -10,7 +10,7 @@
 
 #include "base/limit.h"
 #include "base/map.h"
-#include "store/mailbox.h"
+#include "store/sharing.h"
 #include "svc/imap/commands.h"
 #include "svc/imap/core.h"
 #include "svc/imap/pattern.h"
@@ -38,6 +38,7 @@ struct list_args {
 struct entry {
 	struct span name;
 	const struct store_mailbox *box; /* NULL: there is none of this name */
+	bool unreadable;                 /* of another account, and only to be seen */
 	bool subscribed;
 	bool has_children;               /* mailboxes below it */
 	bool subscribed_below, special_below;
@@ -299,7 +300,7 @@ static int entry_print(struct imap_command *c, struct store_conn *conn, const st
 	print_mailbox(out, e->name, c->enabled & IMAP_UTF8);
 	print_childinfo(out, args, e);
 	buf_add_string(out, "\r\n");
-	if (args->status && e->box)
+	if (args->status && e->box && !e->unreadable)
 		return status_print(c, conn, e->box, args->status, out);
 	return 0;
 }
@@ -331,16 +332,22 @@ static int list_work(struct imap_command *c, struct store_conn *conn)
 {
 	const struct list_args *args = c->args;
 	struct names names = { .arena = &c->arena };
+	struct shared_mailbox *shared;
 	struct store_mailbox *boxes;
 	struct span *subscribed;
-	size_t n_boxes, n_subscribed = 0;
+	size_t n_boxes, n_shared, n_subscribed = 0;
 	int r;
 
-	TRY(store_mailbox_list(conn, &c->arena, c->account, &boxes, &n_boxes));
+	TRY(store_own_list(conn, &c->arena, c->account, &boxes, &n_boxes));
+	TRY(store_shared_list(conn, &c->arena, c->account, &shared, &n_shared));
 	if (args->lsub || wants_subscribed(args))
 		TRY(store_subscriptions(conn, &c->arena, c->account, &subscribed, &n_subscribed));
 	for (size_t i = 0; i < n_boxes; i++)
 		names_add(&names, boxes[i].name, &boxes[i], false);
+	for (size_t i = 0; i < n_shared; i++) {
+		names_add(&names, shared[i].box.name, &shared[i].box, false);
+		entry_of(&names, shared[i].box.name)->unreadable = !(shared[i].rights & ACL_READ);
+	}
 	for (size_t i = 0; i < n_subscribed; i++)
 		names_add(&names, subscribed[i], NULL, true);
 	r = names_print(c, conn, &names);
@@ -380,6 +387,6 @@ int imap_list(struct imap *s, struct imap_command *c)
 
 int imap_namespace(struct imap *s, struct imap_command *c)
 {
-	session_reply_string(&s->session, "* NAMESPACE ((\"\" \"/\")) NIL NIL\r\n");
+	session_reply_string(&s->session, "* NAMESPACE ((\"\" \"/\")) ((\"~\" \"/\")) NIL\r\n");
 	return imap_ok(s, c, NULL, "Namespaces given");
 }

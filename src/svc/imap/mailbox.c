@@ -3,7 +3,7 @@
 
 /* Making, removing, renaming and subscribing mailboxes: each one task of the writer. */
 
-#include "store/mailbox.h"
+#include "store/sharing.h"
 #include "svc/imap/commands.h"
 #include "svc/imap/core.h"
 #include "svc/imap/use.h"
@@ -12,7 +12,7 @@ struct mailbox_args {
 	struct span name, target;
 	enum special_use use;
 	bool subscribe;
-	int64_t id;   /* made or removed */
+	int64_t id, owner; /* of what was made or removed */
 	struct why why;
 };
 
@@ -61,7 +61,8 @@ static int create_work(struct imap_command *c, struct store_conn *conn)
 {
 	struct mailbox_args *args = c->args;
 
-	return store_mailbox_create(conn, c->account, args->name, args->use, &args->id, &args->why);
+	return store_shared_create(conn, &c->arena, c->account, args->name, args->use, &args->owner,
+		&args->id, &args->why);
 }
 
 static int create_done(struct imap *s, struct imap_command *c, int outcome)
@@ -77,7 +78,7 @@ static int create_done(struct imap *s, struct imap_command *c, int outcome)
 		return imap_no_store(s, c, outcome, &args->why);
 	/* RFC 8474 section 4.1. */
 	buf_add_string(&code, "MAILBOXID (");
-	print_object_id(&code, c->id_key, 'F', c->account, args->id);
+	print_object_id(&code, c->id_key, 'F', args->owner, args->id);
 	buf_add_octet(&code, ')');
 	return imap_ok(s, c, arena_string(&c->arena, buf_span(&code)), "Created");
 }
@@ -90,13 +91,8 @@ int imap_create(struct imap *s, struct imap_command *c)
 static int delete_work(struct imap_command *c, struct store_conn *conn)
 {
 	struct mailbox_args *args = c->args;
-	struct store_mailbox mailbox;
-	int r = store_mailbox_find(conn, &c->arena, c->account, args->name, &mailbox);
 
-	if (r)
-		return r;
-	args->id = mailbox.id;
-	return store_mailbox_delete(conn, c->account, args->name, &args->why);
+	return store_shared_delete(conn, &c->arena, c->account, args->name, &args->id, &args->why);
 }
 
 /* Who deletes the mailbox it has selected is left without one; others are told by sync.c. */
@@ -130,7 +126,8 @@ static int rename_work(struct imap_command *c, struct store_conn *conn)
 {
 	struct mailbox_args *args = c->args;
 
-	return store_mailbox_rename(conn, c->account, args->name, args->target, &args->why);
+	return store_shared_rename(conn, &c->arena, c->account, args->name, args->target,
+		&args->why);
 }
 
 static int mailbox_done(struct imap *s, struct imap_command *c, int outcome)
@@ -151,7 +148,10 @@ static int subscribe_work(struct imap_command *c, struct store_conn *conn)
 {
 	struct mailbox_args *args = c->args;
 
-	return store_mailbox_subscribe(conn, c->account, args->name, args->subscribe);
+	struct span name;
+	int r = store_subscription_name(conn, &c->arena, c->account, args->name, &name);
+
+	return r ? r : store_mailbox_subscribe(conn, c->account, name, args->subscribe);
 }
 
 int imap_subscribe(struct imap *s, struct imap_command *c)

@@ -8,7 +8,7 @@
  */
 
 #include "store/account.h"
-#include "store/mailbox.h"
+#include "store/sharing.h"
 #include "svc/imap/commands.h"
 #include "svc/imap/core.h"
 
@@ -26,19 +26,22 @@ static uint64_t kibi(uint64_t octets)
 static int quota_work(struct imap_command *c, struct store_conn *conn)
 {
 	const struct quota *args = c->args;
-	struct store_mailbox mailbox;
+	struct shared_mailbox mailbox;
 	struct store_account account;
 	int r = 0;
 
 	if (args->of_mailbox)
-		r = store_mailbox_find(conn, &c->arena, c->account, args->name, &mailbox);
+		r = store_mailbox_reach(conn, &c->arena, c->account, args->name, ACL_READ, &mailbox);
 	if (r)
 		return r;
 	TRY(store_account_get(conn, &c->arena, c->account, &account));
 	if (args->of_mailbox) {
 		buf_add_string(&c->out, "* QUOTAROOT ");
-		print_mailbox(&c->out, mailbox.name, c->enabled & IMAP_UTF8);
-		buf_add_string(&c->out, " \"\"\r\n");
+		print_mailbox(&c->out, mailbox.box.name, c->enabled & IMAP_UTF8);
+		/* What somebody else may store, and does, is nobody else's business. */
+		buf_add_string(&c->out, mailbox.own ? " \"\"\r\n" : "\r\n");
+		if (!mailbox.own)
+			return 0;
 	}
 	buf_add_string(&c->out, "* QUOTA \"\" (");
 	if (account.quota)

@@ -61,7 +61,7 @@ static bool match_id(const struct search_key *key, const struct search_facts *fa
 {
 	CLEANUP(buf_done) struct buf text = {};
 
-	print_object_id(&text, facts->c->id_key, kind, facts->c->account, id);
+	print_object_id(&text, facts->c->id_key, kind, facts->c->owner, id);
 	return span_equal(buf_span(&text), key->text);
 }
 

@@ -13,7 +13,7 @@
  * enough the whole complement of the view is told.
  */
 
-#include "store/mailbox.h"
+#include "store/sharing.h"
 #include "svc/imap/commands.h"
 #include "svc/imap/core.h"
 #include "svc/imap/vanished.h"
@@ -29,7 +29,7 @@ struct select {
 	struct imap_set known;
 
 	/* Found. */
-	struct store_mailbox mailbox;
+	struct shared_mailbox mailbox;
 	struct view *view;
 	struct keywords *keywords;
 	uint32_t recent_from;
@@ -119,7 +119,7 @@ static int resync_work(struct imap_command *c, struct store_conn *conn, struct s
 	if (args->has_known)
 		known = args->known;
 	(void)set_resolve(&c->arena, &known, args->view, true, (struct span){}, &args->resync);
-	TRY(store_expunged_since(conn, args->mailbox.id, args->modseq, &expunged, &complete));
+	TRY(store_expunged_since(conn, args->mailbox.box.id, args->modseq, &expunged, &complete));
 	vanished_add(&args->vanished, &c->arena, &known, args->view, buf_span(&expunged), complete);
 	return 0;
 }
@@ -127,15 +127,17 @@ static int resync_work(struct imap_command *c, struct store_conn *conn, struct s
 static int select_work(struct imap_command *c, struct store_conn *conn)
 {
 	struct select *args = c->args;
-	int r = store_mailbox_find(conn, &c->arena, c->account, args->name, &args->mailbox);
+	int r = store_mailbox_reach(conn, &c->arena, c->account, args->name, ACL_READ, &args->mailbox);
 
 	if (r)
 		return r;
-	r = store_view(conn, args->mailbox.id, &args->view);
+	r = store_view(conn, args->mailbox.box.id, &args->view);
 	if (r)
 		return r;
-	TRY(store_keywords(conn, c->account, &args->keywords));
-	args->recent_from = args->mailbox.recent_from;
+	TRY(store_keywords(conn, args->mailbox.box.account, &args->keywords));
+	/* What is \Recent is the owner's to see first; others see what comes while they look. */
+	args->recent_from =
+		args->mailbox.own ? args->mailbox.box.recent_from : args->view->uidnext;
 	/* RFC 7162 section 3.2.5.1: with another UIDVALIDITY the parameters mean nothing. */
 	if (args->qresync && args->uidvalidity == args->view->uidvalidity)
 		TRY(resync_work(c, conn, args));
@@ -146,7 +148,7 @@ static int claim_work(struct imap_command *c, struct store_conn *conn)
 {
 	struct select *args = c->args;
 
-	return store_mailbox_claim_recent(conn, args->mailbox.id, &args->recent_from);
+	return store_mailbox_claim_recent(conn, args->mailbox.box.id, &args->recent_from);
 }
 
 static void tell_first_unseen(struct imap *s, const struct view *v)
@@ -170,7 +172,7 @@ static void tell_mailbox(struct imap *s, struct imap_command *c, const struct se
 	buf_add_format(out, "* %u EXISTS\r\n", v->n);
 	if (s->enabled & IMAP_REV2) {
 		buf_add_string(out, "* LIST () \"/\" ");
-		print_mailbox(out, args->mailbox.name, true);
+		print_mailbox(out, args->mailbox.box.name, true);
 		buf_add_string(out, "\r\n");
 	} else {
 		selected->recent_told = sync_count_recent(selected, v);
@@ -182,7 +184,7 @@ static void tell_mailbox(struct imap *s, struct imap_command *c, const struct se
 	buf_add_format(out, "* OK [HIGHESTMODSEQ %llu] Highest\r\n",
 		(unsigned long long)(v->modseq ? v->modseq : 1));
 	buf_add_string(out, "* OK [MAILBOXID (");
-	print_object_id(out, c->id_key, 'F', c->account, selected->mailbox);
+	print_object_id(out, c->id_key, 'F', selected->owner, selected->mailbox);
 	buf_add_string(out, ")] Ok\r\n");
 }
 
@@ -202,7 +204,10 @@ static int select_end(struct imap *s, struct imap_command *c)
 {
 	struct select *args = c->args;
 
-	return imap_ok(s, c, args->read_only ? "READ-ONLY" : "READ-WRITE", "Mailbox is open");
+	/* RFC 4314 section 5.2. */
+	bool changes = !args->read_only && (args->mailbox.rights & ACL_CHANGE);
+
+	return imap_ok(s, c, changes ? "READ-WRITE" : "READ-ONLY", "Mailbox is open");
 }
 
 static int select_tell_changes(struct imap *s, struct imap_command *c)
@@ -234,8 +239,9 @@ static int claim_done(struct imap *s, struct imap_command *c, int outcome)
 
 	if (outcome)
 		return imap_no_store(s, c, outcome, NULL);
-	selected_enter(s, TAKE(args->view), TAKE(args->keywords), args->read_only,
+	selected_enter(s, &args->mailbox, TAKE(args->view), TAKE(args->keywords), args->read_only,
 		args->recent_from);
+	c->owner = s->selected->owner;
 	tell_mailbox(s, c, c->args);
 	return select_tell_changes(s, c);
 }

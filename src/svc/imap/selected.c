@@ -5,6 +5,7 @@
  * reach it, and which messages a command means by its numbers. */
 
 #include "base/alloc.h"
+#include "store/sharing.h"
 #include "store/store.h"
 #include "svc/env.h"
 #include "svc/imap/core.h"
@@ -22,12 +23,14 @@ static void selected_notify(struct store_watch *w)
 }
 
 /* The view was read before the watch stood: the first command looks again. */
-void selected_enter(struct imap *s, struct view *view, struct keywords *keywords, bool read_only,
-	uint32_t recent_from)
+void selected_enter(struct imap *s, const struct shared_mailbox *m, struct view *view,
+	struct keywords *keywords, bool read_only, uint32_t recent_from)
 {
 	struct imap_selected *selected = ALLOC(struct imap_selected);
 
 	selected->mailbox = view->mailbox;
+	selected->owner = m->box.account;
+	selected->rights = m->rights;
 	selected->read_only = read_only;
 	selected->view = view;
 	selected->keywords = keywords;
@@ -54,6 +57,61 @@ void selected_leave(struct imap *s)
 	buf_done(&selected->saved);
 	free(selected);
 	s->state = IMAP_AUTHED;
+}
+
+bool selected_is_shared(const struct imap *s)
+{
+	return s->selected && s->selected->owner != s->account;
+}
+
+int selected_lost(struct imap *s)
+{
+	imap_bye(s, "NONEXISTENT", "the selected mailbox was deleted");
+	return 0;
+}
+
+int imap_check_rights(struct imap_command *c, struct store_conn *conn, unsigned need)
+{
+	int r;
+
+	if (c->owner == c->account)
+		return 0;
+	r = store_mailbox_rights(conn, c->account, c->mailbox, &c->rights);
+	if (r)
+		return r;
+	if (!(c->rights & ACL_READ))
+		return STORE_E_NOT_FOUND;
+	return (c->rights & need) == need ? 0 : STORE_E_RIGHTS;
+}
+
+/* RFC 4314 section 5.1.1: which flags can be changed is told anew. */
+void selected_set_rights(struct imap *s, unsigned rights)
+{
+	uint64_t before = rights_flags(s->selected->rights);
+
+	s->selected->rights = rights;
+	if (before != rights_flags(rights))
+		sync_tell_keywords(s);
+}
+
+static int recheck_work(struct imap_command *c, struct store_conn *conn)
+{
+	return imap_check_rights(c, conn, ACL_READ);
+}
+
+static int recheck_done(struct imap *s, struct imap_command *c, int outcome)
+{
+	if (outcome == STORE_E_NOT_FOUND)
+		return selected_lost(s);
+	if (outcome)
+		return err_fold(outcome);
+	selected_set_rights(s, c->rights);
+	return c->row->run(s, c);
+}
+
+int selected_recheck(struct imap *s, struct imap_command *c)
+{
+	return imap_wait_read(s, c, recheck_work, recheck_done);
 }
 
 void imap_changed(struct imap *s)

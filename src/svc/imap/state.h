@@ -36,7 +36,9 @@ enum imap_enabled {
 /* The selected mailbox. The view is what the client has been told; it changes only in sync.c. */
 struct imap_selected {
 	int64_t mailbox;
-	bool read_only;
+	int64_t owner;           /* whose it is; its keywords are that account's */
+	unsigned rights;         /* ACL_* that the session's account had when last looked at */
+	bool read_only;          /* by EXAMINE */
 	struct view *view;
 	struct keywords *keywords;
 	uint32_t recent_from;    /* 0: nothing is \Recent (IMAP4rev2) */

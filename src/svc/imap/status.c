@@ -5,7 +5,7 @@
  * DELETED-STORAGE (RFC 9208 section 4.1.4) looks at messages, those that carry \Deleted. */
 
 #include "base/alloc.h"
-#include "store/mailbox.h"
+#include "store/sharing.h"
 #include "store/settings.h"
 #include "svc/env.h"
 #include "svc/imap/commands.h"
@@ -125,7 +125,7 @@ int status_print(struct imap_command *c, struct store_conn *conn, const struct s
 		gap = " ";
 		if (i == STATUS_MAILBOXID) {
 			buf_add_octet(out, '(');
-			print_object_id(out, c->id_key, 'F', c->account, m->id);
+			print_object_id(out, c->id_key, 'F', m->account, m->id);
 			buf_add_octet(out, ')');
 		} else {
 			buf_add_u64(out,
@@ -153,12 +153,12 @@ bool imap_parse_status(struct imap_parser *p, struct imap_command *c)
 static int status_work(struct imap_command *c, struct store_conn *conn)
 {
 	struct status *args = c->args;
-	struct store_mailbox m;
-	int r = store_mailbox_find(conn, &c->arena, c->account, args->name, &m);
+	struct shared_mailbox m;
+	int r = store_mailbox_reach(conn, &c->arena, c->account, args->name, ACL_READ, &m);
 
 	if (r)
 		return r;
-	return status_print(c, conn, &m, args->items, &c->out);
+	return status_print(c, conn, &m.box, args->items, &c->out);
 }
 
 static int status_done(struct imap *s, struct imap_command *c, int outcome)

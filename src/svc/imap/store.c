@@ -7,6 +7,7 @@
  * others changed the same messages.
  */
 
+#include "store/rights.h"
 #include "svc/imap/commands.h"
 #include "svc/imap/core.h"
 
@@ -79,29 +80,29 @@ static bool keyword_known(const struct keywords *k, struct span name, uint64_t *
 }
 
 /* A keyword that nobody has set yet is made when it is set, not when it is taken away. */
-static int keyword_bit(struct imap_command *c, struct store_conn *conn, struct span name, bool make,
-	uint64_t *ret_bit)
+static int keyword_bit(struct imap_command *c, struct store_conn *conn, int64_t account,
+	struct span name, bool make, uint64_t *ret_bit)
 {
 	CLEANUP(keywords_unrefp) struct keywords *now = NULL;
 
 	*ret_bit = 0;
-	if (keyword_known(c->keywords, name, ret_bit))
+	if (account == c->owner && keyword_known(c->keywords, name, ret_bit))
 		return 0;
 	if (make)
-		return store_keyword_bit(conn, c->account, name, ret_bit);
-	TRY(store_keywords(conn, c->account, &now));
+		return store_keyword_bit(conn, account, name, ret_bit);
+	TRY(store_keywords(conn, account, &now));
 	(void)keyword_known(now, name, ret_bit);
 	return 0;
 }
 
-int store_flag_bits(struct imap_command *c, struct store_conn *conn, const struct imap_flags *flags,
-	bool make, uint64_t *ret_bits)
+int store_flag_bits(struct imap_command *c, struct store_conn *conn, int64_t account,
+	const struct imap_flags *flags, bool make, uint64_t *ret_bits)
 {
 	uint64_t bits = flags->system;
 
 	for (size_t i = 0; i < flags->n_keywords; i++) {
 		uint64_t bit;
-		int r = keyword_bit(c, conn, flags->keywords[i], make, &bit);
+		int r = keyword_bit(c, conn, account, flags->keywords[i], make, &bit);
 
 		if (r)
 			return r;
@@ -114,13 +115,20 @@ int store_flag_bits(struct imap_command *c, struct store_conn *conn, const struc
 static int store_work(struct imap_command *c, struct store_conn *conn)
 {
 	struct store_args *args = c->args;
-	int r = store_flag_bits(c, conn, &args->flags, args->change != FLAGS_REMOVE, &args->bits);
+	int r = imap_check_rights(c, conn, ACL_READ);
+	uint64_t within = rights_flags(c->rights);
+	bool make = args->change != FLAGS_REMOVE && (c->rights & ACL_WRITE);
 
+	if (!r)
+		r = store_flag_bits(c, conn, c->owner, &args->flags, make, &args->bits);
 	if (r)
 		return r;
+	/* RFC 4314 section 4: what may be changed is changed, unless that is nothing. */
+	if (!within || (args->change != FLAGS_SET && args->bits && !(args->bits & within)))
+		return STORE_E_RIGHTS;
 	buf_clear(&args->modified); /* a transaction may be run again */
-	return store_flags(conn, c->mailbox, args->uids, args->n_uids, args->change, args->bits,
-		args->unchanged_since, &args->modified, &args->modseq);
+	return store_flags_within(conn, c->mailbox, args->uids, args->n_uids, args->change,
+		args->bits, within, args->unchanged_since, &args->modified, &args->modseq);
 }
 
 /* RFC 7162 section 3.1.3: UIDs for UID STORE, else sequence numbers. */

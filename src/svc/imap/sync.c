@@ -15,6 +15,7 @@
  * ways of RFC 2180 section 3.
  */
 
+#include "store/rights.h"
 #include "store/store.h"
 #include "svc/env.h"
 #include "svc/imap/core.h"
@@ -43,16 +44,18 @@ void sync_tell_keywords(struct imap *s)
 	struct imap_selected *selected = s->selected;
 	struct buf *out = session_out(&s->session);
 	uint64_t all = known_bits(selected->keywords);
+	uint64_t may = rights_flags(selected->rights); /* RFC 4314 section 5.1.1 */
 
 	buf_add_string(out, "* FLAGS ");
 	print_flags(out, all, selected->keywords, false);
 	buf_add_string(out, "\r\n* OK [PERMANENTFLAGS ");
-	if (selected->read_only) {
+	if (selected->read_only || !(all & may)) {
 		buf_add_string(out, "()] No flag can be changed\r\n");
 	} else {
-		print_flags(out, all, selected->keywords, false);
+		print_flags(out, all & may, selected->keywords, false);
 		buf_cut(out, buf_size(out) - 1);
-		buf_add_string(out, " \\*)] Flags that are kept\r\n");
+		buf_add_string(out, selected->rights & ACL_WRITE ? " \\*)" : ")");
+		buf_add_string(out, "] Flags that are kept\r\n");
 	}
 	selected->keywords_told = selected->keywords->n;
 }
@@ -272,12 +275,14 @@ static int sync_with(struct imap *s, struct imap_command *c, struct view *view)
 static int sync_work(struct imap_command *c, struct store_conn *conn)
 {
 	struct imap_sync *y = &c->sync;
-	int r = store_view(conn, c->mailbox, &y->view);
+	int r = imap_check_rights(c, conn, ACL_READ);
 
+	if (!r)
+		r = store_view(conn, c->mailbox, &y->view);
 	if (r)
 		return r;
 	if (has_new_keywords(y->view, c->keywords))
-		TRY(store_keywords(conn, c->account, &y->keywords));
+		TRY(store_keywords(conn, c->owner, &y->keywords));
 	return 0;
 }
 
@@ -285,16 +290,16 @@ static int sync_work_done(struct imap *s, struct imap_command *c, int outcome)
 {
 	struct imap_sync *y = &c->sync;
 
-	if (outcome == STORE_E_NOT_FOUND) {
-		imap_bye(s, "NONEXISTENT", "the selected mailbox was deleted");
-		return 0;
-	}
+	if (outcome == STORE_E_NOT_FOUND)
+		return selected_lost(s);
 	if (outcome)
 		return err_fold(outcome);
 	if (y->keywords) {
 		(void)keywords_unref(s->selected->keywords);
 		s->selected->keywords = TAKE(y->keywords);
 	}
+	if (selected_is_shared(s))
+		selected_set_rights(s, c->rights);
 	return sync_with(s, c, TAKE(y->view));
 }
 
@@ -307,7 +312,8 @@ int sync_start(struct imap *s, struct imap_command *c, bool expunges, imap_next_
 		return then(s, c);
 	c->sync.then = then;
 	c->sync.hold = !expunges;
-	view = store_view_cached(s->env->store, selected->mailbox);
+	/* Of somebody else's mailbox the rights are read too. */
+	view = selected_is_shared(s) ? NULL : store_view_cached(s->env->store, selected->mailbox);
 	if (view && !has_new_keywords(view, selected->keywords))
 		return sync_with(s, c, view);
 	(void)view_unref(view);

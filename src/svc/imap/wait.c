@@ -9,6 +9,7 @@
  */
 
 #include "base/alloc.h"
+#include "store/rights.h"
 #include "store/store.h"
 #include "svc/env.h"
 #include "svc/imap/core.h"
@@ -28,10 +29,13 @@ struct imap_command *command_new(struct imap *s)
 	c->refs = 1;
 	c->env = s->env;
 	c->enabled = s->enabled;
-	c->account = s->account;
+	c->account = c->owner = s->account;
+	c->rights = ACL_ALL;
 	c->id_key = s->service->id_key;
 	if (s->selected) {
 		c->mailbox = s->selected->mailbox;
+		c->owner = s->selected->owner;
+		c->rights = s->selected->rights;
 		c->view = view_ref(s->selected->view);
 		c->keywords = keywords_ref(s->selected->keywords);
 		c->recent_from = s->selected->recent_from;
