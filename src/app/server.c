@@ -40,6 +40,7 @@
 #include "svc/staple.h"
 #include "svc/tls_policies.h"
 #include "svc/trust.h"
+#include "svc/unlocked.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -266,6 +267,8 @@ static int start_env(struct server *s, unsigned n_cpu)
 	e->staples = staples_new(e);
 	e->login_failures = limiter_new(1, 1, 0, LIMITER_KEYS);
 	e->login_accounts = limiter_new(1, 1, 0, LIMITER_KEYS);
+	e->secure_failures = limiter_new(1.0 / 60, ENV_SECURE_FAILURES, 0, ENV_SECURE_ACCOUNTS);
+	e->unlocked = unlocked_new(e->keyd_user);
 	e->smtp_peer = limiter_new(1, 1, 0, LIMITER_KEYS);
 	e->smtp_account = limiter_new(1, 1, 0, LIMITER_KEYS);
 	e->tls_rebuild = domain_tls_rebuild;

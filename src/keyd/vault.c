@@ -2,11 +2,11 @@
 /* Copyright the Signet authors */
 
 /*
- * Keys by handle: a map for finding and a list in order of last use, whose old end makes room. Of whom
- * they are is a holder for each session, which knows when one of its keys was last used: the mail of
- * years is read with old keys and new ones, and they lock together. A thread that is using a key holds a reference: a key that is
- * forgotten meanwhile lives until that one operation ends. OpenSSL wipes the numbers of a private
- * key when its last reference goes.
+ * Keys by handle: a map for finding and a list in order of last use, whose old end makes room. Of
+ * whom they are is a holder for each session, which knows when one of its keys was last used: the
+ * mail of years is read with old keys and new ones, and they lock together. A thread that is using
+ * a key holds a reference: a key that is forgotten meanwhile lives until that one operation ends.
+ * OpenSSL wipes the numbers of a private key when its last reference goes.
  */
 
 #include "keyd/vault.h"
@@ -229,7 +229,8 @@ int vault_left(struct vault *v, struct span handle, struct span session, int64_t
 	pthread_mutex_lock(&v->lock);
 	e = find_valid(v, handle, session, now_ms);
 	if (e) {
-		*ret_left_ms = e->holder->idle_ms ? e->holder->used_ms + e->holder->idle_ms - now_ms : 0;
+		*ret_left_ms = e->holder->idle_ms ? e->holder->used_ms + e->holder->idle_ms - now_ms
+						  : 0;
 		r = 0;
 	}
 	pthread_mutex_unlock(&v->lock);

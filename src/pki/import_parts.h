@@ -4,8 +4,8 @@
 
 /* What the readers of key files share. Outcomes are enum import_outcome, with why set. */
 
-#include "pki/import_file.h"
 #include "pki/cert.h"
+#include "pki/import_file.h"
 
 #include <openssl/pkcs12.h>
 
@@ -22,15 +22,17 @@ struct import {
 
 /* No passphrase, or not this one. */
 int import_no_password(struct import *i) MUST_CHECK;
-int import_not_supported(struct import *i, const char *what, const ASN1_OBJECT *algorithm) MUST_CHECK;
+int import_not_supported(struct import *i, const char *what,
+	const ASN1_OBJECT *algorithm) MUST_CHECK;
 
-/* The file's one private key: taken over, also if it is refused. A certificate: with a reference. */
+/* The file's one private key: taken over, also if it is refused. A certificate: with a reference.
+ */
 int import_take_key(struct import *i, EVP_PKEY *key) MUST_CHECK;
 int import_pkcs8_info(struct import *i, PKCS8_PRIV_KEY_INFO *info) MUST_CHECK;
 int import_take_cert(struct import *i, struct cert *cert) MUST_CHECK;
 
-/* A number of iterations; -1: none, or more than is allowed. What an encryption asks for is looked at
- * before work is done for it. */
+/* A number of iterations; -1: none, or more than is allowed. What an encryption asks for is looked
+ * at before work is done for it. */
 long import_iterations(const ASN1_INTEGER *n);
 int import_check_pbe(struct import *i, const X509_ALGOR *algorithm) MUST_CHECK;
 

@@ -2,10 +2,11 @@
 /* Copyright the Signet authors */
 
 /*
- * PKCS #12 (RFC 7292). OpenSSL's own PKCS12_parse takes the first private key and passes over others;
- * people who have used mail for years have files with several. So the bags are walked here: all
- * certificates, and all keys, of which one is taken. Where there are more, the caller says which, by
- * the name that the file gives it or by its number; until then the refusal names them all.
+ * PKCS #12 (RFC 7292). OpenSSL's own PKCS12_parse takes the first private key and passes over
+ * others; people who have used mail for years have files with several. So the bags are walked here:
+ * all certificates, and all keys, of which one is taken. Where there are more, the caller says
+ * which, by the name that the file gives it or by its number; until then the refusal names them
+ * all.
  *
  * The integrity check comes first: it is how a wrong passphrase is known.
  */
@@ -49,7 +50,7 @@ static void found_done(struct found *f)
 static int damaged(struct found *f)
 {
 	key_openssl_why(f->i->why, "the PKCS #12 file does not open: its encryption is not "
-		"supported here, or it is damaged");
+				   "supported here, or it is damaged");
 	return IMPORT_E_KIND;
 }
 
@@ -98,7 +99,7 @@ static int take_key(struct found *f, PKCS12_SAFEBAG *bag, const PKCS8_PRIV_KEY_I
 
 	if (!key || key_to_spki(key, &spki)) {
 		why_set(f->i->why, "a private key in the file is of a kind that is not supported;"
-			" supported are RSA, EC on P-256, P-384 and P-521, and Ed25519");
+				   " supported are RSA, EC on P-256, P-384 and P-521, and Ed25519");
 		ERR_clear_error();
 		return IMPORT_E_KIND;
 	}

@@ -4,8 +4,8 @@
 /*
  * Secure Mail as rows. All keys of an account are under one password, but for those that were left
  * behind when their owner forgot one and started over: they keep the number of theirs. Making and
- * rewrapping keys is slow and happens outside of transactions, so what is written names the revision
- * that it was made from.
+ * rewrapping keys is slow and happens outside of transactions, so what is written names the
+ * revision that it was made from.
  */
 
 #include "store/secure_rows.h"
@@ -26,14 +26,25 @@ struct values {
 };
 
 static const struct conf_row rows[] = {
-	{ .key = "from", .type = CONF_TEXT, .fallback = "", .max = LIMIT_ADDRESS,
+	{ .key = "from",
+		.type = CONF_TEXT,
+		.fallback = "",
+		.max = LIMIT_ADDRESS,
 		.offset = offsetof(struct values, from),
 		.help = "The address that new certificates are for." },
-	{ .key = "lock_after", .type = CONF_NUMBER, .fallback = "3m", .min = SECURE_LOCK_MIN_S,
-		.max = SECURE_LOCK_MAX_S, .unit = "seconds", .offset = offsetof(struct values, lock_after),
+	{ .key = "lock_after",
+		.type = CONF_NUMBER,
+		.fallback = "3m",
+		.min = SECURE_LOCK_MIN_S,
+		.max = SECURE_LOCK_MAX_S,
+		.unit = "seconds",
+		.offset = offsetof(struct values, lock_after),
 		.help = "How long keys stay unlocked without use." },
-	{ .key = "cipher", .type = CONF_CHOICE, .fallback = "automatic",
-		.choices = store_secure_ciphers, .offset = offsetof(struct values, cipher),
+	{ .key = "cipher",
+		.type = CONF_CHOICE,
+		.fallback = "automatic",
+		.choices = store_secure_ciphers,
+		.offset = offsetof(struct values, cipher),
 		.help = "How messages are encrypted." },
 };
 
@@ -47,7 +58,8 @@ int store_secure_get(struct store_conn *c, struct arena *a, int64_t account,
 	bool row;
 
 	TRY(db_query_row(&q, &row, c->db,
-		"select a.local, d.name, a.name, a.domain, a.smime, d.smime, s.account, s.from_address,"
+		"select a.local, d.name, a.name, a.domain, a.smime, d.smime, s.account, "
+		"s.from_address,"
 		" s.lock_after, s.cipher, s.password, s.revision from account a"
 		" join domain d on d.id = a.domain left join secure_mail s on s.account = a.id"
 		" where a.id = $1",
@@ -80,7 +92,8 @@ int store_secure_get(struct store_conn *c, struct arena *a, int64_t account,
 static int make_row(struct store_conn *c, int64_t account)
 {
 	TRY(db_exec(c->db, NULL,
-		"insert into secure_mail (account, from_address, lock_after, cipher, password, revision)"
+		"insert into secure_mail (account, from_address, lock_after, cipher, password, "
+		"revision)"
 		" values ($1, $2, $3, $4, 1, 0) on conflict (account) do nothing",
 		DB_ARGS(DB_INT(account), DB_SPAN(SPAN("")), DB_INT(LOCK_AFTER_S),
 			DB_INT(SECURE_CIPHER_AUTOMATIC))));
@@ -192,7 +205,8 @@ static int insert_key(struct store_conn *c, const struct store_secure_key *key, 
 	bool row;
 
 	TRY(db_query_row(&q, &row, c->db,
-		"insert into secure_key (account, key_id, type, spki, wrapped, password, is_current,"
+		"insert into secure_key (account, key_id, type, spki, wrapped, password, "
+		"is_current,"
 		" created) values ($1, $2, $3, $4, $5, $6, 0, $7)"
 		" on conflict (account, key_id) do nothing returning id",
 		DB_ARGS(DB_INT(key->account), DB_SPAN(key->key_id), DB_SPAN(key->type),
@@ -207,9 +221,11 @@ static int insert_key(struct store_conn *c, const struct store_secure_key *key, 
 /* The one and no other. */
 static int write_current(struct store_conn *c, int64_t account, int64_t id)
 {
-	TRY(db_exec(c->db, NULL, "update secure_key set is_current = 0 where account = $1 and id <> $2",
+	TRY(db_exec(c->db, NULL,
+		"update secure_key set is_current = 0 where account = $1 and id <> $2",
 		DB_ARGS(DB_INT(account), DB_INT(id))));
-	TRY(db_exec(c->db, NULL, "update secure_key set is_current = 1 where account = $1 and id = $2",
+	TRY(db_exec(c->db, NULL,
+		"update secure_key set is_current = 1 where account = $1 and id = $2",
 		DB_ARGS(DB_INT(account), DB_INT(id))));
 	return 0;
 }
@@ -242,7 +258,8 @@ static int choose_current(struct store_conn *c, int64_t account)
 	bool row;
 
 	TRY(db_query_row(&q, &row, c->db,
-		"select id from secure_key where account = $1 order by is_current desc, password desc,"
+		"select id from secure_key where account = $1 order by is_current desc, password "
+		"desc,"
 		" id desc limit 1",
 		DB_ARGS(DB_INT(account))));
 	if (!row)
@@ -261,7 +278,8 @@ int store_secure_key_remove(struct store_conn *c, int64_t account, int64_t id)
 		DB_ARGS(DB_INT(account), DB_INT(id))));
 	if (!n)
 		return STORE_E_NOT_FOUND;
-	TRY(db_exec(c->db, NULL, "update secure_mail set revision = revision + 1 where account = $1",
+	TRY(db_exec(c->db, NULL,
+		"update secure_mail set revision = revision + 1 where account = $1",
 		DB_ARGS(DB_INT(account))));
 	return choose_current(c, account);
 }
@@ -367,7 +385,8 @@ static int count_certs(struct store_conn *c, int64_t key, int64_t *ret_n)
 	return 0;
 }
 
-int store_secure_cert_add(struct store_conn *c, const struct store_secure_cert *cert, int64_t *ret_id)
+int store_secure_cert_add(struct store_conn *c, const struct store_secure_cert *cert,
+	int64_t *ret_id)
 {
 	int64_t n;
 	int r;

@@ -3,9 +3,9 @@
 #pragma once
 
 /*
- * Secure Mail of an account as rows: its keys, sealed under its Secure Mail Password and wrapped (only
- * keyd opens them, with the password), their certificates, and what the account has chosen. Octets in,
- * octets out. The password itself is nowhere.
+ * Secure Mail of an account as rows: its keys, sealed under its Secure Mail Password and wrapped
+ * (only keyd opens them, with the password), their certificates, and what the account has chosen.
+ * Octets in, octets out. The password itself is nowhere.
  */
 
 #include "base/arena.h"
@@ -26,18 +26,23 @@ extern const char *const store_secure_ciphers[]; /* their words; NULL ends */
 
 struct store_secure {
 	int64_t account;
-	bool enabled;           /* neither account nor domain say no */
-	struct span address;    /* the account's */
-	struct span name;       /* the name that is shown */
+	bool enabled;        /* neither account nor domain say no */
+	struct span address; /* the account's */
+	struct span name;    /* the name that is shown */
 	int64_t domain;
-	struct span from;       /* whom new certificates are for; empty: the account */
+	struct span from; /* whom new certificates are for; empty: the account */
 	uint64_t lock_after_s;
 	enum secure_cipher cipher;
-	int64_t password;       /* the number of the present password, from 1 */
-	int64_t revision;       /* changes when password or keys do */
+	int64_t password; /* the number of the present password, from 1 */
+	int64_t revision; /* changes when password or keys do */
 };
 
-enum { SECURE_LOCK_MIN_S = 10, SECURE_LOCK_MAX_S = 3600, SECURE_KEYS_MAX = 16, SECURE_CERTS_MAX = 32 };
+enum {
+	SECURE_LOCK_MIN_S = 10,
+	SECURE_LOCK_MAX_S = 3600,
+	SECURE_KEYS_MAX = 16,
+	SECURE_CERTS_MAX = 32
+};
 
 /* Reads; strings live in the arena. STORE_E_NOT_FOUND. */
 int store_secure_get(struct store_conn *c, struct arena *a, int64_t account,
@@ -50,11 +55,11 @@ int store_secure_set(struct store_conn *c, int64_t account, struct span key, str
 struct store_secure_key {
 	int64_t id;
 	int64_t account;
-	struct span key_id;    /* text: associated data of the wrapping */
-	struct span type;      /* "rsa:2048", ... */
+	struct span key_id; /* text: associated data of the wrapping */
+	struct span type;   /* "rsa:2048", ... */
 	struct span spki;
 	struct span wrapped;
-	int64_t password;      /* the number of the password that it is sealed under */
+	int64_t password; /* the number of the password that it is sealed under */
 	bool current;
 	int64_t created_us;
 };
@@ -63,9 +68,9 @@ struct store_secure_key {
 int store_secure_key_each(struct store_conn *c, int64_t account,
 	int (*each)(const struct store_secure_key *key, void *context), void *context) MUST_CHECK;
 
-/* Writes: a key under the password that was the account's at this revision (STORE_E_STALE: it is not
- * any more); start_over: under a new one, which is the account's from now on. key->current makes it so.
- * STORE_E_EXISTS, STORE_E_LIMIT. */
+/* Writes: a key under the password that was the account's at this revision (STORE_E_STALE: it is
+ * not any more); start_over: under a new one, which is the account's from now on. key->current
+ * makes it so. STORE_E_EXISTS, STORE_E_LIMIT. */
 int store_secure_key_add(struct store_conn *c, const struct store_secure_key *key, int64_t revision,
 	bool start_over, int64_t *ret_id) MUST_CHECK;
 
@@ -88,23 +93,23 @@ int store_secure_rewrap(struct store_conn *c, int64_t account, int64_t revision,
 struct store_secure_cert {
 	int64_t id;
 	int64_t key;
-	struct span sha256;    /* of der */
+	struct span sha256; /* of der */
 	struct span der;
-	struct span chain;     /* DER certificates behind each other, nearest issuer first */
+	struct span chain; /* DER certificates behind each other, nearest issuer first */
 	bool current;
 	int64_t created_us;
 };
 
 /* Writes: it is the current one of its key then, if it says so or the key has none. STORE_E_EXISTS,
  * STORE_E_LIMIT. */
-int store_secure_cert_add(struct store_conn *c, const struct store_secure_cert *cert, int64_t *ret_id)
-	MUST_CHECK;
+int store_secure_cert_add(struct store_conn *c, const struct store_secure_cert *cert,
+	int64_t *ret_id) MUST_CHECK;
 
 /* Reads: of a key, the current one, then newer before older. Spans are valid during each(). */
 int store_secure_cert_each(struct store_conn *c, int64_t key,
 	int (*each)(const struct store_secure_cert *cert, void *context), void *context) MUST_CHECK;
 
-/* Reads: the certificate that others encrypt to: the current one of the account's current key, unless
- * Secure Mail is off for it. STORE_E_NOT_FOUND. In the arena. */
+/* Reads: the certificate that others encrypt to: the current one of the account's current key,
+ * unless Secure Mail is off for it. STORE_E_NOT_FOUND. In the arena. */
 int store_secure_cert_get(struct store_conn *c, struct arena *a, int64_t account,
 	struct store_secure_cert *ret_cert) MUST_CHECK;

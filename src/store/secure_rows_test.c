@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the Signet authors */
 
-/* Secure Mail as rows: which key is the current one, what belongs together, and what does not happen
- * when something else has happened meanwhile. */
+/* Secure Mail as rows: which key is the current one, what belongs together, and what does not
+ * happen when something else has happened meanwhile. */
 
 #include "store/secure_rows.h"
 
@@ -97,14 +97,16 @@ static int set_account(struct store_conn *c, struct call *k)
 
 static int set_domain(struct store_conn *c, struct call *k)
 {
-	return store_domain_set(c, k->fixture->domain, span_str(k->name), span_str(k->value), &k->why);
+	return store_domain_set(c, k->fixture->domain, span_str(k->name), span_str(k->value),
+		&k->why);
 }
 
 static int add_account(struct store_conn *c, struct call *k)
 {
 	const struct store_credentials none = {};
 
-	return store_account_add(c, k->fixture->domain, span_str(k->name), ROLE_USER, &none, &k->account);
+	return store_account_add(c, k->fixture->domain, span_str(k->name), ROLE_USER, &none,
+		&k->account);
 }
 
 static int remove_account(struct store_conn *c, struct call *k)
@@ -170,9 +172,12 @@ static int64_t revision_of(struct fixture *f)
 
 static int64_t make_key(struct fixture *f, const char *id, bool current)
 {
-	struct call k = { .revision = revision_of(f), .key = { .key_id = span_str(id),
-				  .type = SPAN("ec:p256"), .spki = SPAN("spki"),
-				  .wrapped = SPAN("w"), .current = current } };
+	struct call k = { .revision = revision_of(f),
+		.key = { .key_id = span_str(id),
+			.type = SPAN("ec:p256"),
+			.spki = SPAN("spki"),
+			.wrapped = SPAN("w"),
+			.current = current } };
 
 	assert_int_equal(run(f, key_add, &k), 0);
 	return k.id;
@@ -180,8 +185,11 @@ static int64_t make_key(struct fixture *f, const char *id, bool current)
 
 static void make_cert(struct fixture *f, int64_t key, const char *der, bool current)
 {
-	struct call k = { .cert = { .key = key, .sha256 = span_str(der), .der = span_str(der),
-				  .chain = SPAN("chain"), .current = current } };
+	struct call k = { .cert = { .key = key,
+				  .sha256 = span_str(der),
+				  .der = span_str(der),
+				  .chain = SPAN("chain"),
+				  .current = current } };
 
 	assert_int_equal(run(f, cert_add, &k), 0);
 }
@@ -190,7 +198,8 @@ static void make_cert(struct fixture *f, int64_t key, const char *der, bool curr
 static void test_current(void **state)
 {
 	struct fixture *f = *state;
-	int64_t a = make_key(f, "a", false), b = make_key(f, "b", false), c = make_key(f, "c", true);
+	int64_t a = make_key(f, "a", false), b = make_key(f, "b", false),
+		c = make_key(f, "c", true);
 	struct call k = { .id = b };
 
 	expect(f, f->account, "c!=w/1 b=w/1 a=w/1 ");
@@ -210,7 +219,9 @@ static void test_current(void **state)
 static void test_limits(void **state)
 {
 	struct fixture *f = *state;
-	struct call k = { .key = { .key_id = SPAN("k0"), .type = SPAN("t"), .spki = SPAN("s"),
+	struct call k = { .key = { .key_id = SPAN("k0"),
+				  .type = SPAN("t"),
+				  .spki = SPAN("s"),
 				  .wrapped = SPAN("w") } };
 
 	for (int i = 0; i < SECURE_KEYS_MAX; i++) {
@@ -228,14 +239,18 @@ static void test_limits(void **state)
 	assert_int_equal(run(f, key_add, &k), STORE_E_LIMIT);
 }
 
-/* All keys of the password change together, or none; what was made from another state is refused. */
+/* All keys of the password change together, or none; what was made from another state is refused.
+ */
 static void test_rewrap(void **state)
 {
 	struct fixture *f = *state;
 	int64_t a = make_key(f, "a", true), b = make_key(f, "b", true);
 	struct call k = { .revision = revision_of(f), .n = 1, .wrapped = { { a, SPAN("new-a") } } };
-	struct call add = { .revision = k.revision, .key = { .key_id = SPAN("c"), .type = SPAN("t"),
-				  .spki = SPAN("s"), .wrapped = SPAN("old") } };
+	struct call add = { .revision = k.revision,
+		.key = { .key_id = SPAN("c"),
+			.type = SPAN("t"),
+			.spki = SPAN("s"),
+			.wrapped = SPAN("old") } };
 
 	assert_int_equal(run(f, rewrap, &k), STORE_E_STALE);
 	k.wrapped[1] = (struct store_secure_wrapped){ b + 100, SPAN("nobody's") };
@@ -255,9 +270,13 @@ static void test_start_over(void **state)
 {
 	struct fixture *f = *state;
 	int64_t old = make_key(f, "old", true);
-	struct call k = { .revision = revision_of(f), .start_over = true, .key = {
-		.key_id = SPAN("new"), .type = SPAN("t"), .spki = SPAN("s"), .wrapped = SPAN("n"),
-		.current = true } };
+	struct call k = { .revision = revision_of(f),
+		.start_over = true,
+		.key = { .key_id = SPAN("new"),
+			.type = SPAN("t"),
+			.spki = SPAN("s"),
+			.wrapped = SPAN("n"),
+			.current = true } };
 	int64_t new;
 
 	assert_int_equal(run(f, key_add, &k), 0);
@@ -366,13 +385,18 @@ static void test_switched_off(void **state)
 static void test_account(void **state)
 {
 	struct fixture *f = *state;
-	struct call bob = { .name = "bob", .key = { .key_id = SPAN("b"), .type = SPAN("t"),
-				   .spki = SPAN("s"), .wrapped = SPAN("w") } };
+	struct call bob = { .name = "bob",
+		.key = { .key_id = SPAN("b"),
+			.type = SPAN("t"),
+			.spki = SPAN("s"),
+			.wrapped = SPAN("w") } };
 
 	(void)make_key(f, "a", true);
 	assert_int_equal(run(f, add_account, &bob), 0);
 	assert_int_equal(run(f, key_add, &bob), 0);
-	bob.cert = (struct store_secure_cert){ .key = bob.id, .sha256 = SPAN("x"), .der = SPAN("x") };
+	bob.cert = (struct store_secure_cert){ .key = bob.id,
+		.sha256 = SPAN("x"),
+		.der = SPAN("x") };
 	assert_int_equal(run(f, cert_add, &bob), 0);
 	bob.name = "example.net";
 	assert_int_equal(run(f, rename_domain, &bob), 0);

@@ -26,6 +26,7 @@ enum counter {
 	COUNT_CA_ISSUED,         /* certificates for users */
 	COUNT_CA_REVOKED,
 	COUNT_OCSP_ANSWERS,      /* of our own responder */
+	COUNT_SECURE_REFUSED,    /* wrong Secure Mail Passwords */
 	COUNT_FAULTS,
 	COUNTERS,
 };
@@ -33,6 +34,9 @@ enum counter {
 /* How many more failures an account may have than one peer: a single peer that fails on purpose
  * runs out of tries before it shuts the account's owner out. */
 enum { ENV_ACCOUNT_FAILURES = 10 };
+
+/* Wrong Secure Mail Passwords of one peer for one account: so many, then one a minute. */
+enum { ENV_SECURE_FAILURES = 5, ENV_SECURE_ACCOUNTS = 10000 };
 
 /* A record for a dns-01 challenge, to be made or taken away by the administrator's program. */
 struct acme_hook_call {
@@ -59,6 +63,8 @@ struct env {
 	struct staples *staples;         /* svc/staple.h */
 	struct limiter *login_failures;  /* by peer */
 	struct limiter *login_accounts;  /* by account or name, with ENV_ACCOUNT_FAILURES times as many */
+	struct limiter *secure_failures; /* wrong Secure Mail Passwords, by account and peer */
+	struct unlocked *unlocked;       /* svc/unlocked.h */
 	struct limiter *smtp_peer;       /* messages by peer */
 	struct limiter *smtp_account;    /* messages by account */
 	atomic_ullong counters[COUNTERS];

@@ -15,6 +15,7 @@
 #include "svc/revocation.h"
 #include "svc/staple.h"
 #include "svc/trust.h"
+#include "svc/unlocked.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,10 +40,12 @@ struct env_fixture *env_fixture_new(void)
 	struct env_fixture *f = ALLOC(struct env_fixture);
 
 	testing_start(&f->keyd, KEYD_DOMAIN, 4);
+	testing_start(&f->keyd_user, KEYD_USER, 4);
 	must(pool_new(&f->cpu, "cpu", 1, 1000, NULL, NULL, NULL), "pool_new");
 	f->env.hostname = "example.org";
 	f->env.cpu = f->env.blocking = pool_executor(f->cpu);
 	f->env.keyd = f->keyd.client;
+	f->env.keyd_user = f->keyd_user.client;
 	f->env.auth = auth_new();
 	f->env.trusts = trusts_new(TRUST_BUNDLE);
 	f->env.revocations = revocations_new(&f->env);
@@ -61,6 +64,7 @@ struct env_fixture *env_fixture_free(struct env_fixture *f)
 		revocations_free(f->env.revocations);
 		staples_free(f->env.staples);
 		testing_done(&f->keyd);
+		testing_done(&f->keyd_user);
 		arena_done(&f->credentials);
 		buf_done(&f->people);
 		free(f);
@@ -100,6 +104,8 @@ void env_fixture_open(struct env_fixture *f)
 	/* As the settings' defaults are: 20 failures in ten minutes. */
 	f->env.login_failures = limiter_new(20.0 / 600, 20, 0, 1000);
 	f->env.login_accounts = limiter_new(200.0 / 600, 200, 0, 1000);
+	f->env.secure_failures = limiter_new(1.0 / 60, ENV_SECURE_FAILURES, 0, ENV_SECURE_ACCOUNTS);
+	f->env.unlocked = unlocked_new(f->env.keyd_user);
 	f->env.smtp_peer = limiter_new(1000, 1000, 0, 1000);
 	f->env.smtp_account = limiter_new(1000, 1000, 0, 1000);
 }
@@ -108,6 +114,8 @@ void env_fixture_close(struct env_fixture *f)
 {
 	f->env.login_failures = limiter_free(f->env.login_failures);
 	f->env.login_accounts = limiter_free(f->env.login_accounts);
+	f->env.secure_failures = limiter_free(f->env.secure_failures);
+	f->env.unlocked = unlocked_free(f->env.unlocked);
 	f->env.smtp_peer = limiter_free(f->env.smtp_peer);
 	f->env.smtp_account = limiter_free(f->env.smtp_account);
 	f->store = fixture_free(f->store);

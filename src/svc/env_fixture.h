@@ -15,7 +15,7 @@ struct env_fixture {
 	struct fixture *store;
 
 	/* Private. */
-	struct testing keyd;
+	struct testing keyd, keyd_user;
 	struct pool *cpu;
 	struct arena credentials;
 	struct buf people; /* struct env_person */

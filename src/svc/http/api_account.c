@@ -17,6 +17,7 @@ static json_t *account_json(const struct store_account *a)
 	api_set_text(object, "name", a->name);
 	api_set_text(object, "role", a->role == ROLE_ADMIN ? SPAN("admin") : SPAN("user"));
 	(void)json_object_set_new(object, "disabled", json_boolean(a->disabled));
+	(void)json_object_set_new(object, "smime", json_boolean(a->smime));
 	api_set_number(object, "quota", a->quota);
 	api_set_number(object, "used_octets", a->used_octets);
 	api_set_number(object, "used_messages", a->used_messages);
@@ -82,7 +83,7 @@ static int set_member(struct http_request *q, struct store_conn *c, int64_t id, 
 	return http_audit(q, c, "account.set", address, span_str(member));
 }
 
-static const char *const settable[] = { "name", "role", "disabled", "quota" };
+static const char *const settable[] = { "name", "role", "disabled", "quota", "smime" };
 
 static int set_members(struct http_request *q, struct store_conn *c, int64_t id, struct span address)
 {
@@ -137,6 +138,8 @@ int api_account_set(struct http_request *q, struct store_conn *c)
 	if (r)
 		return r;
 	TRY(store_account_get(c, &q->arena, account.id, &account));
+	if (account.disabled || !account.smime)
+		q->locks_account = account.id;
 	q->answer = account_json(&account);
 	return 0;
 }
@@ -154,6 +157,7 @@ int api_account_remove(struct http_request *q, struct store_conn *c)
 	if (r)
 		return http_store_problem(q, r, "account", "address", NULL);
 	q->status = 204;
+	q->locks_account = account.id;
 	return http_audit(q, c, "account.remove", account.address, SPAN(""));
 }
 
@@ -208,6 +212,7 @@ int api_password_set(struct http_request *q, struct store_conn *c)
 	if (r)
 		return http_store_problem(q, r, "account", "address", NULL);
 	q->status = 204;
+	q->locks_account = account.id;
 	return http_audit(q, c, "account.password", account.address, SPAN(""));
 }
 

@@ -585,7 +585,7 @@ int api_cert_export_prepare(struct http_request *q, struct store_conn *c)
 
 	(void)c;
 	if (!r && with_key)
-		r = api_confirm_password(q);
+		r = api_confirm_password(q, "password");
 	if (!r && with_key && l.cert.key)
 		r = err_fold(store_read(q->env->store, look_up_key, &l));
 	if (!r)

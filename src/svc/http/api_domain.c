@@ -26,6 +26,7 @@ static json_t *domain_json(const struct store_domain *d)
 	(void)json_object_set_new(object, "main", json_boolean(d->main));
 	(void)json_object_set_new(object, "shared", json_boolean(d->shared));
 	(void)json_object_set_new(object, "client_required", json_boolean(d->client_required));
+	(void)json_object_set_new(object, "smime", json_boolean(d->smime));
 	api_set_number(object, "account_quota", d->account_quota);
 	api_set_number(object, "accounts", d->n_accounts);
 	(void)json_object_set_new(object, "created", http_json_time(d->created_us));
@@ -81,7 +82,7 @@ int api_domain_show(struct http_request *q, struct store_conn *c)
 }
 
 /* What store_domain_set can set, as members of the body. */
-static const char *const members[] = { "pki", "account_quota", "shared", "client_required" };
+static const char *const members[] = { "pki", "account_quota", "shared", "client_required", "smime" };
 
 /* One of them, if the body has it. */
 static int set_member(struct http_request *q, struct store_conn *c, const struct store_domain *domain,

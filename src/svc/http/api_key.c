@@ -277,9 +277,9 @@ int api_key_test(struct http_request *q, struct store_conn *c)
 	return 0;
 }
 
-int api_confirm_password(struct http_request *q)
+int api_confirm_password(struct http_request *q, const char *member)
 {
-	struct span password = http_text(q, "password");
+	struct span password = http_text(q, member);
 	struct auth_source from = http_source(q);
 	struct auth_identity who = {};
 	int r;
@@ -288,15 +288,15 @@ int api_confirm_password(struct http_request *q)
 	if (q->login == HTTP_SOCKET)
 		return 0;
 	if (!password.n)
-		return http_problem(q, 422, "password",
-			"a private key leaves the server only with your own password, again");
+		return http_problem(q, 422, member,
+			"this takes your own password for logging in, again");
 	r = auth_password(q->env, &from, span_str(q->who.address), password, &who);
 	if (r < 0)
 		return r;
 	if (r == AUTH_E_TOO_MANY)
-		return http_problem(q, 429, "password", "too many wrong passwords; try again later");
+		return http_problem(q, 429, member, "too many wrong passwords; try again later");
 	if (r || who.account != q->who.account)
-		return http_problem(q, 403, "password", "this is not your password");
+		return http_problem(q, 403, member, "this is not your password");
 	return 0;
 }
 
@@ -309,7 +309,7 @@ int api_key_export_prepare(struct http_request *q, struct store_conn *c)
 
 	(void)c;
 	if (!r)
-		r = api_confirm_password(q);
+		r = api_confirm_password(q, "password");
 	if (r)
 		return r;
 	r = domain_key_export(q->env, &l.key, KEYD_FORM_PKCS8, SPAN(""), SPAN(""),

@@ -18,8 +18,8 @@ int api_import(struct http_request *q, bool public_only, struct imported *ret_im
 int api_key_wrap(struct http_request *q, int64_t domain, enum key_use use, struct span alias,
 	const struct imported *imported, struct store_key *ret_key) MUST_CHECK;
 
-/* Before a private key is given out: the member "password" is the caller's own. Blocks. */
-int api_confirm_password(struct http_request *q) MUST_CHECK;
+/* Before a private key is given out, or given up: the member is the caller's own password. Blocks. */
+int api_confirm_password(struct http_request *q, const char *member) MUST_CHECK;
 
 /* A problem if the main domain would be left without a certificate in use when this key with its
  * certificates, or this certificate, goes (0: none). */

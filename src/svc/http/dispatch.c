@@ -27,6 +27,7 @@
 #include "svc/login.h"
 #include "svc/revocation.h"
 #include "svc/trust.h"
+#include "svc/unlocked.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -416,6 +417,7 @@ static void answer_clear(struct http_request *q)
 	q->type = NULL;
 	q->tls_changed = q->settings_changed = q->trust_changed = q->acme_changed = false;
 	q->crls_changed = false;
+	q->locks_account = 0;
 }
 
 static int run_in_store(struct store_conn *c, void *arg)
@@ -464,6 +466,8 @@ static void after_commit(struct http_request *q)
 		log_fault(NULL, "HTTP", "http.tls_rebuild", err_fold(r));
 	if (q->acme_changed)
 		acme_wake(q->env);
+	if (q->locks_account)
+		unlocked_lock_account(q->env->unlocked, q->locks_account);
 }
 
 static int refuse_method(struct http_request *q)

@@ -23,6 +23,7 @@ const struct figure figures[COUNTERS] = {
 	[COUNT_CA_ISSUED] = { "ca_certificates_total", "Certificates issued for users" },
 	[COUNT_CA_REVOKED] = { "ca_revoked_total", "Certificates of users revoked" },
 	[COUNT_OCSP_ANSWERS] = { "ocsp_answers_total", "Answers of our own responder" },
+	[COUNT_SECURE_REFUSED] = { "secure_mail_refused_total", "Wrong Secure Mail Passwords" },
 	[COUNT_FAULTS] = { "faults_total", "Faults on our side" },
 };
 

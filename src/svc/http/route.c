@@ -9,6 +9,7 @@
 #include "keyd/protocol.h"
 #include "pki/subject.h"
 #include "store/client_rows.h"
+#include "svc/secure_password.h"
 
 enum {
 	ADDRESSES_MAX = 4096,
@@ -48,6 +49,7 @@ static const struct body_field domain_set_body[] = {
 	{ "account_quota", BODY_SCALAR, false, 32 },
 	{ "shared", BODY_SCALAR, false, 8 },
 	{ "client_required", BODY_SCALAR, false, 8 },
+	{ "smime", BODY_SCALAR, false, 8 },
 	{ "client_abort", BODY_SCALAR, false, 8 },
 	{ "main", BODY_SCALAR, false, 8 },
 	{ "addresses", BODY_TEXT, false, ADDRESSES_MAX },
@@ -79,6 +81,7 @@ static const struct body_field account_set_body[] = {
 	{ "role", BODY_TEXT, false, 16 },
 	{ "disabled", BODY_SCALAR, false, 8 },
 	{ "quota", BODY_SCALAR, false, 32 },
+	{ "smime", BODY_SCALAR, false, 8 },
 	{},
 };
 
@@ -230,6 +233,72 @@ static const struct body_field crl_body[] = {
 
 static const struct body_field key_store_body[] = {
 	{ "password", BODY_TEXT, true, KEYD_STORE_PASSWORD_MAX },
+	{},
+};
+
+/* Of Secure Mail: the password of the keys, of the file, and for logging in. */
+#define SECURE_PASSWORD(name, required) { name, BODY_TEXT, required, SECURE_PASSWORD_OCTETS }
+
+static const struct body_field smime_set_body[] = {
+	{ "from", BODY_TEXT, false, LIMIT_ADDRESS },
+	{ "lock_after", BODY_SCALAR, false, 16 },
+	{ "cipher", BODY_TEXT, false, 16 },
+	{ "current", BODY_NUMBER, false, INT64_MAX },
+	{},
+};
+
+static const struct body_field smime_generate_body[] = {
+	SECURE_PASSWORD("password", true),
+	{ "type", BODY_TEXT, false, 16 },
+	{ "start_over", BODY_BOOL, false, 0 },
+	{ "login_password", BODY_TEXT, false, LIMIT_PASSWORD },
+	{},
+};
+
+static const struct body_field smime_import_body[] = {
+	{ "file", BODY_TEXT, true, FILE_MAX },
+	{ "passphrase", BODY_TEXT, false, LIMIT_PASSWORD },
+	{ "which", BODY_TEXT, false, WHICH_MAX },
+	SECURE_PASSWORD("password", true),
+	{ "start_over", BODY_BOOL, false, 0 },
+	{ "login_password", BODY_TEXT, false, LIMIT_PASSWORD },
+	{},
+};
+
+static const struct body_field smime_export_body[] = {
+	SECURE_PASSWORD("password", true),
+	{ "file_password", BODY_TEXT, true, LIMIT_PASSWORD },
+	{ "form", BODY_TEXT, false, 8 },
+	{ "key", BODY_NUMBER, false, INT64_MAX },
+	{},
+};
+
+static const struct body_field smime_compare_body[] = {
+	{ "file", BODY_TEXT, true, FILE_MAX },
+	{ "passphrase", BODY_TEXT, false, LIMIT_PASSWORD },
+	{ "which", BODY_TEXT, false, WHICH_MAX },
+	{},
+};
+
+static const struct body_field smime_password_body[] = {
+	SECURE_PASSWORD("current", true),
+	SECURE_PASSWORD("password", true),
+	{},
+};
+
+static const struct body_field smime_unlock_body[] = {
+	SECURE_PASSWORD("password", true),
+	{},
+};
+
+static const struct body_field smime_install_body[] = {
+	{ "certificate", BODY_TEXT, true, FILE_MAX },
+	{ "chain", BODY_TEXT, false, FILE_MAX },
+	{},
+};
+
+static const struct body_field smime_renew_body[] = {
+	{ "key", BODY_NUMBER, false, INT64_MAX },
 	{},
 };
 
@@ -446,6 +515,30 @@ const struct http_route http_routes[] = {
 		api_own_cert_add, NULL },
 	{ "DELETE", ACCOUNT "/certificates/{fingerprint}", RIGHT_ADMIN, NULL, NULL, ROUTE_WRITES,
 		api_own_cert_remove, NULL },
+	{ "GET", ACCOUNT "/smime", RIGHT_OWN, NULL, NULL, ROUTE_OUTSIDE, api_smime_show, NULL },
+	{ "PATCH", ACCOUNT "/smime", RIGHT_OWN, smime_set_body, NULL, ROUTE_OUTSIDE, api_smime_set,
+		NULL },
+	{ "GET", ACCOUNT "/smime/state", RIGHT_OWN, NULL, NULL, ROUTE_OUTSIDE, api_smime_state, NULL },
+	{ "POST", ACCOUNT "/smime/generate", RIGHT_OWN, smime_generate_body, NULL, ROUTE_OUTSIDE,
+		api_smime_generate, NULL },
+	{ "POST", ACCOUNT "/smime/import", RIGHT_OWN, smime_import_body, NULL, ROUTE_OUTSIDE,
+		api_smime_import, NULL },
+	{ "POST", ACCOUNT "/smime/export", RIGHT_OWN, smime_export_body, NULL, ROUTE_OUTSIDE,
+		api_smime_export, NULL },
+	{ "POST", ACCOUNT "/smime/compare-and-remove", RIGHT_OWN, smime_compare_body, NULL,
+		ROUTE_OUTSIDE, api_smime_compare, NULL },
+	{ "POST", ACCOUNT "/smime/password", RIGHT_OWN, smime_password_body, NULL, ROUTE_OUTSIDE,
+		api_smime_password, NULL },
+	{ "POST", ACCOUNT "/smime/unlock", RIGHT_OWN, smime_unlock_body, NULL, ROUTE_OUTSIDE,
+		api_smime_unlock, NULL },
+	{ "POST", ACCOUNT "/smime/lock", RIGHT_OWN, NULL, NULL, ROUTE_OUTSIDE, api_smime_lock, NULL },
+	{ "POST", ACCOUNT "/smime/install", RIGHT_OWN, smime_install_body, NULL, ROUTE_OUTSIDE,
+		api_smime_install, NULL },
+	{ "POST", ACCOUNT "/smime/renew", RIGHT_OWN, smime_renew_body, NULL, ROUTE_OUTSIDE,
+		api_smime_renew, NULL },
+	{ "POST", ACCOUNT "/smime/strength", RIGHT_OWN, smime_unlock_body, NULL, ROUTE_OUTSIDE,
+		api_smime_strength, NULL },
+
 	{ "GET", ACCOUNT "/mailboxes", RIGHT_OWN, NULL, NULL, ROUTE_READS, api_mailbox_list, NULL },
 	{ "POST", ACCOUNT "/mailboxes", RIGHT_OWN, mailbox_body, NULL, ROUTE_WRITES,
 		api_mailbox_add, NULL },

@@ -100,4 +100,7 @@ route_fn api_acme_stop, api_acme_account_show, api_acme_account_set, api_acme_ac
 route_fn api_acme_account_remove, page_acme_challenge;
 route_fn api_crl_list, api_crl_add, api_crl_add_prepare, api_crl_remove, api_crl_fetch;
 route_fn api_crl_fetch_prepare;
+route_fn api_smime_show, api_smime_set, api_smime_state, api_smime_generate, api_smime_import;
+route_fn api_smime_export, api_smime_compare, api_smime_password, api_smime_unlock, api_smime_lock;
+route_fn api_smime_install, api_smime_renew, api_smime_strength;
 route_fn page_first, page_metrics, page_cert_pem, page_cert_der, page_chain_pem;

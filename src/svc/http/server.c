@@ -18,7 +18,9 @@
 #include "base/log.h"
 #include "svc/http/dispatch.h"
 #include "svc/http/guard.h"
+#include "svc/env.h"
 #include "svc/http/web_session.h"
+#include "svc/unlocked.h"
 
 #include <errno.h>
 #include <malloc.h>
@@ -312,6 +314,15 @@ static void free_wiped(void *p)
 	free(p);
 }
 
+/* Secure Mail keys do not stay unlocked for nobody. */
+static void session_ended(struct span id, void *context)
+{
+	struct env *e = context;
+
+	if (e->unlocked)
+		unlocked_end_session(e->unlocked, id);
+}
+
 int http_new(struct http **ret_http, const struct http_options *options)
 {
 	struct http *h = ALLOC(struct http);
@@ -322,7 +333,7 @@ int http_new(struct http **ret_http, const struct http_options *options)
 	h->home.post = exchange_post;
 	(void)pthread_mutex_init(&h->lock, NULL);
 	(void)pthread_cond_init(&h->closed, NULL);
-	h->sessions = web_sessions_new();
+	h->sessions = web_sessions_new(session_ended, options->env);
 	for (unsigned kind = 0; kind < HTTP_KINDS; kind++) {
 		h->ports[kind].http = h;
 		h->ports[kind].kind = kind;

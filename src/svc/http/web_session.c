@@ -3,7 +3,8 @@
 
 /*
  * A map by digest and a list by time of use. Ended sessions are found when somebody asks for them or
- * when room is made, so no timer is needed.
+ * when room is made, so no timer is needed: what hangs on a session and must not outlast it has a time of
+ * its own. Who is told that one has ended may take long, so that happens without the lock.
  */
 
 #include "svc/http/web_session.h"
@@ -31,30 +32,56 @@ struct web_sessions {
 	pthread_mutex_t lock;
 	struct map by_digest;
 	struct list by_use; /* idle longest first */
+	web_session_ended_fn *ended;
+	void *context;
 };
 
-struct web_sessions *web_sessions_new(void)
+struct web_sessions *web_sessions_new(web_session_ended_fn *ended, void *context)
 {
 	struct web_sessions *w = ALLOC(struct web_sessions);
 
+	w->ended = ended;
+	w->context = context;
 	(void)pthread_mutex_init(&w->lock, NULL);
 	list_init(&w->by_use);
 	return w;
 }
 
-static void entry_end(struct web_sessions *w, struct entry *e)
+void web_session_id(struct span token, uint8_t ret_id[static WEB_SESSION_ID])
+{
+	digest_sha256(token, ret_id);
+}
+
+/* Under the lock; tell_ended follows without it. */
+static void entry_end(struct web_sessions *w, struct entry *e, struct list *ended)
 {
 	(void)map_remove(&w->by_digest, span_of(e->digest, sizeof e->digest));
 	list_remove(&e->link);
-	free(e);
+	list_append(ended, &e->link);
+}
+
+static void tell_ended(struct web_sessions *w, struct list *ended)
+{
+	list_each(l, ended) {
+		struct entry *e = CONTAINER_OF(l, struct entry, link);
+
+		if (w->ended)
+			w->ended(span_of(e->digest, sizeof e->digest), w->context);
+		list_remove(l);
+		free(e);
+	}
 }
 
 struct web_sessions *web_sessions_free(struct web_sessions *w)
 {
+	struct list ended;
+
 	if (!w)
 		return NULL;
+	list_init(&ended);
 	list_each(l, &w->by_use)
-		entry_end(w, CONTAINER_OF(l, struct entry, link));
+		entry_end(w, CONTAINER_OF(l, struct entry, link), &ended);
+	tell_ended(w, &ended);
 	map_done(&w->by_digest, NULL);
 	(void)pthread_mutex_destroy(&w->lock);
 	free(w);
@@ -84,7 +111,7 @@ static struct entry *entry_of(struct web_sessions *w, struct span token)
 }
 
 /* Ended sessions go; then the account's oldest and the oldest of all, if there are too many. */
-static void make_room(struct web_sessions *w, int64_t account, int64_t now_ms)
+static void make_room(struct web_sessions *w, int64_t account, int64_t now_ms, struct list *ended)
 {
 	struct entry *oldest = NULL;
 	size_t n = 0;
@@ -93,7 +120,7 @@ static void make_room(struct web_sessions *w, int64_t account, int64_t now_ms)
 		struct entry *e = CONTAINER_OF(l, struct entry, link);
 
 		if (e->ends_ms <= now_ms) {
-			entry_end(w, e);
+			entry_end(w, e, ended);
 		} else if (e->session.who.account == account) {
 			n++;
 			if (!oldest)
@@ -101,16 +128,18 @@ static void make_room(struct web_sessions *w, int64_t account, int64_t now_ms)
 		}
 	}
 	if (n >= WEB_ACCOUNT_MAX)
-		entry_end(w, oldest);
+		entry_end(w, oldest, ended);
 	if (w->by_digest.n >= WEB_SESSIONS_MAX)
-		entry_end(w, CONTAINER_OF(w->by_use.next, struct entry, link));
+		entry_end(w, CONTAINER_OF(w->by_use.next, struct entry, link), ended);
 }
 
 void web_session_start(struct web_sessions *w, const struct auth_identity *who, int64_t now_ms,
 	int64_t idle_ms, char ret_token[static WEB_TOKEN + 1], struct web_session *ret_session)
 {
 	struct entry *e = ALLOC(struct entry);
+	struct list ended;
 
+	list_init(&ended);
 	make_token(ret_token);
 	make_token(e->session.csrf);
 	e->session.who = *who;
@@ -119,22 +148,25 @@ void web_session_start(struct web_sessions *w, const struct auth_identity *who, 
 	digest_sha256(span_of(ret_token, WEB_TOKEN), e->digest);
 	*ret_session = e->session;
 	(void)pthread_mutex_lock(&w->lock);
-	make_room(w, who->account, now_ms);
+	make_room(w, who->account, now_ms, &ended);
 	(void)map_put(&w->by_digest, span_of(e->digest, sizeof e->digest), e);
 	list_append(&w->by_use, &e->link);
 	(void)pthread_mutex_unlock(&w->lock);
+	tell_ended(w, &ended);
 }
 
 bool web_session_find(struct web_sessions *w, struct span token, int64_t now_ms,
 	struct web_session *ret_session)
 {
+	struct list ended;
 	struct entry *e;
 	bool found = false;
 
+	list_init(&ended);
 	(void)pthread_mutex_lock(&w->lock);
 	e = entry_of(w, token);
 	if (e && e->ends_ms <= now_ms) {
-		entry_end(w, e);
+		entry_end(w, e, &ended);
 	} else if (e) {
 		e->ends_ms = now_ms + e->idle_ms;
 		list_remove(&e->link);
@@ -143,18 +175,22 @@ bool web_session_find(struct web_sessions *w, struct span token, int64_t now_ms,
 		found = true;
 	}
 	(void)pthread_mutex_unlock(&w->lock);
+	tell_ended(w, &ended);
 	return found;
 }
 
 void web_session_end(struct web_sessions *w, struct span token)
 {
+	struct list ended;
 	struct entry *e;
 
+	list_init(&ended);
 	(void)pthread_mutex_lock(&w->lock);
 	e = entry_of(w, token);
 	if (e)
-		entry_end(w, e);
+		entry_end(w, e, &ended);
 	(void)pthread_mutex_unlock(&w->lock);
+	tell_ended(w, &ended);
 }
 
 size_t web_sessions_count(struct web_sessions *w)

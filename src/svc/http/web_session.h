@@ -22,8 +22,15 @@ struct web_session {
 	char csrf[WEB_TOKEN + 1];
 };
 
-struct web_sessions *web_sessions_new(void);
+/* ended (may be NULL) is told of each session that ends, by its id; on the thread that finds out, with
+ * nothing locked. */
+typedef void web_session_ended_fn(struct span id, void *context);
+struct web_sessions *web_sessions_new(web_session_ended_fn *ended, void *context);
 struct web_sessions *web_sessions_free(struct web_sessions *w);
+
+/* What names a session without giving it away: the digest of its token. */
+enum { WEB_SESSION_ID = 32 };
+void web_session_id(struct span token, uint8_t ret_id[static WEB_SESSION_ID]);
 
 /* idle_ms: how long it lasts without use. */
 void web_session_start(struct web_sessions *w, const struct auth_identity *who, int64_t now_ms,

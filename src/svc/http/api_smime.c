@@ -1,0 +1,485 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the Signet authors */
+
+/*
+ * Secure Mail of an account. Whatever needs the Secure Mail Password has it in its own body: an
+ * administrator may look, but can do nothing with another's key that its owner's password is needed
+ * for. Only a session with a cookie can leave keys unlocked; over the Unix socket there is none, so
+ * unlocking there says that the password is right, and locking there locks everywhere. Handlers run
+ * outside of transactions: svc/secure_mail.c makes its own.
+ */
+
+#include "pki/import_file.h"
+#include "store/store.h"
+#include "svc/env.h"
+#include "svc/http/api_key.h"
+#include "svc/http/api_pki.h"
+#include "svc/http/web_session.h"
+#include "svc/secure_mail.h"
+#include "svc/unlocked.h"
+
+/* The caller, and the account of the path. */
+struct asking {
+	struct http_request *q;
+	struct store_account account;
+	struct auth_source from;
+	uint8_t session[WEB_SESSION_ID];
+	struct secure_caller who;
+	struct why why;
+};
+
+static int find_account(struct store_conn *c, void *arg)
+{
+	struct asking *k = arg;
+
+	return api_account(k->q, c, &k->account);
+}
+
+static int begin(struct http_request *q, struct asking *k)
+{
+	int r;
+
+	*k = (struct asking){ .q = q, .from = http_source(q) };
+	r = store_read(q->env->store, find_account, k);
+	if (r)
+		return r;
+	k->who = (struct secure_caller){ .account = k->account.id,
+		.address = k->account.address,
+		.actor = http_actor(q),
+		.peer = k->from.peer };
+	if (q->login == HTTP_COOKIE) {
+		web_session_id(q->token, k->session);
+		k->who.session = span_of(k->session, sizeof k->session);
+	}
+	return 0;
+}
+
+/* What an outcome is to a client of HTTP; faults pass. */
+static int problem(struct asking *k, int r, const char *field)
+{
+	static const struct {
+		unsigned status;
+		const char *field; /* NULL: as the caller says */
+	} answers[] = {
+		[SECURE_E_REFUSED] = { 422, NULL },
+		[SECURE_E_NONE] = { 404, "key" },
+		[SECURE_E_PASSWORD] = { 403, "password" },
+		[SECURE_E_LATER] = { 429, "password" },
+		[SECURE_E_LOCKED] = { 403, "password" },
+		[SECURE_E_OFF] = { 403, "smime" },
+		[SECURE_E_CHANGED] = { 409, NULL },
+		[SECURE_E_NO_ISSUER] = { 409, "issuer" },
+	};
+
+	if (r <= 0)
+		return r;
+	if (r == SECURE_E_LATER)
+		http_header(k->q, "Retry-After", SPAN("60"));
+	return http_problem(k->q, answers[r].status, answers[r].field ? answers[r].field : field,
+		"%s", k->why.text);
+}
+
+static json_t *cert_json(const struct store_secure_cert *row)
+{
+	CLEANUP(cert_unrefp) struct cert *cert = NULL;
+	CLEANUP(cert_list_done) struct cert_list chain = {};
+	CLEANUP(buf_done) struct buf pem = {};
+	json_t *object = json_object();
+
+	(void)json_object_set_new(object, "current", json_boolean(row->current));
+	(void)json_object_set_new(object, "created", http_json_time(row->created_us));
+	if (cert_from_der(&cert, row->der, NULL))
+		return object;
+	api_set_cert(object, cert);
+	if (cert_list_from_der(&chain, row->chain, NULL) == 0)
+		for (size_t i = 0; i < chain.n; i++)
+			cert_add_pem(chain.certs[i], &pem);
+	api_set_text(object, "chain", buf_span(&pem));
+	return object;
+}
+
+static json_t *key_json(const struct secure_account *account, const struct secure_key *key)
+{
+	CLEANUP(EVP_PKEY_freep) EVP_PKEY *public = NULL;
+	CLEANUP(buf_done) struct buf size = {};
+	json_t *object = json_object(), *certs = json_array();
+
+	if (key_from_spki(&public, key->row.spki, NULL) == 0)
+		key_add_size_text(public, &size);
+	(void)json_object_set_new(object, "number", json_integer((json_int_t)key->row.id));
+	api_set_text(object, "id", key->row.key_id);
+	api_set_text(object, "type", key->row.type);
+	api_set_text(object, "size", buf_span(&size));
+	(void)json_object_set_new(object, "current", json_boolean(key->row.current));
+	(void)json_object_set_new(object, "earlier_password",
+		json_boolean(!secure_key_is_present(account, key)));
+	(void)json_object_set_new(object, "created", http_json_time(key->row.created_us));
+	for (size_t i = 0; i < key->n_certs; i++)
+		(void)json_array_append_new(certs, cert_json(&key->certs[i]));
+	(void)json_object_set_new(object, "certificates", certs);
+	return object;
+}
+
+static void set_state(struct asking *k, json_t *object)
+{
+	struct secure_state state;
+
+	secure_mail_state(k->q->env, &k->who, &state);
+	(void)json_object_set_new(object, "unlocked", json_boolean(state.unlocked));
+	api_set_number(object, "seconds_left", (state.left_ms + 999) / 1000);
+	api_set_number(object, "sessions", state.sessions);
+}
+
+struct showing {
+	struct asking *asking;
+	struct secure_account *account;
+};
+
+static int read_account(struct store_conn *c, void *arg)
+{
+	struct showing *s = arg;
+
+	return secure_account_read(c, &s->asking->q->arena, s->asking->account.id, s->account);
+}
+
+/* Everything about it, as it is now. */
+static int show(struct asking *k)
+{
+	struct secure_account *account = ARENA_ALLOC(&k->q->arena, struct secure_account);
+	struct showing s = { k, account };
+	json_t *object = json_object(), *keys = json_array();
+	int r = store_read(k->q->env->store, read_account, &s);
+
+	k->q->answer = object;
+	(void)json_object_set_new(object, "keys", keys);
+	if (r)
+		return err_fold(r);
+	api_set_text(object, "address", account->secure.address);
+	(void)json_object_set_new(object, "enabled", json_boolean(account->secure.enabled));
+	set_state(k, object);
+	api_set_text(object, "from", account->secure.from);
+	api_set_number(object, "lock_after", account->secure.lock_after_s);
+	api_set_text(object, "cipher", span_str(store_secure_ciphers[account->secure.cipher]));
+	for (size_t i = 0; i < account->n_keys; i++)
+		(void)json_array_append_new(keys, key_json(account, &account->keys[i]));
+	return 0;
+}
+
+int api_smime_show(struct http_request *q, struct store_conn *c)
+{
+	struct asking k;
+	int r = begin(q, &k);
+
+	(void)c;
+	return r ? r : show(&k);
+}
+
+/* What the account chooses. */
+static int set_member(struct asking *k, struct store_conn *c, const char *member)
+{
+	const json_t *value = json_object_get(k->q->json, member);
+	struct span text = value ? http_scalar(k->q, value) : (struct span){};
+	struct store_domain domain;
+	struct span local;
+	int r = 0;
+
+	if (!value)
+		return 0;
+	if (strcmp(member, "from") == 0 && text.n)
+		r = api_address(k->q, c, text, "from", &local, &domain);
+	if (r)
+		return r;
+	r = store_secure_set(c, k->account.id, span_str(member), text, &k->why);
+	return r ? http_store_problem(k->q, r, "account", member, &k->why) : 0;
+}
+
+static int write_settings(struct store_conn *c, void *arg)
+{
+	static const char *const members[] = { "from", "lock_after", "cipher" };
+	struct asking *k = arg;
+	const json_t *current = json_object_get(k->q->json, "current");
+	int r = 0;
+
+	for (size_t i = 0; !r && i < sizeof members / sizeof members[0]; i++)
+		r = set_member(k, c, members[i]);
+	if (r || !current)
+		return r ? r : http_audit(k->q, c, "smime.set", k->account.address, SPAN(""));
+	r = store_secure_key_make_current(c, k->account.id, json_integer_value(current));
+	if (r == STORE_E_REFUSED)
+		return http_problem(k->q, 422, "current",
+			"this key is under an earlier password: import its file to use it again");
+	if (r)
+		return http_store_problem(k->q, r, "key", "current", NULL);
+	return http_audit(k->q, c, "smime.set", k->account.address, SPAN("current"));
+}
+
+int api_smime_set(struct http_request *q, struct store_conn *c)
+{
+	struct asking k;
+	int r = begin(q, &k);
+
+	(void)c;
+	if (!r)
+		r = store_write(q->env->store, write_settings, &k);
+	return r ? r : show(&k);
+}
+
+static void set_strength(json_t *object, const struct password_strength *strength)
+{
+	(void)json_object_set_new(object, "strength",
+		json_pack("{s:s, s:i, s:s}", "label", strength->label, "bits", (int)strength->bits,
+			"text", strength->text));
+}
+
+static void set_warnings(json_t *object, const struct buf *warnings)
+{
+	struct span rest = buf_span(warnings);
+	json_t *list = json_array();
+
+	while (rest.n)
+		(void)json_array_append_new(list, http_json_text(span_cut(&rest, '\n')));
+	(void)json_object_set_new(object, "warnings", list);
+}
+
+static int answer_made(struct asking *k, struct secure_made *made, bool with_strength)
+{
+	int r = show(k);
+
+	k->q->status = made->was_there ? 200 : 201;
+	if (!r && with_strength)
+		set_strength(k->q->answer, &made->strength);
+	if (!r)
+		set_warnings(k->q->answer, &made->warnings);
+	secure_made_done(made);
+	return r;
+}
+
+static bool flag(const struct http_request *q, const char *member)
+{
+	return json_is_true(json_object_get(q->json, member));
+}
+
+/* Who starts over gives up what the account has: that takes more than a session that was left open.
+ */
+static int confirm_start_over(struct asking *k)
+{
+	return flag(k->q, "start_over") ? api_confirm_password(k->q, "login_password") : 0;
+}
+
+static int add(struct asking *k, const struct imported *imported)
+{
+	const struct secure_new new = { .password = http_text(k->q, "password"),
+		.start_over = flag(k->q, "start_over"),
+		.type = http_text(k->q, "type"),
+		.imported = imported };
+	struct secure_made made = {};
+	int r = secure_mail_add(k->q->env, &k->who, &new, &made, &k->why);
+
+	if (r)
+		return problem(k, r, imported ? "file" : "type");
+	return answer_made(k, &made, true);
+}
+
+int api_smime_generate(struct http_request *q, struct store_conn *c)
+{
+	struct asking k;
+	int r = begin(q, &k);
+
+	(void)c;
+	if (!r)
+		r = confirm_start_over(&k);
+	return r ? r : add(&k, NULL);
+}
+
+int api_smime_import(struct http_request *q, struct store_conn *c)
+{
+	CLEANUP(imported_done) struct imported imported = {};
+	struct asking k;
+	int r = begin(q, &k);
+
+	(void)c;
+	if (!r)
+		r = confirm_start_over(&k);
+	if (!r)
+		r = api_import(q, false, &imported);
+	return r ? r : add(&k, &imported);
+}
+
+static int parse_form(struct http_request *q, bool *ret_old)
+{
+	struct span form = http_text(q, "form");
+
+	*ret_old = span_is(form, "old");
+	return !form.p || *ret_old || span_is(form, "modern")
+		       ? 0
+		       : http_problem(q, 422, "form",
+				 "form is modern, or old for programs that read no other");
+}
+
+int api_smime_export(struct http_request *q, struct store_conn *c)
+{
+	CLEANUP(buf_done) struct buf file = {}, warnings = {};
+	struct secure_export x = { .password = http_text(q, "password"),
+		.file_password = http_text(q, "file_password"),
+		.key = json_integer_value(json_object_get(q->json, "key")) };
+	struct asking k;
+	int r = begin(q, &k);
+
+	(void)c;
+	if (!r)
+		r = parse_form(q, &x.old);
+	if (!r && !x.file_password.n)
+		r = http_problem(q, 422, "file_password", "the file's password is empty");
+	if (r)
+		return r;
+	r = secure_mail_export(q->env, &k.who, &x, &file, &k.why);
+	if (r)
+		return problem(&k, r, "file_password");
+	q->answer = json_object();
+	api_set_file(q->answer, buf_span(&file), false);
+	api_set_text(q->answer, "name", SPAN("CertAndKey.pfx"));
+	/* RFC 7292 appendix B.1 wants a BMPString; programs differ in what they make of others. */
+	if (!span_is_ascii(x.file_password))
+		buf_add_string(&warnings,
+			"the file's password has other characters than ASCII: some"
+			" programs cannot open such a file\n");
+	if (x.old)
+		buf_add_string(&warnings,
+			"this form protects the key with 3DES and SHA-1 only: delete"
+			" the file once the old program has read it\n");
+	set_warnings(q->answer, &warnings);
+	return 0;
+}
+
+int api_smime_compare(struct http_request *q, struct store_conn *c)
+{
+	CLEANUP(imported_done) struct imported imported = {};
+	struct asking k;
+	int r = begin(q, &k);
+
+	(void)c;
+	if (!r)
+		r = api_import(q, true, &imported);
+	if (r)
+		return r;
+	r = secure_mail_remove(q->env, &k.who, buf_span(&imported.spki), &k.why);
+	return r ? problem(&k, r, "file") : show(&k);
+}
+
+int api_smime_password(struct http_request *q, struct store_conn *c)
+{
+	struct password_strength strength;
+	struct asking k;
+	int r = begin(q, &k);
+
+	(void)c;
+	if (r)
+		return r;
+	r = secure_mail_password(q->env, &k.who, http_text(q, "current"), http_text(q, "password"),
+		&strength, &k.why);
+	if (r == SECURE_E_PASSWORD)
+		return http_problem(q, 403, "current", "%s", k.why.text);
+	if (r)
+		return problem(&k, r, "password");
+	r = show(&k);
+	if (!r)
+		set_strength(q->answer, &strength);
+	return r;
+}
+
+int api_smime_unlock(struct http_request *q, struct store_conn *c)
+{
+	struct asking k;
+	unsigned n;
+	int r = begin(q, &k);
+
+	(void)c;
+	if (r)
+		return r;
+	if (q->login != HTTP_COOKIE && q->login != HTTP_SOCKET)
+		return http_problem(q, 403, NULL,
+			"keys are unlocked for a session of the web interface:"
+			" log in with POST /api/v1/session first");
+	r = secure_mail_unlock(q->env, &k.who, http_text(q, "password"), &n, &k.why);
+	if (r)
+		return problem(&k, r, "password");
+	q->answer = json_object();
+	set_state(&k, q->answer);
+	api_set_number(q->answer, "keys", n);
+	return 0;
+}
+
+int api_smime_lock(struct http_request *q, struct store_conn *c)
+{
+	struct asking k;
+	int r = begin(q, &k);
+
+	(void)c;
+	if (r)
+		return r;
+	secure_mail_lock(q->env, &k.who);
+	q->answer = json_object();
+	set_state(&k, q->answer);
+	return 0;
+}
+
+int api_smime_state(struct http_request *q, struct store_conn *c)
+{
+	struct asking k;
+	int r = begin(q, &k);
+
+	(void)c;
+	if (r)
+		return r;
+	q->answer = json_object();
+	set_state(&k, q->answer);
+	return 0;
+}
+
+int api_smime_install(struct http_request *q, struct store_conn *c)
+{
+	CLEANUP(cert_list_done) struct cert_list certs = {}, chain = {};
+	struct secure_made made = {};
+	struct asking k;
+	int r = begin(q, &k);
+
+	(void)c;
+	if (!r)
+		r = api_file_certs(q, "certificate", &certs);
+	if (!r && http_text(q, "chain").n)
+		r = api_file_certs(q, "chain", &chain);
+	if (r)
+		return r;
+	for (size_t i = 0; i < chain.n; i++)
+		cert_list_add(&certs, cert_ref(chain.certs[i]));
+	r = secure_mail_install(q->env, &k.who, &certs, &made, &k.why);
+	return r ? problem(&k, r, "certificate") : answer_made(&k, &made, false);
+}
+
+int api_smime_renew(struct http_request *q, struct store_conn *c)
+{
+	struct asking k;
+	int r = begin(q, &k);
+
+	(void)c;
+	if (r)
+		return r;
+	r = secure_mail_renew(q->env, &k.who, json_integer_value(json_object_get(q->json, "key")),
+		&k.why);
+	return r ? problem(&k, r, "key") : show(&k);
+}
+
+int api_smime_strength(struct http_request *q, struct store_conn *c)
+{
+	CLEANUP(secret_done) struct secret prepared = {};
+	struct password_strength strength;
+	struct why why = {};
+
+	(void)c;
+	if (secure_password_prepare(http_text(q, "password"), &prepared, &why))
+		return http_problem(q, 422, "password", "%s", why.text);
+	strength = password_strength_of(secret_span(&prepared));
+	q->answer = json_object();
+	set_strength(q->answer, &strength);
+	return 0;
+}
