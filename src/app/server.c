@@ -34,6 +34,7 @@
 #include "svc/env.h"
 #include "svc/http/http.h"
 #include "svc/imap/service.h"
+#include "svc/outgoing.h"
 #include "svc/pop3/pop3.h"
 #include "svc/revocation.h"
 #include "svc/smtp/smtp.h"
@@ -253,6 +254,13 @@ static void apply_settings(void *context)
 		log_fault(NULL, "PKI", "crl.load", r);
 }
 
+/* What we show as a server, and what as a client. */
+static int rebuild_tls(struct env *e)
+{
+	TRY(domain_tls_rebuild(e));
+	return outgoing_load(e);
+}
+
 static int start_env(struct server *s, unsigned n_cpu)
 {
 	struct env *e = &s->env;
@@ -265,13 +273,14 @@ static int start_env(struct server *s, unsigned n_cpu)
 	e->trusts = trusts_new(TRUST_BUNDLE);
 	e->revocations = revocations_new(e);
 	e->staples = staples_new(e);
+	e->outgoings = outgoings_new();
 	e->login_failures = limiter_new(1, 1, 0, LIMITER_KEYS);
 	e->login_accounts = limiter_new(1, 1, 0, LIMITER_KEYS);
 	e->secure_failures = limiter_new(1.0 / 60, ENV_SECURE_FAILURES, 0, ENV_SECURE_ACCOUNTS);
 	e->unlocked = unlocked_new(e->keyd_user);
 	e->smtp_peer = limiter_new(1, 1, 0, LIMITER_KEYS);
 	e->smtp_account = limiter_new(1, 1, 0, LIMITER_KEYS);
-	e->tls_rebuild = domain_tls_rebuild;
+	e->tls_rebuild = rebuild_tls;
 	e->importer = set_importer;
 	e->acme = acme_new(e);
 	if (s->has_hook)
@@ -289,7 +298,7 @@ static int start_tls(struct server *s)
 	TRY(tls_host_rotate(s->env.tls, clock_now_us()));
 	s->env.domain_tls = domain_tls_new();
 	TRY(domain_tls_renew_test(&s->env));
-	TRY(domain_tls_rebuild(&s->env));
+	TRY(rebuild_tls(&s->env));
 	/* What is stored; responders are asked once the server runs. */
 	TRY(staple_run_due(&s->env, false));
 	return 0;
@@ -507,7 +516,7 @@ static void reload(struct server *s)
 	int r = settings_reload(s->env.store);
 
 	if (!r)
-		r = domain_tls_rebuild(&s->env);
+		r = rebuild_tls(&s->env);
 	if (r)
 		log_fault(NULL, "SERVER", "reload", r);
 	else
@@ -566,6 +575,7 @@ static void stop(struct server *s)
 	pool_free(s->blocking);
 	revocations_free(s->env.revocations);
 	staples_free(s->env.staples);
+	outgoings_free(s->env.outgoings);
 	store_close(s->env.store);
 	for (size_t i = 0; i < s->n_loops; i++)
 		loop_free(s->loops[i]);

@@ -42,7 +42,7 @@ struct argument {
 	bool many;          /* an option that may be given again */
 };
 
-enum { ARGUMENTS_MAX = 20, COLUMNS_MAX = 8, CLI_FILE_MAX = 16 << 20 };
+enum { ARGUMENTS_MAX = 20, COLUMNS_MAX = 16, CLI_FILE_MAX = 16 << 20 };
 
 struct column {
 	const char *title; /* NULL ends */
@@ -184,6 +184,7 @@ command_fn run_log, run_alias_list, run_alias_add, run_alias_remove, run_cert_li
 	run_trust_list, run_trust_add, run_cert_renew, run_trust_deny, run_trust_remove,
 	run_verify, run_issuer_show, run_issuer_set, run_issuer_remove, run_certmap_show,
 	run_certmap_set, run_certmap_remove, run_own_cert_remove, run_tls_show,
-	run_tls_set, run_tls_reset, run_tls_probe, run_acme_account, run_acme_order, run_acme_status,
+	run_tls_set, run_tls_reset, run_tls_probe, run_outgoing_probe,
+	run_acme_account, run_acme_order, run_acme_status,
 	run_crl_list, run_crl_add, run_crl_fetch, run_smime_sign, run_smime_encrypt,
 	run_smime_verify, run_smime_decrypt;

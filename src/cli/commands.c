@@ -149,6 +149,32 @@ const struct command commands[] = {
 			{ "VERSIONS", "versions" }, { "AGREED", "agreed" }, { "ALPN", "alpn" },
 			{ "CERTIFICATE", "shown" }, { "REMARKS", "remarks" } } },
 
+	{ "outgoing", "list", "rules for TLS of our connections to other servers, by destination",
+		"signet outgoing list", {}, "GET", "/outgoing", "rules",
+		{ { "PATTERN", "pattern" }, { "TLS", "tls" }, { "OLDEST", "oldest" },
+			{ "IDENTITY", "identity" } } },
+	{ "outgoing", "set", "a rule for a domain, for .DOMAIN (what is below it) or for * (all):"
+		" tls=none|may|must|verify|inherit, oldest=1.0|1.1|1.2|1.3|inherit,"
+		" identity=none|main|DOMAIN|DOMAIN/CERTIFICATE|inherit",
+		"signet outgoing set example.com tls=verify identity=main",
+		{ WORD("PATTERN", NULL), PAIRS }, "PATCH", "/outgoing/{0}",
+		.columns = { { "pattern", "pattern" }, { "tls", "tls" }, { "oldest", "oldest" },
+			{ "identity", "identity" } } },
+	{ "outgoing", "remove", "takes a rule away: what a wider one or the default says holds",
+		"signet outgoing remove example.com", { WORD("PATTERN", NULL) }, "DELETE",
+		"/outgoing/{0}" },
+	{ "outgoing", "show", "what holds for a destination, and which rule says so",
+		"signet outgoing show mail.example.com", { WORD("DESTINATION", NULL) }, "GET",
+		"/outgoing/{0}/policy", "policy",
+		{ { "KEY", "key" }, { "VALUE", "value" }, { "FROM", "from" } } },
+	{ "outgoing", "probe", "connects to a destination's server as mail for it would, and says what"
+		" happened",
+		"signet outgoing probe example.com --host mx1.example.com",
+		{ WORD("DESTINATION", NULL),
+			OPTION("--host", "HOST", "host", "its server: a name or an address"),
+			NUMBER("--port", "port", "its port (default 25)") },
+		"POST", "/outgoing/{0}/probe", .run = run_outgoing_probe },
+
 	{ "alias", "list", "aliases of domains and of addresses", "signet alias list example.org",
 		{ MAYBE("DOMAIN", NULL) }, .run = run_alias_list, .list = "aliases",
 		.columns = { { "ALIAS", "alias" }, { "TARGETS", "targets" } } },

@@ -18,6 +18,7 @@
 #include "svc/acme.h"
 #include "svc/domain_keys.h"
 #include "svc/env.h"
+#include "svc/outgoing.h"
 #include "svc/staple.h"
 #include "svc/trust.h"
 
@@ -233,6 +234,26 @@ static int check_renewal(struct env *e, const struct cert_check *what, struct ch
 	return 0;
 }
 
+/* As a client's certificate, where a rule for connections of ours shows it. */
+static void check_outgoing(struct env *e, const struct cert *cert, struct check_list *l)
+{
+	CLEANUP(outgoing_unrefp) struct outgoing *rules = outgoing_now(e);
+	CLEANUP(buf_done) struct buf warnings = {};
+	struct span rest;
+
+	if (!outgoing_shows(rules, cert))
+		return;
+	outgoing_cert_warn(cert, clock_now_us(), &warnings);
+	if (!buf_size(&warnings))
+		check_add(l, "outgoing", CHECK_OK, "shown to other servers, as rules say (outgoing list)");
+	for (rest = buf_span(&warnings); rest.n;) {
+		struct span line = span_cut(&rest, '\n');
+
+		check_add(l, "outgoing", CHECK_WARNING, "shown to other servers: %.*s", (int)line.n,
+			(const char *)line.p);
+	}
+}
+
 int cert_check(struct env *e, const struct cert_check *what, struct check_list *l)
 {
 	CLEANUP(trust_unrefp) struct trust *trust = NULL;
@@ -251,6 +272,7 @@ int cert_check(struct env *e, const struct cert_check *what, struct check_list *
 	check_certificate(l, cert, what->names, what->n_names, clock_now_us());
 	check_stapling(e, cert, l);
 	check_asked(e, what, cert, l);
+	check_outgoing(e, cert, l);
 	TRY(check_key_match(e, what, cert, l));
 	TRY(check_renewal(e, what, l));
 	TRY(check_authority(e, cert, &sent, trust, l));

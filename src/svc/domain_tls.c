@@ -19,12 +19,11 @@
 #include "base/map.h"
 #include "net/tls_rules.h"
 #include "pki/cert.h"
-#include "pki/key.h"
 #include "store/domain.h"
 #include "store/store.h"
 #include "store/tls_rows.h"
 #include "svc/client.h"
-#include "svc/domain_keys.h"
+#include "svc/domain_identity.h"
 #include "svc/env.h"
 #include "svc/staple.h"
 #include "svc/test_identity.h"
@@ -123,19 +122,6 @@ struct domain_tls *domain_tls_free(struct domain_tls *t)
 	return NULL;
 }
 
-static STACK_OF(X509) *chain_of(const struct cert_list *list)
-{
-	STACK_OF(X509) *chain = sk_X509_new_null();
-
-	for (size_t i = 0; chain && i < list->n; i++) {
-		if (!X509_up_ref(cert_x509(list->certs[i])))
-			continue;
-		if (!sk_X509_push(chain, cert_x509(list->certs[i])))
-			X509_free(cert_x509(list->certs[i]));
-	}
-	return chain;
-}
-
 static void parse_names(struct parsed *p, const struct cert *cert)
 {
 	struct cert_name name;
@@ -163,33 +149,18 @@ static const char *domain_name(struct store_conn *c, struct arena *a, int64_t id
 static int parse(struct build *b, const struct store_cert *row, const struct store_key *key,
 	struct parsed *p, struct why *why)
 {
+	CLEANUP(domain_identity_done) struct domain_identity i = {};
 	CLEANUP(arena_done) struct arena arena = {};
-	CLEANUP(EVP_PKEY_freep) EVP_PKEY *pkey = NULL;
-	CLEANUP(cert_unrefp) struct cert *cert = NULL;
-	CLEANUP(cert_list_done) struct cert_list list = {};
-	EVP_PKEY *public = NULL;
-	STACK_OF(X509) *chain;
-	int r;
+	int r = domain_identity_open(b->env, row, key, &i, why);
 
-	r = cert_from_der(&cert, row->der, why);
-	if (!r)
-		r = cert_list_from_der(&list, row->chain, why);
 	if (r)
 		return r;
-	/* Reading a public key is most of the work: that of the certificate will do for both. */
-	if (span_equal(cert_spki(cert), key->spki))
-		public = X509_get0_pubkey(cert_x509(cert));
-	why_set(why, "its key cannot be used");
-	TRY(domain_key_open_as(b->env, key, public, &pkey));
-	chain = chain_of(&list);
-	r = tls_identity_make(&p->identity, cert_x509(cert), chain, pkey, why);
-	sk_X509_pop_free(chain, X509_free);
-	if (r)
-		return r;
-	parse_names(p, cert);
+	parse_names(p, i.cert);
+	p->identity = i.tls;
+	i.tls = (struct tls_identity){};
 	p->identity.staple = staple_of(b->env, &(struct staple_subject){ .domain = row->domain,
 		.domain_name = span_str(domain_name(b->conn, &arena, row->domain)),
-		.alias = row->alias, .cert = cert, .chain = &list });
+		.alias = row->alias, .cert = i.cert, .chain = &i.chain });
 	return 0;
 }
 

@@ -61,6 +61,7 @@ struct env {
 	struct trusts *trusts;           /* svc/trust.h */
 	struct revocations *revocations; /* svc/revocation.h */
 	struct staples *staples;         /* svc/staple.h */
+	struct outgoings *outgoings;     /* svc/outgoing.h */
 	struct limiter *login_failures;  /* by peer */
 	struct limiter *login_accounts;  /* by account or name, with ENV_ACCOUNT_FAILURES times as many */
 	struct limiter *secure_failures; /* wrong Secure Mail Passwords, by account and peer */
@@ -70,7 +71,7 @@ struct env {
 	atomic_ullong counters[COUNTERS];
 
 	/* Rebuilds the TLS directory from the store after keys, certificates or domains changed, and
-	 * swaps it. Blocks; on HTTP workers and at start. */
+	 * swaps it; likewise what we show as a client. Blocks; on HTTP workers and at start. */
 	int (*tls_rebuild)(struct env *e);
 
 	/* Starts an importer process (keyd/import.h): the socket to it, which the caller closes. Blocks. */

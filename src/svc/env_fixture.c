@@ -12,6 +12,7 @@
 #include "store/mailbox.h"
 #include "store/settings.h"
 #include "svc/auth.h"
+#include "svc/outgoing.h"
 #include "svc/revocation.h"
 #include "svc/staple.h"
 #include "svc/trust.h"
@@ -50,6 +51,7 @@ struct env_fixture *env_fixture_new(void)
 	f->env.trusts = trusts_new(TRUST_BUNDLE);
 	f->env.revocations = revocations_new(&f->env);
 	f->env.staples = staples_new(&f->env);
+	f->env.outgoings = outgoings_new();
 	f->env.tls = (struct tls_host *)f;
 	env_fixture_person(f, "alice", "wonderland");
 	return f;
@@ -63,6 +65,7 @@ struct env_fixture *env_fixture_free(struct env_fixture *f)
 		trusts_free(f->env.trusts);
 		revocations_free(f->env.revocations);
 		staples_free(f->env.staples);
+		outgoings_free(f->env.outgoings);
 		testing_done(&f->keyd);
 		testing_done(&f->keyd_user);
 		arena_done(&f->credentials);

@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/limit.h"
 #include "mime/address.h"
+#include "net/address.h"
 #include "store/outgoing_rows.h"
 
 #include <stdlib.h>
@@ -174,6 +175,7 @@ int outgoing_pattern_parse(struct span text, struct buf *out, struct why *why)
 {
 	bool below = text.n && text.p[0] == '.';
 	CLEANUP(buf_done) struct buf name = {};
+	struct net_address address;
 	int r;
 
 	if (span_is(text, "*")) {
@@ -183,7 +185,8 @@ int outgoing_pattern_parse(struct span text, struct buf *out, struct why *why)
 	r = address_normalize_domain(span_skip(text, below), &name);
 	if (r < 0)
 		return r;
-	if (r || buf_span(&name).p[0] == '[' || buf_size(&name) + below > LIMIT_NAME) {
+	if (r || buf_span(&name).p[0] == '[' || net_address_parse(buf_span(&name), &address) == 0 ||
+		buf_size(&name) + below > LIMIT_NAME) {
 		why_set(why,
 			"a pattern is a domain (example.com), what is below one (.example.com), or"
 			" * for all");

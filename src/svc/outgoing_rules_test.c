@@ -141,6 +141,7 @@ static void patterns_are_domains(void **state)
 		{ "*.example.com", NULL },
 		{ "a b", NULL },
 		{ "[192.0.2.1]", NULL },
+		{ "192.0.2.1", NULL },
 		{ "a@example.com", NULL },
 	};
 

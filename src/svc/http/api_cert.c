@@ -222,6 +222,7 @@ static int write_cert(struct http_request *q, struct store_conn *c, const char *
 		return http_store_problem(q, r, "certificate", "alias", NULL);
 	q->status = 201;
 	q->tls_changed = new->row.services.n > 0;
+	q->outgoing_changed = true; /* a rule may show it, whatever it serves */
 	q->answer = cert_json(&new->row);
 	set_warnings(q->answer, &new->checks);
 	return http_audit(q, c, action, q->params[0], new->row.alias);

@@ -25,6 +25,7 @@
 #include "svc/http/route.h"
 #include "svc/http/web_session.h"
 #include "svc/login.h"
+#include "svc/outgoing.h"
 #include "svc/revocation.h"
 #include "svc/trust.h"
 #include "svc/unlocked.h"
@@ -416,7 +417,7 @@ static void answer_clear(struct http_request *q)
 	q->status = 200;
 	q->type = NULL;
 	q->tls_changed = q->settings_changed = q->trust_changed = q->acme_changed = false;
-	q->crls_changed = false;
+	q->crls_changed = q->outgoing_changed = false;
 	q->locks_account = 0;
 }
 
@@ -464,6 +465,9 @@ static void after_commit(struct http_request *q)
 	r = q->tls_changed ? q->env->tls_rebuild(q->env) : 0;
 	if (r)
 		log_fault(NULL, "HTTP", "http.tls_rebuild", err_fold(r));
+	r = q->outgoing_changed ? outgoing_load(q->env) : 0;
+	if (r)
+		log_fault(NULL, "HTTP", "http.outgoing_load", err_fold(r));
 	if (q->acme_changed)
 		acme_wake(q->env);
 	if (q->locks_account)

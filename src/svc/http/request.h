@@ -86,6 +86,7 @@ struct http_request {
 	bool trust_changed;       /* after the commit: trust_changed */
 	bool tls_changed;         /* after that: env->tls_rebuild */
 	bool crls_changed;        /* after the commit: revocation_load */
+	bool outgoing_changed;    /* after the commit: outgoing_load */
 	bool settings_changed;    /* after the commit: settings_reload */
 	int64_t locks_account;    /* after the commit: its Secure Mail keys are locked; 0: nobody's */
 	struct why problem;

@@ -231,6 +231,19 @@ static const struct body_field crl_body[] = {
 	{},
 };
 
+static const struct body_field outgoing_body[] = {
+	{ "tls", BODY_TEXT, false, 16 },
+	{ "oldest", BODY_TEXT, false, 16 },
+	{ "identity", BODY_TEXT, false, 2 * LIMIT_NAME },
+	{},
+};
+
+static const struct body_field outgoing_probe_body[] = {
+	{ "host", BODY_TEXT, false, LIMIT_NAME },
+	{ "port", BODY_NUMBER, false, 65535 },
+	{},
+};
+
 static const struct body_field key_store_body[] = {
 	{ "password", BODY_TEXT, true, KEYD_STORE_PASSWORD_MAX },
 	{},
@@ -346,6 +359,16 @@ const struct http_route http_routes[] = {
 		NULL },
 	{ "PATCH", API "/tls", RIGHT_ADMIN, setting_body, "domain listener", ROUTE_WRITES,
 		api_tls_set, NULL },
+
+	{ "GET", API "/outgoing", RIGHT_ADMIN, NULL, NULL, ROUTE_READS, api_outgoing_list, NULL },
+	{ "PATCH", API "/outgoing/{pattern}", RIGHT_ADMIN, outgoing_body, NULL, ROUTE_WRITES,
+		api_outgoing_set, NULL },
+	{ "DELETE", API "/outgoing/{pattern}", RIGHT_ADMIN, NULL, NULL, ROUTE_WRITES,
+		api_outgoing_remove, NULL },
+	{ "GET", API "/outgoing/{destination}/policy", RIGHT_ADMIN, NULL, NULL, ROUTE_OUTSIDE,
+		api_outgoing_show, NULL },
+	{ "POST", API "/outgoing/{destination}/probe", RIGHT_ADMIN, outgoing_probe_body, NULL,
+		ROUTE_OUTSIDE, api_outgoing_probe, NULL },
 
 	{ "GET", API "/queue", RIGHT_ADMIN, NULL, NULL, ROUTE_READS, api_queue_list, NULL },
 	{ "PATCH", API "/queue/{id}", RIGHT_ADMIN, queue_body, NULL, ROUTE_WRITES, api_queue_set,

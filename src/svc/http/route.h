@@ -103,4 +103,6 @@ route_fn api_crl_fetch_prepare;
 route_fn api_smime_show, api_smime_set, api_smime_state, api_smime_generate, api_smime_import;
 route_fn api_smime_export, api_smime_compare, api_smime_password, api_smime_unlock, api_smime_lock;
 route_fn api_smime_install, api_smime_renew, api_smime_strength;
+route_fn api_outgoing_list, api_outgoing_set, api_outgoing_remove, api_outgoing_show;
+route_fn api_outgoing_probe;
 route_fn page_first, page_metrics, page_cert_pem, page_cert_der, page_chain_pem;
