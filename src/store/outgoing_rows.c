@@ -64,6 +64,16 @@ int store_outgoing_get(struct store_conn *c, struct arena *a, struct span patter
 	return 0;
 }
 
+int store_outgoing_names(struct store_conn *c, int64_t domain, struct span alias, bool *ret_named)
+{
+	CLEANUP(db_resetp) struct db_statement *q = NULL;
+
+	TRY(db_query_row(&q, ret_named, c->db,
+		"select pattern from outgoing_rule where domain = $1 and alias = $2 limit 1",
+		DB_ARGS(DB_INT(domain), DB_SPAN(alias))));
+	return 0;
+}
+
 static int check_room(struct store_conn *c)
 {
 	CLEANUP(db_resetp) struct db_statement *q = NULL;

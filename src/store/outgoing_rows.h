@@ -32,6 +32,10 @@ int store_outgoing_each(struct store_conn *c,
 int store_outgoing_get(struct store_conn *c, struct arena *a, struct span pattern,
 	struct store_outgoing *ret_row) MUST_CHECK;
 
+/* Reads: whether a rule names that certificate of the domain. */
+int store_outgoing_names(struct store_conn *c, int64_t domain, struct span alias,
+	bool *ret_named) MUST_CHECK;
+
 /* Writes: instead of the one with that pattern, if there is one. STORE_E_LIMIT. */
 int store_outgoing_set(struct store_conn *c, const struct store_outgoing *row) MUST_CHECK;
 

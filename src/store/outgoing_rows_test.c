@@ -20,6 +20,7 @@ struct call {
 	struct arena arena;
 	struct buf text;
 	int64_t domain;
+	bool named;
 };
 
 static int set(struct store_conn *c, void *arg)
@@ -32,6 +33,13 @@ static int get(struct store_conn *c, void *arg)
 	struct call *k = arg;
 
 	return store_outgoing_get(c, &k->arena, k->row.pattern, &k->row);
+}
+
+static int names(struct store_conn *c, void *arg)
+{
+	struct call *k = arg;
+
+	return store_outgoing_names(c, k->domain, k->row.alias, &k->named);
 }
 
 static int drop(struct store_conn *c, void *arg)
@@ -110,7 +118,16 @@ static void rules_outlive_their_identitys_domain(void **state)
 	k.row.identity = SPAN("domain");
 	k.row.domain = k.domain;
 	assert_int_equal(store_write(f->store, set, &k), 0);
+	k.row.alias = SPAN("own");
+	assert_int_equal(store_write(f->store, set, &k), 0);
+	assert_int_equal(store_read(f->store, names, &k), 0);
+	assert_true(k.named);
+	k.row.alias = SPAN("other");
+	assert_int_equal(store_read(f->store, names, &k), 0);
+	assert_false(k.named);
 	assert_int_equal(store_write(f->store, remove_domain, &k), 0);
+	assert_int_equal(store_read(f->store, names, &k), 0);
+	assert_false(k.named);
 	assert_int_equal(store_read(f->store, get, &k), 0);
 	assert_true(span_is(k.row.identity, "domain"));
 	assert_int_equal(k.row.domain, 0);

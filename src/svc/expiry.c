@@ -16,6 +16,7 @@
 #include "mail/deliver.h"
 #include "pki/trust.h"
 #include "store/expiry_rows.h"
+#include "store/outgoing_rows.h"
 #include "store/settings.h"
 #include "store/store.h"
 #include "store/trust_rows.h"
@@ -76,9 +77,13 @@ static int walk_cert(const struct store_cert *row, void *context)
 	struct walk *w = context;
 	struct expiry_item item = { .domain = w->domain, .kind = EXPIRY_ISSUED, .alias = row->alias,
 		.services = row->services };
+	bool is_shown = false;
 	int r;
 
-	if (row->services.n == 0 && row->id != w->newest)
+	/* Without services one may be what we show other servers. */
+	if (row->services.n == 0)
+		TRY(store_outgoing_names(w->conn, row->domain, row->alias, &is_shown));
+	if (row->services.n == 0 && row->id != w->newest && !is_shown)
 		return 0;
 	if (cert_from_der(&cert, row->der, NULL))
 		return 0;

@@ -12,6 +12,7 @@
 #include "pki/trust.h"
 #include "store/account.h"
 #include "store/message.h"
+#include "store/outgoing_rows.h"
 #include "store/store.h"
 #include "store/trust_rows.h"
 #include "svc/env_fixture.h"
@@ -220,6 +221,33 @@ static void test_which_are_told(void **state)
 	assert_int_equal(inbox_count(f), 3);
 }
 
+static int show_row(struct store_conn *c, void *arg)
+{
+	struct planting *p = arg;
+	const struct store_outgoing rule = { .pattern = SPAN("*"), .tls = SPAN(""),
+		.oldest = SPAN(""), .identity = SPAN("domain"), .domain = p->domain,
+		.alias = span_str(p->alias) };
+
+	return store_outgoing_set(c, &rule);
+}
+
+/* One that serves nothing and is what other servers are shown. */
+static void test_outgoing_identity(void **state)
+{
+	struct env_fixture *f = *state;
+	struct planting shown = { .alias = "shown", .services = "" };
+	struct planting newest = { .alias = "newest", .services = "all" };
+
+	plant(f, &shown, 20);
+	plant(f, &newest, 200);
+	assert_int_equal(expiry_check(&f->env, start_us), 0);
+	assert_int_equal(inbox_count(f), 0);
+	assert_int_equal(store_write(f->env.store, show_row, &shown), 0);
+	assert_int_equal(expiry_check(&f->env, start_us), 0);
+	assert_int_equal(inbox_count(f), 1);
+	assert_message(f, 1, "Name here:   shown\r\n");
+}
+
 /* Of a chain, what ends before the certificate; the same issuer of two certificates once. */
 static void test_chain(void **state)
 {
@@ -347,6 +375,7 @@ int main(void)
 		ROW(test_each_threshold_once),
 		ROW(test_missed_thresholds_are_not_made_up_for),
 		ROW(test_which_are_told),
+		ROW(test_outgoing_identity),
 		ROW(test_chain),
 		ROW(test_trusted),
 		ROW(test_log),
