@@ -84,6 +84,28 @@
 			"of this listener: smtp, submission, submissions, imap, imaps, pop3, pop3s,"  \
 			" https")
 
+/* Secure Mail: the password of the keys (run_smime_add asks for it), one that there is, and the file's. */
+#define SECURE_PASSWORD                                                                            \
+	{ .kind = ARG_SECRET, .name = "--password-file", .sample = "F", .member = "password",      \
+		.prompt = "Secure Mail Password: ",                                                \
+		.help = "file with the Secure Mail Password, - for standard input; else it is asked for" }
+#define OLD_SECURE_PASSWORD(option, of)                                                            \
+	{ .kind = ARG_PASSPHRASE, .name = option, .sample = "F", .member = of,                     \
+		.prompt = "Secure Mail Password: ",                                                \
+		.help = "file with the Secure Mail Password, - for standard input; else it is asked for" }
+#define PFX_PASSWORD                                                                               \
+	{ .kind = ARG_PASSPHRASE, .name = "--pfx-password-file", .sample = "F",                    \
+		.member = "passphrase", .prompt = "Password of the file: ",                        \
+		.help = "file with FILE's password; else it is asked for" }
+#define START_OVER                                                                                 \
+	FLAG("--start-over", "start_over",                                                         \
+		"the password is forgotten: this is a new one, and keys under the old stay locked")
+#define SECURE_KEYS                                                                                \
+	.list = "keys",                                                                            \
+	.columns = { { "KEY", "number" }, { "SIZE", "size" }, { "CURRENT", "current" },            \
+		{ "FOR", "subject" }, { "ISSUED BY", "issuer" }, { "TILL", "not_after" },          \
+		{ "NOTE", "note" } }
+
 /* How what is kept up by itself stands. */
 #define ACME_COLUMNS                                                                               \
 	{ { "DOMAIN", "domain" }, { "KEY", "type" }, { "CERTIFICATE", "certificate" },             \
@@ -120,7 +142,7 @@ const struct command commands[] = {
 		{ WORD("NAME", NULL) }, "GET", "/domains/{0}" },
 	{ "domain", "set", "changes a domain: pki=disabled|test|enabled, addresses=IP,...,"
 		" account_quota=SIZE, shared=yes|no, client_required=yes|no,"
-		" client_abort=yes|no|default, main=yes",
+		" client_abort=yes|no|default, smime=yes|no, main=yes",
 		"signet domain set example.net account_quota=5G", { WORD("NAME", NULL), PAIRS },
 		"PATCH", "/domains/{0}" },
 	{ "domain", "rename", "gives a domain another name; certificates keep the old one",
@@ -478,6 +500,71 @@ const struct command commands[] = {
 		"decrypts the message on standard input and writes what was encrypted; needs no server",
 		"signet smime decrypt --key bob.key --cert bob.pem < message",
 		{ SMIME_KEY, SMIME_TRUST }, .run = run_smime_decrypt },
+
+	{ "smime", "show", "an account's Secure Mail keys and their certificates",
+		"signet smime show alice@example.org", { WORD("ADDR", NULL) }, "GET", "/accounts/{0}/smime",
+		SECURE_KEYS, .run = run_smime_show },
+	{ "smime", "set", "chooses for an account: from=ADDRESS, lock_after=TIME (10s to 1h), "
+		"cipher=automatic|aes256-gcm|aes256-cbc|aes192-cbc|aes128-cbc|3des",
+		"signet smime set alice@example.org lock_after=5m", { WORD("ADDR", NULL), PAIRS }, "PATCH",
+		"/accounts/{0}/smime", SECURE_KEYS, .run = run_smime_change },
+	{ "smime", "use", "signs with this key from now on, and has others encrypt to it",
+		"signet smime use alice@example.org 3",
+		{ WORD("ADDR", NULL), { .kind = ARG_ONE, .name = "NUMBER", .member = "current",
+					      .number = true } },
+		"PATCH", "/accounts/{0}/smime", SECURE_KEYS, .run = run_smime_change },
+	{ "smime", "generate",
+		"makes a key; the domain's authority (ca create) issues its certificate",
+		"signet smime generate alice@example.org --password-file secret",
+		{ WORD("ADDR", NULL),
+			OPTION("--type", "TYPE", "type",
+				"rsa:2048, rsa:3072 (default), rsa:4096, ec:p256 or ec:p384"),
+			SECURE_PASSWORD, START_OVER },
+		"POST", "/accounts/{0}/smime/generate", SECURE_KEYS, .run = run_smime_add },
+	{ "smime", "import", "takes a key with its certificate from PKCS#12 or PEM",
+		"signet smime import alice@example.org alice.pfx --pfx-password-file pfx.secret",
+		{ WORD("ADDR", NULL), FILE_WORD("FILE", "file"), PFX_PASSWORD, WHICH, SECURE_PASSWORD,
+			START_OVER },
+		"POST", "/accounts/{0}/smime/import", SECURE_KEYS, .run = run_smime_add },
+	{ "smime", "export", "a key with its certificate as PKCS#12, for Outlook or Thunderbird",
+		"signet smime export alice@example.org -o CertAndKey.pfx",
+		{ WORD("ADDR", NULL), OLD_SECURE_PASSWORD("--password-file", "password"),
+			{ .kind = ARG_PASSWORD, .name = "--pfx-password-file", .sample = "F",
+				.member = "file_password", .prompt = "New password of the file: ",
+				.help = "file with the password of the new file; else it is asked for" },
+			NUMBER("--key", "key", "its number (default: the current one)"),
+			OPTION("--form", "FORM", "form",
+				"modern (default), or old (3DES) for programs that read no other"),
+			OUTPUT("file") },
+		"POST", "/accounts/{0}/smime/export", .run = run_smime_export },
+	{ "smime", "compare-and-remove", "removes the key that is in the file, if it is the same",
+		"signet smime compare-and-remove alice@example.org CertAndKey.pfx",
+		{ WORD("ADDR", NULL), FILE_WORD("FILE", "file"), PFX_PASSWORD, WHICH }, "POST",
+		"/accounts/{0}/smime/compare-and-remove", SECURE_KEYS, .run = run_smime_change },
+	{ "smime", "password", "puts all keys of an account under another Secure Mail Password",
+		"signet smime password alice@example.org",
+		{ WORD("ADDR", NULL), OLD_SECURE_PASSWORD("--old-password-file", "current"),
+			{ .kind = ARG_PASSWORD, .name = "--password-file", .sample = "F",
+				.member = "password", .prompt = "New Secure Mail Password: ",
+				.help = "file with the new password; else it is asked for" } },
+		"POST", "/accounts/{0}/smime/password", SECURE_KEYS, .run = run_smime_change },
+	{ "smime", "unlock",
+		"whether this is the Secure Mail Password; nothing stays unlocked behind a command",
+		"signet smime unlock alice@example.org --password-file secret",
+		{ WORD("ADDR", NULL), OLD_SECURE_PASSWORD("--password-file", "password") }, "POST",
+		"/accounts/{0}/smime/unlock", .run = run_smime_unlock },
+	{ "smime", "lock", "locks an account's keys in all sessions of the web interface",
+		"signet smime lock alice@example.org", { WORD("ADDR", NULL) }, "POST",
+		"/accounts/{0}/smime/lock", .run = run_smime_lock },
+	{ "smime", "install", "another certificate for a key that is there, with its chain",
+		"signet smime install alice@example.org alice.pem",
+		{ WORD("ADDR", NULL), FILE_WORD("FILE", "certificate"),
+			OPTION_FILE("--chain", "chain", "file with the issuers' certificates") },
+		"POST", "/accounts/{0}/smime/install", SECURE_KEYS, .run = run_smime_change },
+	{ "smime", "renew", "another certificate for a key from the domain's authority",
+		"signet smime renew alice@example.org",
+		{ WORD("ADDR", NULL), NUMBER("--key", "key", "its number (default: the current one)") },
+		"POST", "/accounts/{0}/smime/renew", SECURE_KEYS, .run = run_smime_change },
 
 	{ "client-ca", "show", "the issuers whose clients are asked for a certificate",
 		"signet client-ca show example.org", { WORD("DOMAIN|server", NULL) },

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the Signet authors */
+
+/*
+ * Secure Mail keys of accounts. A first password is asked for twice, one that there is once: which
+ * it is, the account's keys say. What goes to a person beside the answer (how good the password is,
+ * what others will not like) is written to standard error, so that --json stays what the API says.
+ */
+
+#include "cli/command.h"
+#include "cli/language.h"
+#include "cli/show.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+static void add_path(struct buf *path, const struct cli *cli, const char *tail)
+{
+	buf_add_string(path, "/accounts/");
+	cli_add_segment(path, cli->words[0]);
+	buf_add_string(path, "/smime");
+	buf_add_string(path, tail);
+}
+
+/* Whether a key of the account opens with the present password. */
+static int has_password(struct cli *cli, bool *ret_has)
+{
+	CLEANUP(json_owned_freep) json_t *answer = NULL;
+	CLEANUP(buf_done) struct buf path = {};
+	json_t *key;
+	size_t i;
+	int r;
+
+	add_path(&path, cli, "");
+	r = cli_ask_at(cli, "GET", &path, NULL, &answer);
+	if (r)
+		return r;
+	*ret_has = false;
+	json_array_foreach(json_object_get(answer, "keys"), i,
+		key) *ret_has = *ret_has || json_is_false(json_object_get(key, "earlier_password"));
+	return 0;
+}
+
+static const char *text_of(const json_t *object, const char *member)
+{
+	const char *text = json_string_value(json_object_get(object, member));
+
+	return text ? text : "";
+}
+
+/* A key as one row: with what matters of its current certificate. */
+static json_t *key_row(const json_t *key)
+{
+	static const char *const of_cert[] = { "subject", "issuer", "not_before", "not_after",
+		"fingerprint" };
+	static const char *const of_key[] = { "number", "size", "current", "created" };
+	const json_t *cert = json_array_get(json_object_get(key, "certificates"), 0);
+	json_t *row = json_object();
+
+	for (size_t i = 0; i < sizeof of_key / sizeof of_key[0]; i++)
+		(void)json_object_set(row, of_key[i], json_object_get(key, of_key[i]));
+	for (size_t i = 0; cert && i < sizeof of_cert / sizeof of_cert[0]; i++)
+		(void)json_object_set(row, of_cert[i], json_object_get(cert, of_cert[i]));
+	if (json_is_true(json_object_get(key, "earlier_password")))
+		(void)json_object_set_new(row, "note", json_string(gettext("earlier password")));
+	return row;
+}
+
+static int show_keys(struct cli *cli, json_t *answer)
+{
+	CLEANUP(json_owned_freep) json_t *table = json_object();
+	json_t *rows = json_array(), *key;
+	size_t i;
+
+	if (cli->json)
+		return cli_show(cli, answer);
+	(void)json_object_set_new(table, "keys", rows);
+	json_array_foreach(json_object_get(answer, "keys"), i, key)(void)
+		json_array_append_new(rows, key_row(key));
+	return cli_show(cli, table);
+}
+
+/* Beside the answer. */
+static void say(const json_t *answer)
+{
+	const json_t *strength = json_object_get(answer, "strength"), *warning;
+	size_t i;
+
+	if (strength)
+		(void)fprintf(stderr, "%s %s: %s\n", gettext("password:"),
+			text_of(strength, "label"), text_of(strength, "text"));
+	json_array_foreach(json_object_get(answer, "warnings"), i, warning)(void)
+		fprintf(stderr, "%s %s\n", gettext("warning:"), json_string_value(warning));
+}
+
+int run_smime_show(struct cli *cli)
+{
+	CLEANUP(json_owned_freep) json_t *answer = NULL;
+	int r = cli_request(cli, &answer);
+
+	if (r)
+		return r;
+	r = show_keys(cli, answer);
+	if (!r && !cli->json && json_is_false(json_object_get(answer, "enabled")))
+		(void)fprintf(stderr, "%s\n",
+			gettext("Secure Mail is switched off for this account"));
+	if (!r && !cli->json && json_integer_value(json_object_get(answer, "sessions")))
+		(void)printf("%s %lld\n", gettext("unlocked in sessions of the web interface:"),
+			(long long)json_integer_value(json_object_get(answer, "sessions")));
+	return r;
+}
+
+static int ask_and_show(struct cli *cli)
+{
+	CLEANUP(json_owned_freep) json_t *answer = NULL;
+	int r = cli_request(cli, &answer);
+
+	if (r)
+		return r;
+	say(answer);
+	return show_keys(cli, answer);
+}
+
+int run_smime_add(struct cli *cli)
+{
+	bool has = false, starts_over = cli_option(cli, "--start-over") != NULL;
+	char *password = NULL;
+	int r;
+
+	if (!cli_option(cli, "--password-file")) {
+		r = has_password(cli, &has);
+		if (!r)
+			r = cli_password(cli, "--password-file", !has || starts_over, &password);
+		if (r)
+			return r;
+	}
+	cli->secret = password;
+	r = ask_and_show(cli);
+	cli->secret = NULL;
+	cli_password_free(password);
+	return r;
+}
+
+int run_smime_change(struct cli *cli)
+{
+	return ask_and_show(cli);
+}
+
+int run_smime_export(struct cli *cli)
+{
+	CLEANUP(json_owned_freep) json_t *answer = NULL;
+	int r = cli_output_check(cli);
+
+	if (!r)
+		r = cli_check_output(cli);
+	if (!r)
+		r = cli_request(cli, &answer);
+	if (r)
+		return r;
+	say(answer);
+	return cli_output(cli, answer);
+}
+
+/* The command line is no session of the web interface: nothing stays unlocked. */
+int run_smime_unlock(struct cli *cli)
+{
+	CLEANUP(json_owned_freep) json_t *answer = NULL;
+	int r = cli_request(cli, &answer);
+
+	if (r || cli->json)
+		return r ? r : cli_show(cli, answer);
+	(void)printf(
+		gettext("The password is right: it opens %lld keys. They are locked again, since a"
+			" command has no session; in the web interface they stay unlocked.\n"),
+		(long long)json_integer_value(json_object_get(answer, "keys")));
+	return 0;
+}
+
+int run_smime_lock(struct cli *cli)
+{
+	CLEANUP(json_owned_freep) json_t *answer = NULL;
+	int r = cli_request(cli, &answer);
+
+	if (r || cli->json)
+		return r ? r : cli_show(cli, answer);
+	(void)printf("%s\n", gettext("locked in all sessions"));
+	return 0;
+}
