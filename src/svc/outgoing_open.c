@@ -26,6 +26,7 @@ struct opening {
 	struct env *env;
 	const struct outgoing_target *target;
 	struct outgoing_link *link;
+	int64_t deadline_ms; /* by clock_monotonic_ms, of all connections together */
 	bool tls_has_failed; /* this time in clear, if the rule allows that */
 };
 
@@ -91,7 +92,8 @@ static int refused(struct outgoing_link *link, const char *what)
 static int connect_and_greet(struct opening *o)
 {
 	struct outgoing_link *link = o->link;
-	int r = dial_connect(&link->dial, &o->target->address, o->target->timeout_ms,
+	int64_t left = o->deadline_ms - clock_monotonic_ms();
+	int r = dial_connect(&link->dial, &o->target->address, left > 0 ? (uint32_t)left : 0,
 		o->target->stop, &link->why);
 
 	if (!r)
@@ -336,7 +338,10 @@ static void log_opening(const struct opening *o)
 int outgoing_open(struct env *e, const struct outgoing_target *target,
 	struct outgoing_link *ret_link)
 {
-	struct opening o = { .env = e, .target = target, .link = ret_link };
+	struct opening o = { .env = e,
+		.target = target,
+		.link = ret_link,
+		.deadline_ms = clock_monotonic_ms() + target->timeout_ms };
 	int r;
 
 	*ret_link = (struct outgoing_link){ .dial.fd = -1, .rules = outgoing_now(e) };

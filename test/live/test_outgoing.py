@@ -521,6 +521,30 @@ def test_of_two_kinds_the_one_that_the_server_knows(world, peer):
     assert world.probe(p, host="127.0.0.1")["sent"] and p.last["client"] == made["ec"].der
 
 
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+@pytest.mark.parametrize("kind", ["rsa:2048", "ed25519"])
+def test_keys_of_each_kind_sign(world, peer, kind, version):
+    """The key process signs for us as a client too; the chain goes with the certificate."""
+    alias = f"{kind[:3]}-{version.name[-1]}"
+    below = Authority("Below", issuer=world.ca)
+    issued = below.issue(names=["example.org"], usage=("client",), key=kind, cn=alias)
+    world.install(alias, issued)
+    world.rule("partner.example", "tls=must", f"identity=example.org/{alias}")
+    p = peer(world.peer_cert, client_ca=world.ca_file, version=version)
+    said = world.probe(p, host="127.0.0.1")
+    assert said["outcome"] == "ready" and said["sent"] and p.last["client"] == issued.der, said
+
+
+def test_addresses_are_tried_one_after_the_other(world, peer):
+    """localhost is ::1 first on many machines, where nobody listens."""
+    p = peer(world.peer_cert)
+    assert world.probe(p, host="localhost")["outcome"] == "ready"
+    said = world.probe(p, "[127.0.0.1]", host="127.0.0.1")
+    assert said["outcome"] == "ready" and said["destination"] == "[127.0.0.1]"
+    r = world.cli("--json", "outgoing", "probe", "[127.0.0.1]", "--port", str(p.port))
+    assert json.loads(r.stdout)["host"] == "127.0.0.1"
+
+
 def test_the_log_says_what_was_agreed(world, peer):
     p = peer(world.peer_cert, client_ca=world.ca_file)
     world.rule("partner.example", "tls=must", "identity=example.org/partner")

@@ -7,6 +7,7 @@
  * says so. Blocks an HTTP worker as long as the server takes, with a limit.
  */
 
+#include "base/clock.h"
 #include "mime/address.h"
 #include "net/resolve.h"
 #include "pki/cert.h"
@@ -93,15 +94,18 @@ static int take_target(struct http_request *q, struct probe *p)
 	return take_host(q, host.n ? host : p->destination, p);
 }
 
-/* One address after the other until one is there, as mail would go. */
+/* One address after the other until one is there, as mail would go, as long as there is time. */
 static int open_any(struct http_request *q, struct probe *p, struct outgoing_link *ret_link,
 	struct net_address *ret_address)
 {
-	for (size_t i = 0; i < p->n_addresses; i++) {
+	int64_t end_ms = clock_monotonic_ms() + PROBE_TIMEOUT_MS;
+
+	for (size_t i = 0;; i++) {
+		int64_t left = end_ms - clock_monotonic_ms();
 		const struct outgoing_target target = { .destination = p->destination,
 			.host = p->host,
 			.address = p->addresses[i],
-			.timeout_ms = PROBE_TIMEOUT_MS };
+			.timeout_ms = left > 0 ? (uint32_t)left : 0 };
 
 		TRY(outgoing_open(q->env, &target, ret_link));
 		*ret_address = p->addresses[i];
@@ -109,7 +113,6 @@ static int open_any(struct http_request *q, struct probe *p, struct outgoing_lin
 			return 0;
 		outgoing_close(ret_link);
 	}
-	return 0;
 }
 
 static json_t *certificate_json(X509 *x)
