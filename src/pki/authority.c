@@ -285,7 +285,7 @@ static int make_probe(struct span address, struct cert **ret_cert)
 int authority_covers(const struct cert *c, struct span domain, struct why *why)
 {
 	CLEANUP(cert_unrefp) struct cert *probe = NULL;
-	CLEANUP(buf_done) struct buf address = {}, text = {};
+	CLEANUP(buf_done) struct buf address = {};
 	CLEANUP(verdict_done) struct verdict verdict = {};
 	CLEANUP(cert_unrefp) struct cert *authority = cert_ref((struct cert *)(uintptr_t)c);
 	size_t budget = CONSTRAINT_BUDGET;
