@@ -13,6 +13,7 @@ PACKAGES_BUILD="gcc libc6-dev gettext meson ninja-build pkg-config libssl-dev li
 PACKAGES_UNIT="libcmocka-dev"
 PACKAGES_TEST="python3 python3-pytest python3-yaml python3-cryptography openssl sqlite3 swaks isync
     neomutt curl gnutls-bin libnss3-tools testssl.sh sslscan mandoc shellcheck procps
+    gpgsm libbcmail-java default-jdk-headless
     libnet-ssleay-perl libio-socket-ssl-perl libauthen-sasl-perl ca-certificates pebble"
 PACKAGES_FUZZ="clang llvm libclang-rt-14-dev"
 
