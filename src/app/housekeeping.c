@@ -16,6 +16,7 @@
 #include "store/store.h"
 #include "svc/acme.h"
 #include "svc/domain_tls.h"
+#include "svc/encryption.h"
 #include "svc/env.h"
 #include "svc/expiry.h"
 #include "svc/revocation.h"
@@ -98,6 +99,12 @@ static int tend_staples(struct housekeeping *h)
 	return 0;
 }
 
+static int tend_encryption(struct housekeeping *h)
+{
+	encryption_tend(h->env);
+	return 0;
+}
+
 /* Long before it expires: a test that is forgotten should not end by itself. */
 static int renew_test(struct housekeeping *h)
 {
@@ -119,6 +126,7 @@ static const struct chore {
 	{ "test_certificate", TEST_RENEWAL_MS, TEST_RENEWAL_MS, renew_test },
 	{ "revocation", 2000, 60 * 1000, tend_revocation },
 	{ "staples", 500, 2000, tend_staples },
+	{ "encryption", 3000, 60 * 1000, tend_encryption },
 };
 
 enum { CHORES = sizeof chores / sizeof chores[0] };

@@ -31,6 +31,7 @@
 #include "svc/acme.h"
 #include "svc/conn.h"
 #include "svc/domain_tls.h"
+#include "svc/encryption.h"
 #include "svc/env.h"
 #include "svc/http/http.h"
 #include "svc/imap/service.h"
@@ -274,6 +275,7 @@ static int start_env(struct server *s, unsigned n_cpu)
 	e->revocations = revocations_new(e);
 	e->staples = staples_new(e);
 	e->outgoings = outgoings_new();
+	e->encryption = encryption_new(e);
 	e->login_failures = limiter_new(1, 1, 0, LIMITER_KEYS);
 	e->login_accounts = limiter_new(1, 1, 0, LIMITER_KEYS);
 	e->secure_failures = limiter_new(1.0 / 60, ENV_SECURE_FAILURES, 0, ENV_SECURE_ACCOUNTS);
@@ -566,6 +568,7 @@ static void stop(struct server *s)
 	/* Requests, too, may wait for a list. */
 	revocation_stop(&s->env);
 	staple_stop(&s->env);
+	encryption_stop(&s->env);
 	http_drain(s->http, left_ms(due_ms));
 	http_free(s->http); /* its workers use the store */
 	housekeeping_stop(s->housekeeping);
@@ -576,6 +579,7 @@ static void stop(struct server *s)
 	revocations_free(s->env.revocations);
 	staples_free(s->env.staples);
 	outgoings_free(s->env.outgoings);
+	encryption_free(s->env.encryption);
 	store_close(s->env.store);
 	for (size_t i = 0; i < s->n_loops; i++)
 		loop_free(s->loops[i]);

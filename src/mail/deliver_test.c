@@ -489,7 +489,7 @@ static int check(struct store_conn *c, void *arg)
 		enum recipient_verdict verdict;
 		bool lasting = false;
 
-		assert_int_equal(recipient_check(c, &rules, &address, &verdict, &lasting), 0);
+		assert_int_equal(recipient_look(c, &rules, &address, &verdict, &lasting), 0);
 		if (verdict != rows[i].verdict || lasting != rows[i].lasting)
 			fail_msg("row %zu %s: %d %d", i, rows[i].to, verdict, lasting);
 	}

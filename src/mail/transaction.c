@@ -125,7 +125,7 @@ static int check_target(struct store_conn *c, const struct recipient_rules *rule
 	return 0;
 }
 
-int recipient_check(struct store_conn *c, const struct recipient_rules *rules,
+int recipient_look(struct store_conn *c, const struct recipient_rules *rules,
 	const struct mail_address *address, enum recipient_verdict *ret_verdict, bool *ret_lasting)
 {
 	CLEANUP(arena_done) struct arena arena = {};

@@ -82,6 +82,7 @@ struct env {
 	int (*acme_hook)(struct env *e, const struct acme_hook_call *call, const atomic_bool *stop,
 		struct why *why);
 	struct acme *acme;               /* svc/acme.h */
+	struct encryption *encryption;   /* svc/encryption.h */
 	int64_t started_us;
 };
 

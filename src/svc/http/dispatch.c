@@ -20,6 +20,7 @@
 #include "store/settings.h"
 #include "store/store.h"
 #include "svc/acme.h"
+#include "svc/encryption.h"
 #include "svc/env.h"
 #include "svc/http/body.h"
 #include "svc/http/route.h"
@@ -416,6 +417,7 @@ static void answer_clear(struct http_request *q)
 	q->n_headers = 0;
 	q->status = 200;
 	q->type = NULL;
+	q->encryption_changed = false;
 	q->tls_changed = q->settings_changed = q->trust_changed = q->acme_changed = false;
 	q->crls_changed = q->outgoing_changed = false;
 	q->locks_account = 0;
@@ -470,6 +472,8 @@ static void after_commit(struct http_request *q)
 		log_fault(NULL, "HTTP", "http.outgoing_load", err_fold(r));
 	if (q->acme_changed)
 		acme_wake(q->env);
+	if (q->encryption_changed)
+		encryption_tend(q->env);
 	if (q->locks_account)
 		unlocked_lock_account(q->env->unlocked, q->locks_account);
 }

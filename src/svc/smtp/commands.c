@@ -194,7 +194,7 @@ static int lookup_recipient(struct task *t, void *worker)
 {
 	struct lookup *l = lookup_of(t);
 
-	return recipient_check(worker, &l->rules, &l->address, &l->verdict, &l->lasting);
+	return recipient_look(worker, &l->rules, &l->address, &l->verdict, &l->lasting);
 }
 
 /* A look-up that failed is the transaction's trouble, not the session's. */

@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the Signet authors */
+
+/*
+ * Reading, making and committing are three steps, so that no transaction waits for cryptography;
+ * the last one looks whether the message is still what was read.
+ */
+
+#include "svc/stored.h"
+
+#include "base/clock.h"
+#include "mail/intake.h"
+#include "mime/header.h"
+#include "smime/encrypt.h"
+#include "smime/read.h"
+#include "store/secure_rows.h"
+#include "store/store.h"
+#include "svc/env.h"
+
+#include <string.h>
+
+struct reading {
+	int64_t account;
+	int64_t id;
+	struct store_place place;
+	struct store_message row;
+	uint64_t offset;
+	struct buf *out;
+};
+
+static int note_row(const struct store_message *m, void *context)
+{
+	struct reading *r = context;
+
+	r->row = *m;
+	return 0;
+}
+
+static int find(struct store_conn *c, void *arg)
+{
+	struct reading *r = arg;
+	int found = store_message_find(c, r->id, &r->place);
+
+	r->row.uid = 0;
+	if (found)
+		return found;
+	if (r->place.account != r->account)
+		return STORE_E_NOT_FOUND;
+	TRY(store_messages(c, r->place.mailbox, &r->place.uid, 1, 0, note_row, r, NULL));
+	return r->row.uid ? 0 : STORE_E_NOT_FOUND;
+}
+
+/* A bounded part, so that no read transaction is long. */
+static int read_part(struct store_conn *c, void *arg)
+{
+	struct reading *r = arg;
+
+	buf_cut(r->out, r->offset);
+	return store_content_read(c, r->row.content, r->offset, CONTENT_INLINE, r->out);
+}
+
+static int read_all(struct env *e, struct reading *r)
+{
+	size_t start = buf_size(r->out);
+
+	(void)buf_room(r->out, r->row.size);
+	while (buf_size(r->out) - start < r->row.size) {
+		int got;
+
+		r->offset = buf_size(r->out);
+		got = store_read(e->store, read_part, r);
+		if (got)
+			return got;
+	}
+	return 0;
+}
+
+static int reading_run(struct env *e, struct reading *r, uint64_t max)
+{
+	int found = store_read(e->store, find, r);
+
+	if (!found && r->row.size > max)
+		return STORED_E_TOO_LARGE;
+	if (!found)
+		found = read_all(e, r);
+	return found == STORE_E_NOT_FOUND ? STORED_E_NOT_FOUND : err_fold(found);
+}
+
+int stored_read(struct env *e, int64_t account, int64_t id, uint64_t max, struct buf *out,
+	struct store_message *ret_row)
+{
+	struct reading r = { .account = account, .id = id, .out = out };
+	int found = reading_run(e, &r, max);
+
+	if (found)
+		return found;
+	*ret_row = r.row;
+	return 0;
+}
+
+struct replacing {
+	const struct reading *reading;
+	struct intake *intake;
+	struct content_draft *draft;
+	struct message_replaced done;
+};
+
+static int flush(struct store_conn *c, void *arg)
+{
+	struct replacing *p = arg;
+
+	return intake_flush(p->intake, c);
+}
+
+static int draft_of(struct env *e, struct replacing *p, struct span message)
+{
+	int r = intake_add(p->intake, message);
+
+	if (r == INTAKE_E_FLUSH)
+		r = store_write(e->store, flush, p);
+	if (!r)
+		r = intake_end(p->intake, &p->draft);
+	while (r == INTAKE_E_FLUSH) {
+		TRY(store_write(e->store, flush, p));
+		r = intake_end(p->intake, &p->draft);
+	}
+	return err_fold(r);
+}
+
+static int commit(struct store_conn *c, void *arg)
+{
+	struct replacing *p = arg;
+	struct message_replace replace = {
+		.mailbox = p->reading->place.mailbox,
+		.uid = p->reading->place.uid,
+		.content = p->reading->row.content,
+		.draft = p->draft,
+	};
+
+	return store_message_replace(c, &replace, &p->done);
+}
+
+static int replace(struct env *e, const struct reading *reading, struct span message,
+	struct message_replaced *ret_replaced)
+{
+	CLEANUP(intake_freep) struct intake *intake = intake_new(UINT64_MAX);
+	struct replacing p = { .reading = reading, .intake = intake };
+	int r;
+
+	TRY(draft_of(e, &p, message));
+	r = store_write(e->store, commit, &p);
+	if (r == STORE_E_NOT_FOUND || r == STORE_E_STALE)
+		return STORED_E_CHANGED;
+	TRY(r);
+	*ret_replaced = p.done;
+	return 0;
+}
+
+/* The outermost encrypted layer of the envelope; NULL: there is none. */
+static const struct smime_layer *encrypted_layer(const struct smime_report *r)
+{
+	for (size_t i = 0; i < r->n_envelope; i++) {
+		const struct smime_layer *layer = &r->layers[i];
+
+		if (layer->kind == SMIME_ENCRYPTED || layer->kind == SMIME_ENCRYPTED_AUTHENTICATED)
+			return layer;
+	}
+	return NULL;
+}
+
+static int read_layers(struct span message, const struct smime_key *keys, size_t n_keys,
+	struct smime_result *ret_result)
+{
+	struct smime_request request = {
+		.message = message,
+		.keys = keys,
+		.n_keys = n_keys,
+		.time_us = clock_now_us(),
+		.expect = SMIME_EXPECT_ANYBODY,
+	};
+
+	return smime_read(&request, ret_result);
+}
+
+static int check_clear(struct span message, struct why *why)
+{
+	CLEANUP(smime_result_done) struct smime_result result = {};
+
+	TRY(read_layers(message, NULL, 0, &result));
+	if (!encrypted_layer(&result.report))
+		return 0;
+	why_set(why, "the message is encrypted already");
+	return STORED_E_ALREADY;
+}
+
+struct own_cert {
+	int64_t account;
+	struct arena arena;
+	struct store_secure secure;
+	struct store_secure_cert row;
+	int r;
+};
+
+static int own_cert(struct store_conn *c, void *arg)
+{
+	struct own_cert *o = arg;
+
+	TRY(store_secure_get(c, &o->arena, o->account, &o->secure));
+	o->r = store_secure_cert_get(c, &o->arena, o->account, &o->row);
+	return o->r < 0 ? o->r : 0;
+}
+
+static void own_cert_done(struct own_cert *o)
+{
+	arena_done(&o->arena);
+}
+
+static int encrypt_to(const struct own_cert *own, struct span message, struct buf *out,
+	struct why *why)
+{
+	CLEANUP(encrypt_faults_done) struct encrypt_faults faults = {};
+	CLEANUP(cert_unrefp) struct cert *cert = NULL;
+	struct encrypt_recipient recipient = {};
+	struct encrypt_request request = {
+		.recipients = &recipient,
+		.n_recipients = 1,
+		.now_us = clock_now_us(),
+		.cipher = cipher_by_name(span_str(store_secure_ciphers[own->secure.cipher])),
+	};
+	int r;
+
+	TRY(cert_from_der(&cert, own->row.der, why));
+	recipient.cert = cert;
+	r = encrypt_message(&request, message, out, &faults, why);
+	if (r == ENCRYPT_E_RECIPIENTS)
+		why_set(why, "%s", faults.faults[0].why.text);
+	return r > 0 ? STORED_E_NO_CERT : r;
+}
+
+int stored_encrypt(struct env *e, int64_t account, int64_t id,
+	struct message_replaced *ret_replaced, struct why *why)
+{
+	CLEANUP(own_cert_done) struct own_cert own = { .account = account };
+	CLEANUP(buf_done) struct buf message = {};
+	CLEANUP(buf_done) struct buf encrypted = {};
+	struct reading reading = { .account = account, .id = id, .out = &message };
+	int r;
+
+	TRY(store_read(e->store, own_cert, &own));
+	if (own.r) {
+		why_set(why, "the account has no Secure Mail certificate: generate or import a key "
+			     "first");
+		return STORED_E_NO_CERT;
+	}
+	r = reading_run(e, &reading, ENTITY_OCTETS_MAX);
+	if (r == STORED_E_TOO_LARGE)
+		why_set(why, "the message is larger than %d octets", ENTITY_OCTETS_MAX);
+	if (!r)
+		r = check_clear(buf_span(&message), why);
+	if (!r)
+		r = encrypt_to(&own, buf_span(&message), &encrypted, why);
+	if (r)
+		return r;
+	return replace(e, &reading, buf_span(&encrypted), ret_replaced);
+}
+
+static bool was_encrypted(const struct smime_field *f)
+{
+	return f->protection == SMIME_FIELD_ENCRYPTED ||
+	       f->protection == SMIME_FIELD_SIGNED_ENCRYPTED;
+}
+
+static const struct smime_field *encrypted_field(const struct smime_report *report,
+	struct span name)
+{
+	for (size_t i = 0; i < report->n_fields; i++) {
+		if (span_equal_nocase(name, span_str(report->fields[i].name)))
+			return was_encrypted(&report->fields[i]) ? &report->fields[i] : NULL;
+	}
+	return NULL;
+}
+
+static void add_field(struct buf *out, const struct smime_field *f)
+{
+	buf_add_format(out, "%s: %s\r\n", f->name, f->value);
+}
+
+/* The header as it was before it was encrypted: RFC 9788's values in the places of what stood for
+ * them outside, and behind the others those that were left out there. */
+static void restore_header(const struct smime_report *report, struct span outer, struct buf *out)
+{
+	struct span rest = outer;
+	struct header_field field;
+
+	while (header_next(&rest, &field)) {
+		const struct smime_field *inner = encrypted_field(report, field.name);
+
+		if (inner && inner->differs)
+			add_field(out, inner);
+		else
+			buf_add(out, field.whole);
+	}
+	for (size_t i = 0; i < report->n_fields; i++) {
+		const struct smime_field *f = &report->fields[i];
+
+		if (was_encrypted(f) && !f->outer && !header_find(outer, f->name, &field))
+			add_field(out, f);
+	}
+}
+
+static int why_not_open(const struct smime_layer *layer, struct why *why)
+{
+	why_set(why, "%s", layer->reason ? layer->reason : smime_layer_state_name(layer->state));
+	return layer->state == SMIME_LOCKED ? STORED_E_LOCKED : STORED_E_UNREADABLE;
+}
+
+static int decrypt(struct span message, const struct smime_key *keys, size_t n_keys,
+	struct buf *out, struct why *why)
+{
+	CLEANUP(smime_result_done) struct smime_result result = {};
+	CLEANUP(buf_wipe) struct buf outer = {};
+	CLEANUP(buf_done) struct buf entity = {};
+	CLEANUP(buf_wipe) struct buf header = {};
+	const struct smime_layer *layer;
+
+	TRY(read_layers(message, keys, n_keys, &result));
+	layer = encrypted_layer(&result.report);
+	if (!layer) {
+		why_set(why, "the message is not encrypted");
+		return STORED_E_ALREADY;
+	}
+	if (layer->state != SMIME_OPEN)
+		return why_not_open(layer, why);
+	entity_split(message, &outer, &entity);
+	restore_header(&result.report, buf_span(&outer), &header);
+	entity_join(buf_span(&header),
+		smime_layer_entity(&result, (size_t)(layer - result.report.layers)), out);
+	return 0;
+}
+
+int stored_decrypt(struct env *e, int64_t account, int64_t id, const struct smime_key *keys,
+	size_t n_keys, struct message_replaced *ret_replaced, struct why *why)
+{
+	CLEANUP(buf_done) struct buf message = {};
+	CLEANUP(buf_wipe) struct buf clear = {};
+	struct reading reading = { .account = account, .id = id, .out = &message };
+	int r = reading_run(e, &reading, LIMIT_SMIME_MESSAGE);
+
+	if (r == STORED_E_TOO_LARGE)
+		why_set(why, "the message is larger than %d octets", LIMIT_SMIME_MESSAGE);
+	if (!r)
+		r = decrypt(buf_span(&message), keys, n_keys, &clear, why);
+	if (r)
+		return r;
+	return replace(e, &reading, buf_span(&clear), ret_replaced);
+}
