@@ -565,7 +565,8 @@ static void stop(struct server *s)
 		if (s->conns[service])
 			conn_service_drain(s->conns[service], left_ms(due_ms));
 	}
-	/* Requests, too, may wait for a list. */
+	/* Requests, too, may wait for a list, or for another server. */
+	outgoing_stop(&s->env);
 	revocation_stop(&s->env);
 	staple_stop(&s->env);
 	encryption_stop(&s->env);

@@ -16,7 +16,6 @@
 #include "svc/env.h"
 
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 
 struct outgoing {
@@ -29,6 +28,7 @@ struct outgoings {
 	pthread_mutex_t lock;  /* over now */
 	pthread_mutex_t build; /* one load at a time: what is read later is swapped in later */
 	struct outgoing *now;
+	atomic_bool stop;
 };
 
 static void identity_free(void *value)
@@ -86,6 +86,16 @@ struct outgoings *outgoings_free(struct outgoings *o)
 	(void)pthread_mutex_destroy(&o->build);
 	free(o);
 	return NULL;
+}
+
+void outgoing_stop(struct env *e)
+{
+	atomic_store(&e->outgoings->stop, true);
+}
+
+const atomic_bool *outgoing_stopping(const struct env *e)
+{
+	return &e->outgoings->stop;
 }
 
 struct outgoing *outgoing_now(struct env *e)
@@ -213,6 +223,7 @@ static int add_cert(const struct store_cert *row, void *context)
 	struct load *l = context;
 	struct store_key key;
 	unsigned services;
+	struct why why;
 	int r;
 
 	TRY(store_cert_services(row->services, &services));
@@ -223,14 +234,14 @@ static int add_cert(const struct store_cert *row, void *context)
 		return 0;
 	}
 	TRY(store_key_get(l->conn, &l->arena, row->key, &key));
-	r = domain_identity_open(l->env, row, &key, &opened, &l->identity->problem);
-	/* What cannot be used keeps nothing else from being used. */
+	r = domain_identity_open(l->env, row, &key, &opened, &why);
 	if (r < 0)
 		log_fault(NULL, "TLS", "outgoing.identity", r);
+	/* What cannot be used keeps nothing else from being used. */
 	if (r)
-		return 0;
-	l->identity->problem.text[0] = 0;
-	insert(l->identity, &opened);
+		l->identity->problem = why;
+	else
+		insert(l->identity, &opened);
 	return 0;
 }
 

@@ -13,6 +13,8 @@
 #include "net/tls.h"
 #include "svc/outgoing_rules.h"
 
+#include <stdatomic.h>
+
 struct cert;
 struct env;
 struct store_conn;
@@ -64,6 +66,11 @@ bool outgoing_shows(const struct outgoing *o, const struct cert *cert);
 struct outgoings;
 struct outgoings *outgoings_new(void);
 struct outgoings *outgoings_free(struct outgoings *o);
+
+/* Ends connections that are waited for, within a quarter of a second; what is opened later ends at
+ * once. Before the threads end that wait. */
+void outgoing_stop(struct env *e);
+const atomic_bool *outgoing_stopping(const struct env *e);
 
 /* Reads rules and certificates anew: at the start, and after they have changed. Blocks. */
 int outgoing_load(struct env *e) MUST_CHECK;

@@ -94,7 +94,7 @@ static int connect_and_greet(struct opening *o)
 	struct outgoing_link *link = o->link;
 	int64_t left = o->deadline_ms - clock_monotonic_ms();
 	int r = dial_connect(&link->dial, &o->target->address, left > 0 ? (uint32_t)left : 0,
-		o->target->stop, &link->why);
+		outgoing_stopping(o->env), &link->why);
 
 	if (!r)
 		r = read_reply(link, &link->why);

@@ -23,7 +23,6 @@ struct outgoing_target {
 			   * where the rule says so, verified */
 	struct net_address address; /* of the host, with the port */
 	uint32_t timeout_ms;        /* for all of it */
-	const atomic_bool *stop;    /* ends it early; may be NULL */
 };
 
 enum outgoing_state {

@@ -508,6 +508,22 @@ def test_rules_and_identities_outlive_a_restart(world, peer):
     assert world.probe(p, host="127.0.0.1")["sent"] and p.last["client"] == world.client.der
 
 
+def test_the_servers_end_does_not_wait_for_others(world, peer):
+    p = peer(hostile=silence)
+    probe = threading.Thread(target=lambda: world.cli(
+        "outgoing", "probe", "partner.example", "--host", "127.0.0.1", "--port", str(p.port),
+        check=False))
+    probe.start()
+    while not p.visits:
+        time.sleep(0.05)
+    start = time.monotonic()
+    assert world.server.stop() == 0
+    took = time.monotonic() - start
+    probe.join()
+    world.server.start()
+    assert took < 12
+
+
 def test_of_two_kinds_the_one_that_the_server_knows(world, peer):
     """A domain with RSA and ECDSA certificates in use."""
     world.cli("domain", "add", "both.example")
