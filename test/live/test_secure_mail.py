@@ -1,0 +1,383 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Secure Mail keys of accounts: over the API by their owner, over the command line by an administrator who
+was given the password, and what an attacker with one of both gets."""
+import base64
+import json
+import os
+import pathlib
+import signal
+import sqlite3
+import subprocess
+import time
+
+import pytest
+from authority import Authority, days, make_key, now
+from conftest import PASSWORD, finish, make_server, need
+from cryptography.hazmat.primitives.serialization import pkcs12
+from test_confinement import memory_holds
+from webclient import BASE, Client
+
+SECRET = "Pferd Batterie Klammer Süß"
+FILE_SECRET = "file secret of the tests"
+root = pytest.mark.skipif(os.geteuid() != 0, reason="reading another process's memory needs root")
+
+
+@pytest.fixture(scope="module")
+def authority():
+    return Authority("People's Root")
+
+
+def smime(address):
+    return f"{BASE}/accounts/{address}/smime"
+
+
+def pfx_body(octets, **more):
+    return {"file": base64.b64encode(octets).decode(), "passphrase": FILE_SECRET, **more}
+
+
+def issued(authority, address, **kwargs):
+    return authority.issue(emails=[address], usage=("mail",), **kwargs)
+
+
+def session(server, address, password=PASSWORD):
+    c = Client(server)
+    c.start(address, password)
+    return c
+
+
+def with_key(server, authority, address):
+    """An account with an imported key, and a session that has it unlocked."""
+    server.add_account(address)
+    person = issued(authority, address)
+    c = session(server, address)
+    a = c.ask("POST", smime(address) + "/import",
+              pfx_body(person.pkcs12(FILE_SECRET, "mine"), password=SECRET), expect=201)
+    return person, c, a.json
+
+
+def is_unlocked(client, address):
+    return client.get(smime(address)[len(BASE):] + "/state")["unlocked"]
+
+
+def test_import_unlocks_for_this_session_only(server, authority):
+    person, c, made = with_key(server, authority, "anna@example.org")
+    key, = made["keys"]
+    assert made["unlocked"] and key["current"] and key["size"].startswith("EC P-256")
+    assert key["certificates"][0]["certificate"] == person.pem
+    assert made["strength"]["label"] == "good"
+    assert [w for w in made["warnings"] if "chain" in w]  # the root is not trusted here
+    assert is_unlocked(c, "anna@example.org")
+    other = session(server, "anna@example.org")
+    assert not is_unlocked(other, "anna@example.org")
+    assert other.get("/accounts/anna@example.org/smime")["sessions"] == 1
+    other.ask("POST", smime("anna@example.org") + "/unlock", {"password": "wrong"}, expect=403)
+    assert not is_unlocked(other, "anna@example.org")
+    # Composed or not, with whatever space: the same password.
+    typed = SECRET.replace("ü", "u\u0308").replace(" ", "\u00a0")
+    other.ask("POST", smime("anna@example.org") + "/unlock", {"password": typed}, expect=200)
+    assert is_unlocked(other, "anna@example.org")
+    other.ask("POST", smime("anna@example.org") + "/lock", expect=200)
+    assert not is_unlocked(other, "anna@example.org") and is_unlocked(c, "anna@example.org")
+
+
+def test_logout_password_change_and_login_do_not_leave_keys_open(server, authority):
+    address = "otto@example.org"
+    _, c, _ = with_key(server, authority, address)
+    c.ask("DELETE", BASE + "/session", expect=204)
+    again = session(server, address)
+    state = again.get(f"/accounts/{address}/smime")
+    assert not state["unlocked"] and state["sessions"] == 0
+    again.ask("POST", smime(address) + "/unlock", {"password": SECRET}, expect=200)
+    third = session(server, address)
+    # Another Secure Mail Password, set in one session, locks in all.
+    third.ask("POST", smime(address) + "/password", {"current": "wrong", "password": "x"}, expect=403)
+    assert is_unlocked(again, address)
+    a = third.ask("POST", smime(address) + "/password", {"current": SECRET, "password": "neu"},
+                  expect=200).json
+    assert a["strength"]["label"] == "very weak"
+    assert not is_unlocked(again, address) and a["sessions"] == 0
+    again.ask("POST", smime(address) + "/unlock", {"password": SECRET}, expect=403)
+    again.ask("POST", smime(address) + "/unlock", {"password": "neu"}, expect=200)
+    # Another password for logging in ends sessions, and what they had open.
+    server.cli("account", "password", address, "--password-file", "-", stdin="another one here\n")
+    admin = server.cli("--json", "smime", "show", address)
+    assert json.loads(admin.stdout)["sessions"] == 0
+
+
+def test_a_killed_keyd_knows_no_key(server, authority):
+    address = "karl@example.org"
+    _, c, _ = with_key(server, authority, address)
+    before = server.children()["keyd-user"]
+    os.kill(before, signal.SIGKILL)
+    for _ in range(100):
+        if server.children().get("keyd-user", before) != before:
+            break
+        time.sleep(0.05)
+    for _ in range(50):
+        a = c.ask("GET", smime(address) + "/state")
+        if a.status == 200:
+            break
+        time.sleep(0.1)
+    assert not a.json["unlocked"]
+    for _ in range(50):
+        a = c.ask("POST", smime(address) + "/unlock", {"password": SECRET})
+        if a.status == 200:
+            break
+        time.sleep(0.1)
+    assert a.status == 200 and a.json["unlocked"]
+
+
+def test_keys_lock_by_themselves(server, authority):
+    address = "ida@example.org"
+    _, c, _ = with_key(server, authority, address)
+    c.ask("PATCH", smime(address), {"lock_after": 10}, expect=200)
+    c.ask("POST", smime(address) + "/unlock", {"password": SECRET}, expect=200)
+    left = c.get(f"/accounts/{address}/smime/state")["seconds_left"]
+    assert 8 <= left <= 10
+    until = time.monotonic() + 12
+    while is_unlocked(c, address):  # asking is no use: it does not prolong
+        assert time.monotonic() < until
+        time.sleep(0.5)
+    assert c.get(f"/accounts/{address}")["address"] == address  # the session goes on
+    for wrong in ({"lock_after": 9}, {"lock_after": "2h"}, {"cipher": "rc4"},
+                  {"from": "nobody"}, {"from": "x@elsewhere.example"}):
+        c.ask("PATCH", smime(address), wrong, expect=422)
+
+
+def test_history_export_and_removal(server, authority, tmp_path):
+    address = "hans@example.org"
+    person, c, _ = with_key(server, authority, address)
+    older = issued(authority, address, begins=now() - days(800), lifetime=400, key=make_key("rsa:2048"))
+    base = smime(address)
+    c.ask("POST", base + "/import", pfx_body(older.pkcs12(FILE_SECRET), password="wrong"), expect=403)
+    made = c.ask("POST", base + "/import", pfx_body(older.pkcs12(FILE_SECRET), password=SECRET),
+                 expect=201).json
+    assert [k["current"] for k in made["keys"]] == [True, False]
+    assert made["keys"][1]["type"] == "rsa:2048"
+    assert any("expired" in w for w in made["warnings"])
+    # The same file again brings nothing new, and does no harm.
+    made = c.ask("POST", base + "/import", pfx_body(older.pkcs12(FILE_SECRET), password=SECRET),
+                 expect=200).json
+    assert len(made["keys"]) == 2 and len(made["keys"][1]["certificates"]) == 1
+
+    c.ask("POST", base + "/export", {"password": "wrong", "file_password": "x"}, expect=403)
+    for form, number, owner in (("modern", None, person), ("old", made["keys"][1]["number"], older)):
+        body = {"password": SECRET, "file_password": FILE_SECRET, "form": form}
+        if number:
+            body["key"] = number
+        file = c.ask("POST", base + "/export", body, expect=200).json
+        octets = base64.b64decode(file["file"])
+        key, cert, _ = pkcs12.load_key_and_certificates(octets, FILE_SECRET.encode())
+        assert cert == owner.cert and file["name"] == "CertAndKey.pfx"
+        assert key.private_numbers() == owner.key.private_numbers()
+        (tmp_path / "out.pfx").write_bytes(octets)
+        r = subprocess.run(["openssl", "pkcs12", "-info", "-noout", "-in", tmp_path / "out.pfx",
+                            "-passin", "stdin"], input=FILE_SECRET, capture_output=True, text=True)
+        assert ("pbeWithSHA1And3-KeyTripleDES-CBC" in r.stderr) == (form == "old"), r.stderr
+        assert ("AES-256-CBC" in r.stderr) == (form == "modern"), r.stderr
+    assert c.ask("POST", base + "/export", {"password": SECRET, "file_password": "größe"},
+                 expect=200).json["warnings"]
+
+    # CGPW-17: only what the file holds goes.
+    stranger = issued(authority, address)
+    c.ask("POST", base + "/compare-and-remove", pfx_body(stranger.pkcs12(FILE_SECRET)), expect=422)
+    c.ask("POST", base + "/compare-and-remove",
+          {**pfx_body(person.pkcs12(FILE_SECRET)), "passphrase": "wrong"}, expect=422)
+    assert len(c.get(f"/accounts/{address}/smime")["keys"]) == 2
+    left = c.ask("POST", base + "/compare-and-remove", pfx_body(person.pkcs12(FILE_SECRET)),
+                 expect=200).json["keys"]
+    assert [(k["type"], k["current"]) for k in left] == [("rsa:2048", True)]
+
+
+def test_several_keys_in_a_file(server):
+    address = "vera@example.org"
+    server.add_account(address)
+    c = session(server, address)
+    octets = two_keys(server.folder)
+    a = c.ask("POST", smime(address) + "/import", pfx_body(octets, password=SECRET), expect=422)
+    assert a.json["field"] == "which" and "1: " in a.json["detail"] and "2: " in a.json["detail"]
+    c.ask("POST", smime(address) + "/import", pfx_body(octets, password=SECRET, which="nobody"), expect=422)
+    c.ask("POST", smime(address) + "/import", pfx_body(octets, password=SECRET, which="2"), expect=201)
+
+
+def two_keys(folder):
+    need("keytool")
+    store = folder / "two.p12"
+    for name in ("eins", "zwei"):
+        subprocess.run(["keytool", "-genkeypair", "-alias", name, "-keyalg", "RSA", "-keystore", store,
+                        "-storetype", "PKCS12", "-storepass", FILE_SECRET, "-dname", f"CN={name}"],
+                       check=True, capture_output=True)
+    return store.read_bytes()
+
+
+def test_rights(server, authority):
+    address = "rita@example.org"
+    _, c, _ = with_key(server, authority, address)
+    server.add_account("boss@example.org")
+    server.cli("account", "set", "boss@example.org", "role=admin")
+    server.add_account("eve@example.org")
+    boss, eve = session(server, "boss@example.org"), session(server, "eve@example.org")
+    for method, tail, body in (("GET", "", None), ("POST", "/unlock", {"password": SECRET}),
+                               ("POST", "/lock", None), ("GET", "/state", None)):
+        eve.ask(method, smime(address) + tail, body, expect=403)
+    # An administrator sees, and can do nothing that the password is needed for.
+    shown = boss.get(f"/accounts/{address}/smime")
+    assert len(shown["keys"]) == 1 and not shown["unlocked"]
+    boss.ask("POST", smime(address) + "/unlock", {"password": PASSWORD}, expect=403)
+    boss.ask("POST", smime(address) + "/export", {"password": "", "file_password": "x"}, expect=422)
+    boss.ask("POST", smime(address) + "/generate", {"password": "mine"}, expect=403)
+    # Unlocking needs a session: not a password with each request.
+    basic = Client(server, login=address)
+    basic.ask("POST", smime(address) + "/unlock", {"password": SECRET}, expect=403)
+    assert is_unlocked(c, address)
+    # CGPW-7
+    server.cli("account", "set", address, "smime=no")
+    assert not is_unlocked(c, address)
+    a = c.ask("POST", smime(address) + "/unlock", {"password": SECRET}, expect=403)
+    assert a.json["field"] == "smime" and not c.get(f"/accounts/{address}/smime")["enabled"]
+    server.cli("account", "set", address, "smime=default")
+    c.ask("POST", smime(address) + "/unlock", {"password": SECRET}, expect=200)
+
+
+def test_guessing_is_slow_and_shuts_nobody_out(server, authority):
+    """A thousand wrong passwords from one place: a few are tried, the rest cost next to nothing. The key
+    process counts for itself, whoever asks."""
+    address = "gus@example.org"
+    _, c, _ = with_key(server, authority, address)
+    keyd = server.children()["keyd-user"]
+
+    def cpu():
+        f = pathlib.Path(f"/proc/{keyd}/stat").read_text().rpartition(")")[2].split()
+        return (int(f[11]) + int(f[12])) / os.sysconf("SC_CLK_TCK")
+
+    before, statuses = cpu(), {}
+    for i in range(1000):
+        a = c.ask("POST", smime(address) + "/unlock", {"password": f"guess {i}"})
+        statuses[a.status] = statuses.get(a.status, 0) + 1
+        if i == 0:
+            one = cpu() - before
+    spent = cpu() - before
+    assert set(statuses) == {403, 429} and statuses[403] <= 10, statuses
+    assert spent < 12 * max(one, 0.3), (spent, one)
+    a = c.ask("POST", smime(address) + "/unlock", {"password": SECRET}, expect=429)
+    assert a.headers["Retry-After"]
+    # What was open stays open, and the owner's tries come back, one a minute.
+    assert is_unlocked(c, address)
+    log = server.log_text()
+    assert "smime.unlock" in log and "guess 1" not in log and SECRET not in log
+    until = time.monotonic() + 75
+    while c.ask("POST", smime(address) + "/unlock", {"password": SECRET}).status != 200:
+        assert time.monotonic() < until
+        time.sleep(5)
+
+
+def test_start_over(server, authority):
+    address = "lost@example.org"
+    person, c, made = with_key(server, authority, address)
+    new = issued(authority, address)
+    body = pfx_body(new.pkcs12(FILE_SECRET), password="another phrase", start_over=True)
+    c.ask("POST", smime(address) + "/import", body, expect=422)
+    c.ask("POST", smime(address) + "/import", {**body, "login_password": "wrong"}, expect=403)
+    made = c.ask("POST", smime(address) + "/import", {**body, "login_password": PASSWORD}, expect=201).json
+    assert [(k["current"], k["earlier_password"]) for k in made["keys"]] == [(True, False), (False, True)]
+    c.ask("PATCH", smime(address), {"current": made["keys"][1]["number"]}, expect=422)
+    # Whoever has the file of the old key gets it back, under the new password.
+    made = c.ask("POST", smime(address) + "/import",
+                 pfx_body(person.pkcs12(FILE_SECRET), password="another phrase"), expect=201).json
+    assert not any(k["earlier_password"] for k in made["keys"]) and len(made["keys"]) == 2
+    assert c.ask("POST", smime(address) + "/unlock", {"password": "another phrase"},
+                 expect=200).json["keys"] == 2
+
+
+def test_command_line(server, authority, tmp_path):
+    address = "cleo@example.org"
+    server.add_account(address)
+    person = issued(authority, address)
+    pfx, secret, file_secret = tmp_path / "c.pfx", tmp_path / "secret", tmp_path / "file-secret"
+    pfx.write_bytes(person.pkcs12(FILE_SECRET))
+    secret.write_text(SECRET + "\n")
+    file_secret.write_text(FILE_SECRET + "\n")
+    with_files = ("--password-file", secret, "--pfx-password-file", file_secret)
+    r = server.cli("smime", "generate", address, "--password-file", secret, check=False)
+    assert r.returncode == 1 and "signet ca create" in r.stderr or r.returncode == 0
+    r = server.cli("smime", "import", address, pfx, check=False)
+    assert r.returncode == 2
+    r = server.cli("smime", "import", address, pfx, *with_files)
+    assert "EC P-256" in r.stdout and "password: " in r.stderr
+    assert "EC P-256" in server.cli("smime", "show", address).stdout
+    r = server.cli("smime", "unlock", address, "--password-file", secret)
+    assert "right" in r.stdout
+    assert json.loads(server.cli("--json", "smime", "show", address).stdout)["sessions"] == 0
+    r = server.cli("smime", "unlock", address, "--password-file", file_secret, check=False)
+    assert r.returncode == 1 and "not the Secure Mail Password" in r.stderr
+    server.cli("smime", "lock", address)
+    server.cli("smime", "export", address, *with_files, "-o", tmp_path / "out.pfx")
+    assert (tmp_path / "out.pfx").stat().st_mode & 0o777 == 0o600
+    key, cert, _ = pkcs12.load_key_and_certificates((tmp_path / "out.pfx").read_bytes(),
+                                                    FILE_SECRET.encode())
+    assert cert == person.cert
+    (tmp_path / "new").write_text("a new one\n")
+    server.cli("smime", "password", address, "--old-password-file", secret, "--password-file",
+               tmp_path / "new")
+    assert server.cli("smime", "unlock", address, "--password-file", secret, check=False).returncode == 1
+    server.cli("smime", "unlock", address, "--password-file", tmp_path / "new")
+    r = server.cli("smime", "compare-and-remove", address, tmp_path / "out.pfx", "--pfx-password-file",
+                   file_secret)
+    assert json.loads(server.cli("--json", "smime", "show", address).stdout)["keys"] == []
+    assert server.cli("smime", "unlock", address, "--password-file", secret, check=False).returncode == 1
+    assert server.cli("smime", "generate", address, "--type", "ed25519", "--password-file", secret,
+                      check=False).returncode == 1
+
+
+@root
+def test_nothing_of_key_and_passwords_stays(authority):
+    """After import, unlock, export and change: neither the private key nor any of the passwords is in the
+    database, its log, the server's log, or the server's memory; and the search would see them."""
+    server = make_server().start()
+    address = "nina@example.org"
+    secrets = {name: f"{name} {os.urandom(9).hex()}" for name in ("first", "second", "file", "out")}
+    server.add_account(address)
+    person = authority.issue(emails=[address], usage=("mail",), key=make_key("rsa:2048"))
+    numbers = person.key.private_numbers()
+    c = session(server, address)
+    base, pfx = smime(address), person.pkcs12(secrets["file"], "marker-of-nina")
+    body = {"file": base64.b64encode(pfx).decode(), "passphrase": secrets["file"],
+            "password": secrets["first"]}
+    c.ask("POST", base + "/import", body, expect=201)
+    c.ask("POST", base + "/lock", expect=200)
+    c.ask("POST", base + "/unlock", {"password": secrets["first"]}, expect=200)
+    c.ask("POST", base + "/export", {"password": secrets["first"], "file_password": secrets["out"],
+                                     "form": "old"}, expect=200)
+    c.ask("POST", base + "/password", {"current": secrets["first"], "password": secrets["second"]},
+          expect=200)
+    c.ask("POST", base + "/unlock", {"password": secrets["second"]}, expect=200)
+    time.sleep(1.5)  # connections end
+
+    def forms(number):
+        octets = number.to_bytes((number.bit_length() + 7) // 8, "big")
+        return [octets, octets[::-1]]
+
+    needles = {"p": forms(numbers.p), "q": forms(numbers.q), "d": forms(numbers.d),
+               "dmp1": forms(numbers.dmp1), **{k: [v.encode()] for k, v in secrets.items()}}
+    children = server.children()
+    # What the server does know is found, and keyd has the key open: the search works.
+    assert memory_holds(children["server"], address.encode())
+    assert memory_holds(children["keyd-user"], *needles["p"])
+    assert not {n for n, forms in needles.items() if memory_holds(children["server"], *forms)}
+    files = [p for p in (server.data / "store").rglob("*") if p.is_file()]
+    stored = [p.read_bytes() for p in files] + [server.log_text().encode()]
+    assert any(person.der[100:200] in octets for octets in stored)
+    assert not {n for n, forms in needles.items() for o in stored if any(f in o for f in forms)}
+    for name in ("server", "keyd-user"):
+        # Not dumpable: a crash leaves no core.
+        assert os.stat(f"/proc/{children[name]}/mem").st_uid == 0
+    with_limits = pathlib.Path(f"/proc/{children['keyd-user']}/limits").read_text()
+    assert [l for l in with_limits.splitlines() if l.startswith("Max core file size")][0].split()[4] == "0"
+    # Locked: keyd forgets it, too.
+    c.ask("POST", base + "/lock", expect=200)
+    time.sleep(0.3)
+    assert not memory_holds(children["keyd-user"], *needles["p"])
+    db = sqlite3.connect(f"file:{server.data}/store/signet.db?mode=ro", uri=True)
+    assert db.execute("SELECT count(*) FROM secure_key").fetchone() == (1,)
+    db.close()
+    finish(server)
