@@ -189,6 +189,28 @@ void outgoing_identity_warn(const struct outgoing_identity *i, int64_t now_us, s
 	}
 }
 
+struct problems {
+	int64_t domain;
+	struct buf *out;
+};
+
+static void add_problem(void *value, struct span key, void *context)
+{
+	const struct outgoing_identity *i = value;
+	struct problems *p = context;
+
+	(void)key;
+	if (i->domain == p->domain && i->problem.text[0])
+		buf_add_format(p->out, "the identity %s: %s\n", i->name, i->problem.text);
+}
+
+void outgoing_domain_warn(const struct outgoing *o, int64_t domain, struct buf *out)
+{
+	struct problems p = { domain, out };
+
+	map_each(&o->identities, add_problem, &p);
+}
+
 /* A reading of the rows. */
 struct load {
 	struct env *env;
@@ -274,6 +296,7 @@ static int make_identity(struct load *l, enum outgoing_who who, int64_t id)
 	}
 	if (r)
 		return r;
+	l->identity->domain = domain.id;
 	if (domain.pki == PKI_DISABLED) {
 		why_set(&l->identity->problem, "PKI is disabled for the domain %s", domain.name);
 		return 0;

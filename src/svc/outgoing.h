@@ -25,6 +25,7 @@ struct outgoing_identity {
 	struct tls_identity tls[TLS_IDENTITIES];
 	struct cert *certs[TLS_IDENTITIES]; /* the same, parsed */
 	size_t n;                           /* 0: there is none */
+	int64_t domain;                     /* whose they are; 0: it is gone */
 	struct why problem;                 /* why there is none, or not all; else empty */
 };
 
@@ -61,6 +62,9 @@ const struct outgoing_identity *outgoing_identity_of(const struct outgoing *o,
 
 /* Whether one of the rules shows this certificate. */
 bool outgoing_shows(const struct outgoing *o, const struct cert *cert);
+
+/* Appends what is wrong with the identities of that domain that rules name, one sentence a line. */
+void outgoing_domain_warn(const struct outgoing *o, int64_t domain, struct buf *out);
 
 /* Lives in env->outgoings. */
 struct outgoings;

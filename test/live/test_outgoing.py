@@ -471,6 +471,9 @@ def test_what_may_be_refused_is_told(world, peer):
     world.rule("partner.example", "identity=example.org/server-only")
     world.cli("cert", "remove", "example.org", "server-only")
     assert "no such certificate" in world.cli("outgoing", "list").stderr
+    check = json.loads(world.cli("--json", "cert", "check", "example.org", check=False).stdout)
+    row, = [c for c in check["checks"] if c["check"] == "outgoing"]
+    assert row["result"] == "warning" and "example.org/server-only" in row["text"]
     p = peer(world.peer_cert, client_ca=world.ca_file, required=False)
     said = world.probe(p, host="127.0.0.1")
     assert said["asked"] and not said["sent"] and p.last["client"] is None

@@ -7,6 +7,7 @@
 #include "svc/cert_check.h"
 #include "svc/env.h"
 #include "svc/http/api_pki.h"
+#include "svc/outgoing.h"
 
 enum { CHECKED_MAX = 64 };
 
@@ -89,6 +90,22 @@ static void check_mode(const struct checked *k, struct check_list *l)
 			"no certificate is in use: clients are shown the main domain's");
 }
 
+/* What rules for connections of ours name and is not there. */
+static void check_outgoing(const struct checked *k, struct check_list *l)
+{
+	CLEANUP(outgoing_unrefp) struct outgoing *rules = outgoing_now(k->q->env);
+	CLEANUP(buf_done) struct buf problems = {};
+	struct span rest;
+
+	outgoing_domain_warn(rules, k->l.domain.id, &problems);
+	for (rest = buf_span(&problems); rest.n;) {
+		struct span line = span_cut(&rest, '\n');
+
+		check_add(l, "outgoing", CHECK_WARNING, "a rule shows other servers %.*s (outgoing list)",
+			(int)line.n, (const char *)line.p);
+	}
+}
+
 int api_check(struct http_request *q, struct store_conn *c)
 {
 	struct checked *k = ARENA_ALLOC(&q->arena, struct checked);
@@ -106,6 +123,7 @@ int api_check(struct http_request *q, struct store_conn *c)
 		return http_problem(q, 404, "certificate", "the domain has no such certificate");
 	list = api_answer_list(q, "checks");
 	check_mode(k, &general);
+	check_outgoing(k, &general);
 	add_rows(list, NULL, &general, &worst);
 	for (size_t i = 0; i < k->n; i++) {
 		struct check_list rows = { .arena = &q->arena };
