@@ -29,6 +29,7 @@ int run_smime_sign(struct cli *cli)
 		.opaque = cli_option(cli, "--opaque"),
 		.pss = cli_option(cli, "--pss"),
 		.keep_8bit = cli_option(cli, "--keep-8bit"),
+		.protect_header = cli_option(cli, "--protect-header"),
 	};
 	int r;
 
@@ -125,7 +126,10 @@ int run_smime_encrypt(struct cli *cli)
 	CLEANUP(alloc_freep) struct encrypt_recipient *recipients = NULL;
 	CLEANUP(encrypt_faults_done) struct encrypt_faults faults = {};
 	CLEANUP(buf_done) struct buf message = {}, out = {};
-	struct encrypt_request e = { .oaep = cli_option(cli, "--oaep") };
+	struct encrypt_request e = {
+		.oaep = cli_option(cli, "--oaep"),
+		.protect_header = cli_option(cli, "--protect-header"),
+	};
 	int r;
 
 	smime_files_init();

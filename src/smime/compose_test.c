@@ -13,6 +13,7 @@
 #include "mime/word.h"
 #include "pki/cert_fixture.h"
 #include "pki/key.h"
+#include "smime/read.h"
 
 #include <openssl/err.h>
 
@@ -232,6 +233,69 @@ static void options(void **state)
 					       "Content-Transfer-Encoding: 7bit\r\n\r\nhello\r\n"));
 }
 
+/* What the reader says of a copy. */
+static void check_read(struct span message, const struct cert_made *who, enum smime_status status,
+	enum smime_field_protection protection)
+{
+	struct trust *trust = trust_new(TRUST_DOMAIN, NULL);
+	const struct smime_key key = { who->cert, who->key, NULL };
+	const struct smime_request q = { .message = message,
+		.keys = &key,
+		.n_keys = 1,
+		.trust = trust,
+		.time_us = clock_now_us() };
+	struct smime_result result = {};
+	const struct smime_field *subject;
+
+	trust_add(trust, alice.cert, TRUST_ALL_PURPOSES);
+	assert_int_equal(smime_read(&q, &result), 0);
+	if (result.report.status != status) {
+		CLEANUP(buf_done) struct buf reason = {};
+
+		smime_report_add_reason(&result.report, &reason);
+		fail_msg("%s: %.*s", smime_status_name(result.report.status),
+			(int)buf_size(&reason), (const char *)reason.p);
+	}
+	assert_int_equal(result.report.header, SMIME_HEADER_HP);
+	if (result.report.n_notes)
+		fail_msg("%s: %s", result.report.notes[0].rule, result.report.notes[0].text);
+	subject = smime_report_field(&result.report, "Subject");
+	assert_string_equal(subject->value, "secret");
+	assert_int_equal(subject->protection, protection);
+	smime_result_done(&result);
+	trust_unref(trust);
+}
+
+static void read_back(void **state)
+{
+	const struct smime_key key = { alice.cert, alice.key, NULL };
+	const struct compose_recipient recipients[] = { RECIPIENTS };
+
+	(void)state;
+	for (size_t i = 0; i < 6; i++) {
+		struct compose_request c = request(4);
+		CLEANUP(composed_done) struct composed made = {};
+		CLEANUP(encrypt_faults_done) struct encrypt_faults faults = {};
+		bool encrypted = i % 3 != 0, is_signed = i % 3 != 1;
+
+		c.opaque = i >= 3;
+		c.signers = is_signed ? &key : NULL;
+		c.n_signers = is_signed;
+		c.encrypt = encrypted;
+		c.recipients = recipients;
+		c.n_recipients = 4;
+		/* What is not signed is authenticated by its cipher, or there is a note. */
+		c.cipher = is_signed ? NULL : cipher_by_name(SPAN("aes-256-gcm"));
+		assert_int_equal(compose_secure(&c, &made, &faults, NULL), 0);
+		check_read(buf_span(&made.copies[0].message), &bob,
+			encrypted
+				? is_signed ? SMIME_STATUS_SIGNED_ENCRYPTED : SMIME_STATUS_ENCRYPTED
+				: SMIME_STATUS_SIGNED,
+			encrypted ? is_signed ? SMIME_FIELD_SIGNED_ENCRYPTED : SMIME_FIELD_ENCRYPTED
+				  : SMIME_FIELD_SIGNED);
+	}
+}
+
 static void faults_first(void **state)
 {
 	const struct smime_key key = { bob.cert, bob.key, NULL };
@@ -278,6 +342,7 @@ int main(void)
 		cmocka_unit_test(signed_only),
 		cmocka_unit_test(copies),
 		cmocka_unit_test(options),
+		cmocka_unit_test(read_back),
 		cmocka_unit_test(faults_first),
 	};
 

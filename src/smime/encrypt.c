@@ -11,6 +11,7 @@
 #include "base/alloc.h"
 #include "pki/key.h"
 #include "smime/capability.h"
+#include "smime/protect.h"
 
 #include <openssl/cms.h>
 #include <openssl/err.h>
@@ -153,6 +154,19 @@ int encrypt_entity(const struct encrypt_request *e, struct span entity, struct b
 	return 0;
 }
 
+static void split(const struct encrypt_request *e, struct span message, struct buf *outer,
+	struct buf *entity)
+{
+	CLEANUP(buf_done) struct buf fields = {}, plain = {};
+
+	entity_split(message, &fields, &plain);
+	if (e->protect_header &&
+		protect_header(buf_span(&fields), buf_span(&plain), true, outer, entity))
+		return;
+	buf_add(outer, buf_span(&fields));
+	buf_add(entity, buf_span(&plain));
+}
+
 int encrypt_message(const struct encrypt_request *e, struct span message, struct buf *out,
 	struct encrypt_faults *ret_faults, struct why *why)
 {
@@ -161,7 +175,7 @@ int encrypt_message(const struct encrypt_request *e, struct span message, struct
 
 	/* Nothing on the way sees the octets inside, so they stay 8-bit. */
 	(void)entity_canonical(message, ENTITY_8BIT, &canonical);
-	entity_split(buf_span(&canonical), &outer, &entity);
+	split(e, buf_span(&canonical), &outer, &entity);
 	r = encrypt_entity(e, buf_span(&entity), &encrypted, ret_faults, why);
 	if (r)
 		return r;

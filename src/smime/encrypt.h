@@ -26,6 +26,8 @@ struct encrypt_request {
 	const struct cipher *cipher; /* NULL: encrypt_cipher chooses */
 	bool oaep; /* RSA-OAEP with SHA-256 rather than PKCS #1 v1.5, which older programs lack */
 	int64_t now_us;
+	bool protect_header; /* of encrypt_message: the fields are encrypted, and the subject is not
+			      * seen outside (RFC 9788, hp="cipher") */
 };
 
 /* What is wrong with each recipient that cannot be encrypted to. */

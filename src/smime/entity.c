@@ -131,14 +131,37 @@ static void add_part(const struct canonical *c, const struct part *p)
 	encode_crlf(between(c, at, p->end_offset), c->out);
 }
 
-bool entity_canonical(struct span message, enum entity_octets octets, struct buf *out)
+static void add_canonical(struct span message, enum entity_octets octets, struct buf *out)
 {
 	CLEANUP(part_tree_freep) struct part_tree *tree = part_parse(message);
 	const struct canonical c = { message, tree, octets, out };
-	size_t n = buf_size(out);
 
 	add_part(&c, &tree->parts[0]);
 	encode_crlf(span_skip(message, tree->parts[0].end_offset), out);
+}
+
+static bool has_lone_cr(struct span s)
+{
+	for (const uint8_t *cr; s.n && (cr = memchr(s.p, '\r', s.n));
+		s = span_skip(s, (size_t)(cr - s.p) + 1)) {
+		if (cr + 1 == s.p + s.n || cr[1] != '\n')
+			return true;
+	}
+	return false;
+}
+
+bool entity_canonical(struct span message, enum entity_octets octets, struct buf *out)
+{
+	CLEANUP(buf_done) struct buf once = {};
+	size_t n = buf_size(out);
+
+	/* A lone CR that has become a line end may have made other fields and parts. It cannot become one
+	 * first: in a binary part it is an octet. */
+	if (has_lone_cr(message)) {
+		add_canonical(message, octets, &once);
+		message = buf_span(&once);
+	}
+	add_canonical(message, octets, out);
 	return encode_is_7bit(span_skip(buf_span(out), n));
 }
 

@@ -14,6 +14,7 @@
 #include "mime/encode.h"
 #include "pki/chain.h"
 #include "smime/capability.h"
+#include "smime/protect.h"
 
 #include <openssl/cms.h>
 #include <openssl/err.h>
@@ -247,6 +248,19 @@ int sign_entity(const struct sign_request *s, struct span entity, struct buf *ou
 	return 0;
 }
 
+static void split(const struct sign_request *s, struct span message, struct buf *outer,
+	struct buf *entity)
+{
+	CLEANUP(buf_done) struct buf fields = {}, plain = {};
+
+	entity_split(message, &fields, &plain);
+	if (s->protect_header &&
+		protect_header(buf_span(&fields), buf_span(&plain), false, outer, entity))
+		return;
+	buf_add(outer, buf_span(&fields));
+	buf_add(entity, buf_span(&plain));
+}
+
 int sign_message(const struct sign_request *s, struct span message, struct buf *out,
 	struct why *why)
 {
@@ -254,7 +268,7 @@ int sign_message(const struct sign_request *s, struct span message, struct buf *
 	int r;
 
 	(void)entity_canonical(message, s->keep_8bit ? ENTITY_8BIT : ENTITY_7BIT, &canonical);
-	entity_split(buf_span(&canonical), &outer, &entity);
+	split(s, buf_span(&canonical), &outer, &entity);
 	r = sign_entity(s, buf_span(&entity), &signed_entity, why);
 	if (r)
 		return r;

@@ -17,7 +17,8 @@ struct sign_request {
 	bool opaque;    /* one application/pkcs7-mime, which only S/MIME programs show */
 	bool pss;       /* RSA keys sign with PSS (RFC 4056) rather than PKCS #1 v1.5 */
 	bool keep_8bit; /* 8-bit parts stay as they are: the way to the recipient must be clean */
-	int64_t now_us; /* the signing time */
+	bool protect_header; /* of sign_message: the fields are signed too (RFC 9788, hp="clear") */
+	int64_t now_us;      /* the signing time */
 };
 
 /* REFUSED, with why: a certificate that may not sign mail now (which one and what about it), a key

@@ -2,6 +2,7 @@
 """signet smime against other programs, both ways: OpenSSL, GnuPG's gpgsm, NSS's cmsutil, BouncyCastle."""
 import base64
 import datetime
+import json
 import os
 import pathlib
 import re
@@ -485,6 +486,23 @@ def test_outer_header_is_kept(folder):
     assert signed.startswith(TEXT.replace(b"\n", b"\r\n") + b"Content-Type: multipart/signed;")
     crlf = MESSAGES["ascii"].replace(b"\n", b"\r\n")
     assert detached(sign(folder, crlf, "rsa"))[0] == detached(sign(folder, MESSAGES["ascii"], "rsa"))[0]
+
+
+def test_header_protection(folder, openssl):
+    signed = sign(folder, MESSAGES["8bit"], "rsa", options=["--protect-header"])
+    entity = openssl.verify(signed)
+    assert b'hp="clear"' in entity and b"\r\nSubject: interop\r\n" in entity
+    assert b"\r\nSubject: interop\r\n" in body(signed)[0] + b"\r\n"
+    sealed = encrypt(folder, MESSAGES["8bit"], "rsa", options=["--protect-header"])
+    inner = openssl.decrypt(sealed, "rsa")
+    assert b"interop" not in body(sealed)[0] and b"\r\nSubject: [...]\r\n" in body(sealed)[0]
+    assert b'hp="cipher"' in inner and b"\r\nSubject: interop\r\n" in inner
+    assert b"\r\nHP-Outer: Subject: [...]\r\n" in inner
+    report = json.loads(signet("decrypt", sealed, "--key", folder / "rsa.key", "--cert",
+                               folder / "rsa.pem", "--json").stdout)
+    assert report["header"] == "hp"
+    subject = [f for f in report["fields"] if f["name"] == "Subject"][0]
+    assert subject["value"] == "interop" and subject["protection"] == "encrypted"
 
 
 def test_pfx(folder, openssl):
