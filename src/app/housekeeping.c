@@ -15,6 +15,7 @@
 #include "store/content.h"
 #include "store/store.h"
 #include "svc/acme.h"
+#include "svc/ca_status.h"
 #include "svc/domain_tls.h"
 #include "svc/encryption.h"
 #include "svc/env.h"
@@ -105,6 +106,12 @@ static int tend_encryption(struct housekeeping *h)
 	return 0;
 }
 
+static int tend_authorities(struct housekeeping *h)
+{
+	ca_wake(h->env);
+	return 0;
+}
+
 /* Long before it expires: a test that is forgotten should not end by itself. */
 static int renew_test(struct housekeeping *h)
 {
@@ -127,6 +134,7 @@ static const struct chore {
 	{ "revocation", 2000, 60 * 1000, tend_revocation },
 	{ "staples", 500, 2000, tend_staples },
 	{ "encryption", 3000, 60 * 1000, tend_encryption },
+	{ "authorities", 3000, 60 * 1000, tend_authorities },
 };
 
 enum { CHORES = sizeof chores / sizeof chores[0] };

@@ -29,6 +29,7 @@
 #include "store/settings.h"
 #include "store/store.h"
 #include "svc/acme.h"
+#include "svc/ca_status.h"
 #include "svc/conn.h"
 #include "svc/domain_tls.h"
 #include "svc/encryption.h"
@@ -285,6 +286,7 @@ static int start_env(struct server *s, unsigned n_cpu)
 	e->tls_rebuild = rebuild_tls;
 	e->importer = set_importer;
 	e->acme = acme_new(e);
+	e->ca = ca_new(e);
 	if (s->has_hook)
 		e->acme_hook = run_hook;
 	e->started_us = clock_now_us();
@@ -570,6 +572,7 @@ static void stop(struct server *s)
 	revocation_stop(&s->env);
 	staple_stop(&s->env);
 	encryption_stop(&s->env);
+	ca_stop(&s->env);
 	http_drain(s->http, left_ms(due_ms));
 	http_free(s->http); /* its workers use the store */
 	housekeeping_stop(s->housekeeping);
@@ -581,6 +584,7 @@ static void stop(struct server *s)
 	staples_free(s->env.staples);
 	outgoings_free(s->env.outgoings);
 	encryption_free(s->env.encryption);
+	ca_free(s->env.ca);
 	store_close(s->env.store);
 	for (size_t i = 0; i < s->n_loops; i++)
 		loop_free(s->loops[i]);

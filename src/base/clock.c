@@ -136,13 +136,23 @@ bool clock_parse_rfc3339(struct span text, int64_t *ret_time_us)
 	return true;
 }
 
-void clock_add_rfc5322(struct buf *out, int64_t time_us)
+static void add_date(struct buf *out, int64_t time_us, const char *zone)
 {
 	static const char days[] = "SunMonTueWedThuFriSat";
 	static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
 	struct tm tm = broken_down(time_us);
 
-	buf_add_format(out, "%.3s, %02d %.3s %04d %02d:%02d:%02d +0000", days + 3 * tm.tm_wday,
+	buf_add_format(out, "%.3s, %02d %.3s %04d %02d:%02d:%02d %s", days + 3 * tm.tm_wday,
 		tm.tm_mday, months + 3 * tm.tm_mon, tm.tm_year + 1900, tm.tm_hour, tm.tm_min,
-		tm.tm_sec);
+		tm.tm_sec, zone);
+}
+
+void clock_add_rfc5322(struct buf *out, int64_t time_us)
+{
+	add_date(out, time_us, "+0000");
+}
+
+void clock_add_http(struct buf *out, int64_t time_us)
+{
+	add_date(out, time_us, "GMT");
 }

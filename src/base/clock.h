@@ -25,3 +25,6 @@ bool clock_parse_rfc3339(struct span text, int64_t *ret_time_us);
 
 /* RFC 5322 section 3.3, in UTC: Tue, 03 Feb 2026 04:05:06 +0000. */
 void clock_add_rfc5322(struct buf *out, int64_t time_us);
+
+/* The same for HTTP, with "GMT" (RFC 9110 section 5.6.7). */
+void clock_add_http(struct buf *out, int64_t time_us);

@@ -189,4 +189,4 @@ command_fn run_log, run_alias_list, run_alias_add, run_alias_remove, run_cert_li
 	run_crl_list, run_crl_add, run_crl_fetch, run_smime_sign, run_smime_encrypt,
 	run_smime_verify, run_smime_decrypt,
 	run_smime_show, run_smime_add, run_smime_change, run_smime_export, run_smime_unlock,
-	run_smime_lock;
+	run_smime_lock, run_ca_check, run_ca_issue;

@@ -49,6 +49,24 @@
 		OPTION("--state", "TEXT", "state", "state or province"),                           \
 		OPTION("--country", "CC", "country", "country, two letters")
 
+/* Who an authority is. */
+#define CA_SUBJECT                                                                                 \
+	OPTION("--cn", "NAME", "common_name", "its name (default: S/MIME CA of DOMAIN)"),          \
+		OPTION("--org", "TEXT", "organization", "organization"),                           \
+		OPTION("--unit", "TEXT", "unit", "its unit"),                                      \
+		OPTION("--city", "TEXT", "city", "city"),                                          \
+		OPTION("--state", "TEXT", "state", "state or province"),                           \
+		OPTION("--country", "CC", "country", "country, two letters"),                      \
+		OPTION("--key", "KEY", "key", "a key for ca or smime (default: a new one)"),       \
+		OPTION("--type", "TYPE", "type", "of a new key (default ec:p256)")
+
+#define CA_COLUMNS                                                                                 \
+	{                                                                                          \
+		{ "ISSUED TO", "subject" }, { "ISSUED BY", "issuer" }, { "TILL", "not_after" },    \
+			{ "ISSUES", "active" }, { "FINGERPRINT", "fingerprint" },                  \
+			{ "LIST", "crl_url" },                                                     \
+	}
+
 /* Whose trust: the server's without an option. */
 #define SCOPE                                                                                      \
 	FLAG("--server", NULL, "what this server trusts (the default)"),                           \
@@ -434,6 +452,68 @@ const struct command commands[] = {
 		{ WORD("DOMAIN", NULL), MAYBE("CERTIFICATE", NULL) }, "DELETE",
 		"/domains/{0}/certificates/{1}/chain", .columns = CERT_COLUMNS,
 		.run = run_cert_in_use },
+
+	{ "ca", "show", "the authority that issues certificates for the mail of a domain's users",
+		"signet ca show example.org", { WORD("DOMAIN", NULL) }, "GET", "/domains/{0}/ca",
+		"authorities", CA_COLUMNS },
+	{ "ca", "create", "makes an authority with a key of its own, for the domain's addresses only",
+		"signet ca create example.org --org 'Example Ltd'",
+		{ WORD("DOMAIN", NULL), CA_SUBJECT,
+			NUMBER("--days", "days", "how long it is valid (default 3650)") },
+		"POST", "/domains/{0}/ca", .columns = CA_COLUMNS },
+	{ "ca", "request", "asks another authority for one: a request to be given to it",
+		"signet ca request example.org -o ca.csr",
+		{ WORD("DOMAIN", NULL), CA_SUBJECT, OUTPUT("request"),
+			FLAG("--der", NULL, "in DER instead of PEM") },
+		"POST", "/domains/{0}/ca/request" },
+	{ "ca", "install", "takes the certificate that another authority has given",
+		"signet ca install example.org ca.crt --chain chain.pem",
+		{ WORD("DOMAIN", NULL), FILE_WORD("FILE", "certificate"),
+			OPTION_FILE("--chain", "chain", "what is above it, if not in FILE") },
+		"POST", "/domains/{0}/ca/install", .columns = CA_COLUMNS },
+	{ "ca", "refresh", "the same authority for another time and the domain's names of today",
+		"signet ca refresh example.org",
+		{ WORD("DOMAIN", NULL), NUMBER("--days", "days", "how long (default 3650)") },
+		"POST", "/domains/{0}/ca/refresh", .columns = CA_COLUMNS },
+	{ "ca", "export", "its certificate, for those who are to trust it",
+		"signet ca export example.org --der -o example-ca.cer",
+		{ WORD("DOMAIN", NULL), OUTPUT("certificate"),
+			FLAG("--der", NULL, "in DER instead of PEM") },
+		"GET", "/domains/{0}/ca/certificate" },
+	{ "ca", "check", "whether it can issue, for which addresses, and until when",
+		"signet ca check example.org", { WORD("DOMAIN", NULL) }, "GET",
+		"/domains/{0}/ca/check", "checks",
+		{ { "CHECK", "check" }, { "RESULT", "result" }, { "WHY", "text" } },
+		.run = run_ca_check },
+	{ "ca", "remove", "issues nothing more; what was issued stays valid, and can be revoked",
+		"signet ca remove example.org", { WORD("DOMAIN", NULL) }, "DELETE",
+		"/domains/{0}/ca" },
+	{ "ca", "issue", "a certificate for the mail of a user: for the key of a request, else for the"
+		" user's own of Secure Mail",
+		"signet ca issue alice@example.org --request alice.csr -o alice.crt",
+		{ WORD("ADDRESS", "address"),
+			OPTION_FILE("--request", "request", "a request (PKCS#10) with the user's key"),
+			OPTION("--name", "NAME", "name", "of the person (default: the account's)"),
+			NUMBER("--days", "days", "how long it is valid (default: setting ca_days)"),
+			OUTPUT("certificate"), FLAG("--der", NULL, "in DER instead of PEM") },
+		"POST", "/domains/{d}/ca/certificates", .run = run_ca_issue },
+	{ "ca", "list", "what was issued for a domain's users", "signet ca list example.org",
+		{ WORD("DOMAIN", NULL) }, "GET", "/domains/{0}/ca/certificates", "certificates",
+		{ { "ACCOUNT", "account" }, { "ADDRESS", "address" }, { "STATE", "state" },
+			{ "TILL", "not_after" }, { "RENEWAL", "renewal" }, { "REASON", "reason" },
+			{ "SERIAL", "serial" } } },
+	{ "ca", "revoke", "a certificate is not to be believed any more",
+		"signet ca revoke example.org 41a3... --reason keyCompromise",
+		{ WORD("DOMAIN", NULL), WORD("SERIAL", NULL),
+			OPTION("--reason", "REASON", "reason",
+				"keyCompromise, affiliationChanged, superseded, cessationOfOperation,"
+				" privilegeWithdrawn (default unspecified)") },
+		"POST", "/domains/{0}/ca/certificates/{1}/revoke",
+		.columns = { { "address", "address" }, { "state", "state" },
+			{ "revoked", "revoked" }, { "reason", "reason" }, { "serial", "serial" } } },
+	{ "ca", "crl", "its revocation list", "signet ca crl example.org --der -o example.crl",
+		{ WORD("DOMAIN", NULL), OUTPUT("file"), FLAG("--der", NULL, "in DER instead of PEM") },
+		"GET", "/domains/{0}/ca/crl" },
 
 	{ "trust", "list", "what is trusted, with what is inherited", "signet trust list --domain example.org",
 		{ SCOPE, OPTION("--for", "P,...", NULL, "only those for server, client or mail") },

@@ -200,3 +200,37 @@ int run_trust_remove(struct cli *cli)
 	add_scope(cli, &path);
 	return r ? r : cli_ask_at(cli, "DELETE", &path, NULL, &answer);
 }
+
+/* The table; and not valid, if nothing can be issued. */
+int run_ca_check(struct cli *cli)
+{
+	CLEANUP(json_owned_freep) json_t *answer = NULL;
+	const char *result;
+	int r = cli_request(cli, &answer);
+
+	if (r)
+		return r;
+	r = cli_show(cli, answer);
+	result = json_string_value(json_object_get(answer, "result"));
+	if (r || !result || strcmp(result, "error") != 0)
+		return r;
+	why_set(&cli->why, "%s cannot issue certificates for all its users: see the rows with"
+		" \"error\"", cli->words[0]);
+	return CLIENT_E_REFUSED;
+}
+
+/* Whose authority is asked stands in the address. */
+int run_ca_issue(struct cli *cli)
+{
+	CLEANUP(json_owned_freep) json_t *answer = NULL;
+	const char *at = strrchr(cli->words[0], '@');
+	int r;
+
+	if (!at || !at[1]) {
+		why_set(&cli->why, "%s is not a mail address", cli->words[0]);
+		return CLI_E_USAGE;
+	}
+	cli->domain = at + 1;
+	r = cli_request(cli, &answer);
+	return r ? r : cli_show(cli, answer);
+}

@@ -12,6 +12,7 @@
 CLEANUP_POINTER(ASN1_BIT_STRING, ASN1_BIT_STRING_free)
 CLEANUP_POINTER(ASN1_IA5STRING, ASN1_IA5STRING_free)
 CLEANUP_POINTER(ASN1_OCTET_STRING, ASN1_OCTET_STRING_free)
+CLEANUP_POINTER(AUTHORITY_KEYID, AUTHORITY_KEYID_free)
 CLEANUP_POINTER(BIGNUM, BN_free)
 CLEANUP_POINTER(EXTENDED_KEY_USAGE, EXTENDED_KEY_USAGE_free)
 
@@ -63,6 +64,25 @@ int build_key_identifier(X509 *x)
 		!ASN1_OCTET_STRING_set(id, digest, (int)n))
 		return key_openssl_fault("X509_pubkey_digest");
 	return build_extension(x, NID_subject_key_identifier, id, false);
+}
+
+int build_authority_key(AUTHORITY_KEYID **ret_id, const struct cert *issuer)
+{
+	CLEANUP(AUTHORITY_KEYID_freep) AUTHORITY_KEYID *id = AUTHORITY_KEYID_new();
+	const ASN1_OCTET_STRING *named = X509_get0_subject_key_id(cert_x509(issuer));
+	uint8_t digest[EVP_MAX_MD_SIZE];
+	unsigned n;
+
+	if (!id)
+		return key_openssl_fault("AUTHORITY_KEYID_new");
+	id->keyid = named ? ASN1_OCTET_STRING_dup(named) : ASN1_OCTET_STRING_new();
+	if (!id->keyid)
+		return key_openssl_fault("ASN1_OCTET_STRING_dup");
+	if (!named && (!X509_pubkey_digest(cert_x509(issuer), EVP_sha1(), digest, &n) ||
+			      !ASN1_OCTET_STRING_set(id->keyid, digest, (int)n)))
+		return key_openssl_fault("X509_pubkey_digest");
+	*ret_id = TAKE(id);
+	return 0;
 }
 
 int build_usage(ASN1_BIT_STRING **ret_usage, const int *bits)

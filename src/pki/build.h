@@ -4,8 +4,7 @@
 
 /* Parts of certificates that are made here, whoever signs them. */
 
-#include "base/err.h"
-#include "base/span.h"
+#include "pki/cert.h"
 
 #include <openssl/x509v3.h>
 
@@ -26,6 +25,10 @@ int build_list_extension(STACK_OF(X509_EXTENSION) **list, int nid, void *value,
 
 /* subjectKeyIdentifier: RFC 5280 section 4.2.1.2, method (1). */
 int build_key_identifier(X509 *x) MUST_CHECK;
+
+/* authorityKeyIdentifier (section 4.2.1.1): as the issuer names its key, else by that method. The caller
+ * frees. */
+int build_authority_key(AUTHORITY_KEYID **ret_id, const struct cert *issuer) MUST_CHECK;
 
 /* keyUsage with these bits of RFC 5280 section 4.2.1.3, by number; -1 ends. */
 int build_usage(ASN1_BIT_STRING **ret_usage, const int *bits) MUST_CHECK;

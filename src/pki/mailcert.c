@@ -183,22 +183,11 @@ static int add_usage(X509 *x, const struct mailcert_order *o, const EVP_PKEY *pu
 	return build_extension(x, NID_ext_key_usage, extended, false);
 }
 
-/* RFC 5280 section 4.2.1.1: as the issuer names its key; else by method (1). */
 static int add_authority_key(X509 *x, const struct cert *issuer)
 {
-	CLEANUP(AUTHORITY_KEYID_freep) AUTHORITY_KEYID *id = AUTHORITY_KEYID_new();
-	const ASN1_OCTET_STRING *named = X509_get0_subject_key_id(cert_x509(issuer));
-	uint8_t digest[EVP_MAX_MD_SIZE];
-	unsigned n;
+	CLEANUP(AUTHORITY_KEYID_freep) AUTHORITY_KEYID *id = NULL;
 
-	if (!id)
-		return key_openssl_fault("AUTHORITY_KEYID_new");
-	id->keyid = named ? ASN1_OCTET_STRING_dup(named) : ASN1_OCTET_STRING_new();
-	if (!id->keyid)
-		return key_openssl_fault("ASN1_OCTET_STRING_dup");
-	if (!named && (!X509_pubkey_digest(cert_x509(issuer), EVP_sha1(), digest, &n) ||
-			      !ASN1_OCTET_STRING_set(id->keyid, digest, (int)n)))
-		return key_openssl_fault("X509_pubkey_digest");
+	TRY(build_authority_key(&id, issuer));
 	return build_extension(x, NID_authority_key_identifier, id, false);
 }
 

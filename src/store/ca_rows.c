@@ -14,6 +14,8 @@
 
 #include <assert.h>
 
+static const int64_t week_us = 7LL * 24 * 3600 * 1000000;
+
 #define AUTHORITY_COLUMNS                                                                          \
 	"select id, coalesce(domain, 0), coalesce(tls_key, 0), name, label, active, der, chain,"   \
 	" crl_number, crl, crl_next, created from authority"
@@ -333,6 +335,20 @@ int store_issued_due(struct store_conn *c, int64_t now_us,
 		ISSUED_COLUMNS " where i.renew > 0 and i.renew <= $1 and i.revoked = 0"
 			       " and i.successor is null order by i.renew",
 		DB_ARGS(DB_INT(now_us))));
+	return each_issued(q, each, context);
+}
+
+int store_issued_ending(struct store_conn *c, int64_t now_us, int64_t before_us,
+	int (*each)(const struct store_issued *row, void *context), void *context)
+{
+	CLEANUP(db_resetp) struct db_statement *q = NULL;
+
+	/* What ended long ago was told long ago. */
+	TRY(db_query(&q, c->db,
+		ISSUED_COLUMNS " where i.account is not null and i.revoked = 0"
+			       " and i.successor is null and i.not_after < $2 and i.not_after > $1"
+			       " order by i.not_after",
+		DB_ARGS(DB_INT(now_us - week_us), DB_INT(before_us))));
 	return each_issued(q, each, context);
 }
 

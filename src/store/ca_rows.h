@@ -113,6 +113,10 @@ int store_issued_revoked(struct store_conn *c, int64_t authority,
 int store_issued_due(struct store_conn *c, int64_t now_us,
 	int (*each)(const struct store_issued *row, void *context), void *context) MUST_CHECK;
 
+/* Reads: what ends before that time, belongs to an account still, was neither revoked nor renewed. */
+int store_issued_ending(struct store_conn *c, int64_t now_us, int64_t before_us,
+	int (*each)(const struct store_issued *row, void *context), void *context) MUST_CHECK;
+
 /* Writes: revoked from now on; a new list is due. STORE_E_NOT_FOUND, STORE_E_STALE: it is already.
  */
 int store_issued_revoke(struct store_conn *c, int64_t id, unsigned reason,

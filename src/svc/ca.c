@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "pki/authority.h"
 #include "pki/key.h"
+#include "store/secure_rows.h"
 #include "store/settings.h"
 #include "store/store.h"
 #include "svc/domain_keys.h"
@@ -262,4 +263,39 @@ int ca_revoke(struct env *e, struct store_conn *c, int64_t issued, enum issued_r
 		log_int("certificate", issued), log_str("reason", ca_reason_name(reason)));
 	env_count(e, COUNT_CA_REVOKED);
 	return 0;
+}
+
+struct key_search {
+	struct span spki;
+	int64_t key;
+};
+
+static int match_secure(const struct store_secure_key *key, void *context)
+{
+	struct key_search *s = context;
+
+	if (span_equal(key->spki, s->spki))
+		s->key = key->id;
+	return 0;
+}
+
+int ca_give(struct store_conn *c, int64_t account, struct span spki,
+	const struct ca_certificate *cert, struct why *why)
+{
+	struct key_search search = { .spki = spki };
+	struct store_secure_cert row = { .der = cert->der, .chain = cert->chain, .current = true,
+		.created_us = clock_now_us() };
+	uint8_t digest[SHA256_OCTETS];
+	int r;
+
+	digest_sha256(cert->der, digest);
+	row.sha256 = span_of(digest, sizeof digest);
+	TRY(store_secure_key_each(c, account, match_secure, &search));
+	row.key = search.key;
+	r = search.key ? store_secure_cert_add(c, &row, &row.id) : STORE_E_NOT_FOUND;
+	if (r <= 0)
+		return r;
+	why_set(why, r == STORE_E_LIMIT ? "the account has too many certificates: remove some" :
+					  "the account does not have the key any more");
+	return CA_E_REFUSED;
 }

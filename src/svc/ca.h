@@ -10,6 +10,7 @@
  * answers) is in svc/ca_status.h, what is done in time (renewing) in svc/ca_tend.h.
  */
 
+#include "pki/cert.h"
 #include "pki/subject.h"
 #include "store/ca_rows.h"
 #include "store/domain.h"
@@ -17,7 +18,6 @@
 
 struct env;
 struct buf;
-struct cert;
 
 /* REFUSED: it may not be done, with why, in a sentence for whoever asked; NONE: the domain has no
  * authority, with why (what the administrator does about it). */
@@ -55,6 +55,11 @@ typedef int ca_then_fn(struct store_conn *c, const struct ca_certificate *cert, 
 	struct why *why);
 int ca_issue(struct env *e, struct arena *a, const struct ca_wish *wish, ca_then_fn *then,
 	void *context, struct ca_certificate *ret_cert, struct why *why) MUST_CHECK;
+
+/* Gives a certificate to the account's key of Secure Mail, which uses it from then on: in ca_issue's then.
+ * REFUSED with why: the account does not have that key (any more). Writes. */
+int ca_give(struct store_conn *c, int64_t account, struct span spki,
+	const struct ca_certificate *cert, struct why *why) MUST_CHECK;
 
 /* Revokes one; the list follows at once (ca_wake). STORE_E_NOT_FOUND; STORE_E_STALE: it is already.
  * Writes: within a task of the store. */

@@ -83,6 +83,7 @@ struct env {
 		struct why *why);
 	struct acme *acme;               /* svc/acme.h */
 	struct encryption *encryption;   /* svc/encryption.h */
+	struct ca *ca;                   /* svc/ca_status.h */
 	int64_t started_us;
 };
 

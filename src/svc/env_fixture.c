@@ -13,6 +13,7 @@
 #include "store/settings.h"
 #include "svc/auth.h"
 #include "svc/outgoing.h"
+#include "svc/ca_status.h"
 #include "svc/revocation.h"
 #include "svc/staple.h"
 #include "svc/trust.h"
@@ -52,6 +53,7 @@ struct env_fixture *env_fixture_new(void)
 	f->env.revocations = revocations_new(&f->env);
 	f->env.staples = staples_new(&f->env);
 	f->env.outgoings = outgoings_new();
+	f->env.ca = ca_new(&f->env);
 	f->env.tls = (struct tls_host *)f;
 	env_fixture_person(f, "alice", "wonderland");
 	return f;
@@ -66,6 +68,7 @@ struct env_fixture *env_fixture_free(struct env_fixture *f)
 		revocations_free(f->env.revocations);
 		staples_free(f->env.staples);
 		outgoings_free(f->env.outgoings);
+		ca_free(f->env.ca);
 		testing_done(&f->keyd);
 		testing_done(&f->keyd_user);
 		arena_done(&f->credentials);

@@ -12,6 +12,7 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "base/map.h"
+#include "store/ca_rows.h"
 #include "store/domain.h"
 #include "store/store.h"
 #include "store/trust_rows.h"
@@ -156,6 +157,17 @@ static int add_row(const struct store_trust *row, void *context)
 	return 0;
 }
 
+/* Colleagues' mail: what the domain's own authorities have issued is what the domain says itself. A
+ * row that denies one of them has the last word (trust_add). */
+static int add_authority(const struct store_authority *row, void *context)
+{
+	CLEANUP(cert_unrefp) struct cert *cert = NULL;
+
+	if (cert_from_der(&cert, row->der, NULL) == 0)
+		trust_add(context, cert, TRUST_MAIL);
+	return 0;
+}
+
 static int add_layer(struct store_conn *c, struct layers *l, enum trust_scope scope, int64_t domain)
 {
 	struct trust *layer = trust_new(scope, l->top);
@@ -163,6 +175,8 @@ static int add_layer(struct store_conn *c, struct layers *l, enum trust_scope sc
 	(void)trust_unref(l->top);
 	l->top = layer;
 	TRY(store_trust_each(c, scope, domain, add_row, layer));
+	if (scope == TRUST_DOMAIN)
+		TRY(store_authority_each(c, domain, add_authority, layer));
 	return 0;
 }
 

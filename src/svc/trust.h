@@ -6,7 +6,7 @@
  * What is trusted here, by whom: the store's rows over the system's authorities as sets of
  * pki/trust.h. A domain's set lies over the server's, or over the cluster's where the domain is a
  * shared one, and that over the built-in one; an operation of the server itself uses the server's set
- * over the cluster's over the built-in one.
+ * over the cluster's over the built-in one. A domain trusts its own authorities (svc/ca.h) for mail.
  */
 
 #include "base/err.h"

@@ -158,6 +158,7 @@ int api_account_remove(struct http_request *q, struct store_conn *c)
 		return http_store_problem(q, r, "account", "address", NULL);
 	q->status = 204;
 	q->locks_account = account.id;
+	q->ca_changed = true;
 	return http_audit(q, c, "account.remove", account.address, SPAN(""));
 }
 

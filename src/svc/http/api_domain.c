@@ -8,6 +8,7 @@
 #include "store/key_rows.h"
 #include "store/store.h"
 #include "store/tls_rows.h"
+#include "svc/ca_status.h"
 #include "svc/client.h"
 #include "svc/env.h"
 #include "svc/http/api.h"
@@ -353,6 +354,32 @@ int api_domain_set(struct http_request *q, struct store_conn *c)
 		return 0;
 	(void)json_object_set_new(q->answer, "warnings", json_array());
 	return store_cert_each(c, domain.id, warn_of_name, q);
+}
+
+static int find_removable(struct store_conn *c, void *arg)
+{
+	struct store_domain domain;
+	struct http_request *q = arg;
+	int r = api_domain(q, c, &domain);
+
+	if (r)
+		return r;
+	q->prepared = ARENA_ALLOC(&q->arena, int64_t);
+	*(int64_t *)q->prepared = domain.n_accounts ? 0 : domain.id;
+	return 0;
+}
+
+/* Its authorities have no keys afterwards: before that they say for the last time what was revoked. */
+int api_domain_remove_prepare(struct http_request *q, struct store_conn *c)
+{
+	int r = store_read(q->env->store, find_removable, q);
+	int64_t id;
+
+	(void)c;
+	if (r)
+		return r;
+	id = *(int64_t *)q->prepared;
+	return id ? ca_last_lists(q->env, id) : 0;
 }
 
 int api_domain_remove(struct http_request *q, struct store_conn *c)

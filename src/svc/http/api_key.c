@@ -11,6 +11,7 @@
 #include "keyd/client.h"
 #include "keyd/import.h"
 #include "pki/pem.h"
+#include "store/ca_rows.h"
 #include "store/store.h"
 #include "svc/domain_keys.h"
 #include "svc/env.h"
@@ -365,6 +366,17 @@ int api_check_last(struct http_request *q, struct store_conn *c, const struct st
 		"this is the main domain's last certificate in use: put another one to use first");
 }
 
+/* Without its key an authority can revoke nothing any more. */
+static int check_authority(struct http_request *q, struct store_conn *c, int64_t key)
+{
+	bool needs;
+
+	TRY(store_authority_needs_key(c, key, clock_now_us(), &needs));
+	return needs ? http_problem(q, 409, "key",
+		"this is the key of an authority that issues certificates, or whose certificates are"
+		" valid still: remove the authority (ca remove) and revoke them first") : 0;
+}
+
 int api_key_remove(struct http_request *q, struct store_conn *c)
 {
 	struct pki_look_up l = { .q = q, .key_alias = q->params[1], .wants_key = true };
@@ -372,6 +384,8 @@ int api_key_remove(struct http_request *q, struct store_conn *c)
 
 	if (!r)
 		r = api_check_last(q, c, &l.domain, l.key.id, 0);
+	if (!r)
+		r = check_authority(q, c, l.key.id);
 	if (r)
 		return r;
 	TRY(store_key_remove(c, l.key.id));

@@ -21,6 +21,7 @@
 #include "store/store.h"
 #include "svc/acme.h"
 #include "svc/encryption.h"
+#include "svc/ca_status.h"
 #include "svc/env.h"
 #include "svc/http/body.h"
 #include "svc/http/route.h"
@@ -421,6 +422,7 @@ static void answer_clear(struct http_request *q)
 	q->tls_changed = q->settings_changed = q->trust_changed = q->acme_changed = false;
 	q->crls_changed = q->outgoing_changed = false;
 	q->locks_account = 0;
+	q->ca_changed = false;
 }
 
 static int run_in_store(struct store_conn *c, void *arg)
@@ -476,6 +478,8 @@ static void after_commit(struct http_request *q)
 		encryption_tend(q->env);
 	if (q->locks_account)
 		unlocked_lock_account(q->env->unlocked, q->locks_account);
+	if (q->ca_changed)
+		ca_wake(q->env);
 }
 
 static int refuse_method(struct http_request *q)

@@ -84,6 +84,7 @@ struct http_request {
 	size_t n_headers;
 	bool acme_changed;        /* after the commit: acme_wake */
 	bool encryption_changed;  /* after the commit: encryption_tend */
+	bool ca_changed;          /* after the commit: ca_wake */
 	bool trust_changed;       /* after the commit: trust_changed */
 	bool tls_changed;         /* after that: env->tls_rebuild */
 	bool crls_changed;        /* after the commit: revocation_load */

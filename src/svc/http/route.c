@@ -7,6 +7,8 @@
 
 #include "base/limit.h"
 #include "keyd/protocol.h"
+#include "pki/authority.h"
+#include "pki/mailcert.h"
 #include "pki/subject.h"
 #include "store/client_rows.h"
 #include "svc/secure_password.h"
@@ -206,6 +208,57 @@ static const struct body_field trust_body[] = {
 	{},
 };
 
+#define CA_SUBJECT                                                                                 \
+	{ "common_name", BODY_TEXT, false, ATTRIBUTE_MAX },                                        \
+		{ "organization", BODY_TEXT, false, ATTRIBUTE_MAX },                               \
+		{ "unit", BODY_TEXT, false, ATTRIBUTE_MAX },                                       \
+		{ "city", BODY_TEXT, false, ATTRIBUTE_MAX },                                       \
+		{ "state", BODY_TEXT, false, ATTRIBUTE_MAX },                                      \
+	{                                                                                          \
+		"country", BODY_TEXT, false, 8                                                     \
+	}
+
+static const struct body_field ca_body[] = {
+	{ "key", BODY_TEXT, false, NAME_MAX_OCTETS },
+	{ "type", BODY_TEXT, false, 16 },
+	{ "days", BODY_NUMBER, false, AUTHORITY_DAYS_MAX },
+	CA_SUBJECT,
+	{},
+};
+
+static const struct body_field ca_refresh_body[] = {
+	{ "days", BODY_NUMBER, false, AUTHORITY_DAYS_MAX },
+	{},
+};
+
+static const struct body_field ca_request_body[] = {
+	{ "key", BODY_TEXT, false, NAME_MAX_OCTETS },
+	{ "type", BODY_TEXT, false, 16 },
+	CA_SUBJECT,
+	{},
+};
+
+static const struct body_field ca_install_body[] = {
+	{ "certificate", BODY_TEXT, true, FILE_MAX },
+	{ "chain", BODY_TEXT, false, FILE_MAX },
+	{},
+};
+
+static const struct body_field issue_body[] = {
+	{ "address", BODY_TEXT, true, LIMIT_ADDRESS },
+	{ "request", BODY_TEXT, false, FILE_MAX },
+	{ "name", BODY_TEXT, false, ATTRIBUTE_MAX },
+	{ "days", BODY_NUMBER, false, MAILCERT_DAYS_MAX },
+	{},
+};
+
+static const struct body_field revoke_body[] = {
+	{ "reason", BODY_TEXT, false, 32 },
+	{},
+};
+
+#undef CA_SUBJECT
+
 static const struct body_field acme_account_body[] = {
 	{ "directory", BODY_TEXT, false, URL_MAX },
 	{ "contact", BODY_TEXTS, false, 10 },
@@ -382,7 +435,8 @@ const struct http_route http_routes[] = {
 	{ "GET", DOMAIN, RIGHT_ADMIN, NULL, NULL, ROUTE_READS, api_domain_show, NULL },
 	{ "PATCH", DOMAIN, RIGHT_ADMIN, domain_set_body, NULL, ROUTE_WRITES, api_domain_set,
 		api_domain_set_prepare },
-	{ "DELETE", DOMAIN, RIGHT_ADMIN, NULL, NULL, ROUTE_WRITES, api_domain_remove, NULL },
+	{ "DELETE", DOMAIN, RIGHT_ADMIN, NULL, NULL, ROUTE_WRITES, api_domain_remove,
+		api_domain_remove_prepare },
 	{ "POST", DOMAIN "/tls-probe", RIGHT_ADMIN, NULL, NULL, ROUTE_OUTSIDE, api_tls_probe,
 		NULL },
 	{ "GET", DOMAIN "/aliases", RIGHT_ADMIN, NULL, NULL, ROUTE_READS, api_domain_alias_list,
@@ -504,6 +558,29 @@ const struct http_route http_routes[] = {
 	{ "DELETE", DOMAIN "/acme/account", RIGHT_ADMIN, NULL, NULL, ROUTE_WRITES,
 		api_acme_account_remove, NULL },
 
+	{ "GET", DOMAIN "/ca", RIGHT_ADMIN, NULL, NULL, ROUTE_READS, api_ca_show, NULL },
+	{ "POST", DOMAIN "/ca", RIGHT_ADMIN, ca_body, NULL, ROUTE_WRITES, api_ca_make,
+		api_ca_make_prepare },
+	{ "DELETE", DOMAIN "/ca", RIGHT_ADMIN, NULL, NULL, ROUTE_WRITES, api_ca_remove, NULL },
+	{ "POST", DOMAIN "/ca/refresh", RIGHT_ADMIN, ca_refresh_body, NULL, ROUTE_WRITES,
+		api_ca_refresh, api_ca_refresh_prepare },
+	{ "POST", DOMAIN "/ca/request", RIGHT_ADMIN, ca_request_body, NULL, ROUTE_WRITES,
+		api_ca_request, api_ca_request_prepare },
+	{ "POST", DOMAIN "/ca/install", RIGHT_ADMIN, ca_install_body, NULL, ROUTE_WRITES,
+		api_ca_install, api_ca_install_prepare },
+	{ "GET", DOMAIN "/ca/certificate", RIGHT_ADMIN, NULL, NULL, ROUTE_READS, api_ca_cert, NULL },
+	{ "GET", DOMAIN "/ca/check", RIGHT_ADMIN, NULL, NULL, ROUTE_OUTSIDE, api_ca_check, NULL },
+	{ "GET", DOMAIN "/ca/crl", RIGHT_ADMIN, NULL, NULL, ROUTE_OUTSIDE, api_ca_crl, NULL },
+	{ "GET", DOMAIN "/ca/certificates", RIGHT_ADMIN, NULL, NULL, ROUTE_READS, api_issued_list,
+		NULL },
+	{ "POST", DOMAIN "/ca/certificates", RIGHT_ADMIN, issue_body, NULL, ROUTE_OUTSIDE,
+		api_issued_make, NULL },
+	{ "POST", DOMAIN "/ca/certificates/{certificate}/revoke", RIGHT_ADMIN, revoke_body, NULL,
+		ROUTE_WRITES, api_issued_revoke, NULL },
+	{ "GET", ACCOUNT "/issued", RIGHT_OWN, NULL, NULL, ROUTE_READS, api_own_issued_list, NULL },
+	{ "POST", ACCOUNT "/issued/{certificate}/revoke", RIGHT_OWN, revoke_body, NULL,
+		ROUTE_WRITES, api_own_issued_revoke, NULL },
+
 	{ "GET", API "/crls", RIGHT_ADMIN, NULL, "domain", ROUTE_READS, api_crl_list, NULL },
 	{ "POST", API "/crls", RIGHT_ADMIN, crl_body, NULL, ROUTE_WRITES, api_crl_add,
 		api_crl_add_prepare },
@@ -593,6 +670,22 @@ const struct http_route http_routes[] = {
 		NULL },
 	{ "GET", "/pki/{domain}/chain.pem", RIGHT_ANYONE, NULL, NULL, ROUTE_READS, page_chain_pem,
 		NULL },
+	{ "GET", "/pki/{domain}/ca.der", RIGHT_ANYONE, NULL, NULL, ROUTE_OUTSIDE, page_ca_cert,
+		NULL },
+	{ "GET", "/pki/{domain}/ca.crl", RIGHT_ANYONE, NULL, NULL, ROUTE_OUTSIDE, page_ca_list,
+		NULL },
+	{ "POST", "/pki/{domain}/ocsp", RIGHT_ANYONE, NULL, NULL, ROUTE_OUTSIDE, page_ocsp_post,
+		NULL },
+	{ "GET", "/pki/{domain}/ocsp/{request*}", RIGHT_ANYONE, NULL, NULL, ROUTE_OUTSIDE,
+		page_ocsp_get, NULL },
+	{ "GET", "/pki/{domain}/{authority}/ca.der", RIGHT_ANYONE, NULL, NULL, ROUTE_OUTSIDE,
+		page_ca_label_cert, NULL },
+	{ "GET", "/pki/{domain}/{authority}/ca.crl", RIGHT_ANYONE, NULL, NULL, ROUTE_OUTSIDE,
+		page_ca_label_list, NULL },
+	{ "POST", "/pki/{domain}/{authority}/ocsp", RIGHT_ANYONE, NULL, NULL, ROUTE_OUTSIDE,
+		page_ocsp_label_post, NULL },
+	{ "GET", "/pki/{domain}/{authority}/ocsp/{request*}", RIGHT_ANYONE, NULL, NULL,
+		ROUTE_OUTSIDE, page_ocsp_label_get, NULL },
 };
 
 #undef API
@@ -617,6 +710,8 @@ static bool path_fits(const char *pattern, struct span path,
 		path = span_skip(path, 1);
 		want = span_head(rest, span_find(rest, '/'));
 		have = span_head(path, span_find(path, '/'));
+		if (want.n > 2 && want.p[want.n - 2] == '*')
+			have = path;
 		rest = span_skip(rest, want.n);
 		path = span_skip(path, have.n);
 		if (!span_starts(want, SPAN("{"))) {

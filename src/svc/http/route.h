@@ -46,7 +46,7 @@ typedef int route_fn(struct http_request *q, struct store_conn *c);
 
 struct http_route {
 	const char *method;
-	const char *path;         /* "{name}" stands for one segment */
+	const char *path;         /* "{name}" stands for one segment, "{name*}" for all that follow */
 	enum route_right right;
 	const struct body_field *body; /* NULL: none is wanted */
 	const char *query;        /* names of parameters, separated by one space; NULL: none */
@@ -108,4 +108,10 @@ route_fn api_encryption_show, api_encryption_start, api_encryption_pause, api_en
 route_fn api_encryption_remove;
 route_fn api_outgoing_list, api_outgoing_set, api_outgoing_remove, api_outgoing_show;
 route_fn api_outgoing_probe;
+route_fn api_ca_show, api_ca_make, api_ca_make_prepare, api_ca_refresh, api_ca_refresh_prepare;
+route_fn api_ca_request, api_ca_request_prepare, api_ca_install, api_ca_install_prepare;
+route_fn api_ca_cert, api_ca_remove, api_ca_check, api_ca_crl, api_issued_list, api_issued_make, api_issued_revoke;
+route_fn api_own_issued_list, api_own_issued_revoke, api_domain_remove_prepare;
+route_fn page_ca_cert, page_ca_label_cert, page_ca_list, page_ca_label_list, page_ocsp_post;
+route_fn page_ocsp_label_post, page_ocsp_get, page_ocsp_label_get;
 route_fn page_first, page_metrics, page_cert_pem, page_cert_der, page_chain_pem;

@@ -17,6 +17,20 @@ static const char *const type_names[] = {
 	[BODY_BOOL] = "bool",
 };
 
+/* "{name*}" is a parameter like others. */
+static json_t *path_of(const char *path)
+{
+	char text[256];
+	size_t n = 0;
+
+	for (; *path && n < sizeof text - 1; path++) {
+		if (*path != '*')
+			text[n++] = *path;
+	}
+	text[n] = 0;
+	return json_string(text);
+}
+
 static json_t *body_of(const struct body_field *field)
 {
 	json_t *body = json_object();
@@ -41,7 +55,8 @@ int main(void)
 		const struct http_route *r = &http_routes[i];
 
 		(void)json_array_append_new(list,
-			json_pack("{s:s, s:s, s:s, s:b, s:o}", "method", r->method, "path", r->path,
+			json_pack("{s:s, s:o, s:s, s:b, s:o}", "method", r->method, "path",
+				path_of(r->path),
 				"query", r->query ? r->query : "", "open",
 				(int)(r->right == RIGHT_ANYONE), "body", body_of(r->body)));
 	}
