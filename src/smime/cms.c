@@ -120,8 +120,10 @@ static bool signer_info(struct span s, struct cms_signer *ret)
 		if (!take(&s, TAG_0, &ret->attributes))
 			return false;
 	}
-	return cms_algorithm_next(&s, &ret->signature_algorithm) &&
-	       take(&s, DER_OCTET_STRING, &ret->signature) && pass_optional(&s, TAG_1) && s.n == 0;
+	if (!cms_algorithm_next(&s, &ret->signature_algorithm) ||
+		!take(&s, DER_OCTET_STRING, &ret->signature))
+		return false;
+	return (!is_next(s, TAG_1) || take(&s, TAG_1, &ret->unsigned_attributes)) && s.n == 0;
 }
 
 static int signers(struct span set, struct cms_signed *ret)

@@ -34,12 +34,12 @@ struct cms_algorithm {
 	struct span parameter; /* with its tag; p NULL: none */
 };
 
-/* The i-th value of an attribute's type occurs once, with one value, or it is not there. */
 struct cms_signer {
 	struct cms_identity id;
 	struct cms_algorithm digest, signature_algorithm;
 	bool has_attributes;
 	struct span attributes; /* content of the SET, as it was sent */
+	struct span unsigned_attributes; /* the same; p NULL: none */
 	struct span signature;
 };
 

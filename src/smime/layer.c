@@ -318,7 +318,7 @@ static bool content_is_mime(struct opener *o, struct span content_type)
 
 static int open_signed(struct opener *o, const struct cms_signed *data)
 {
-	bool nothing = data->n_signers == 0 && !data->has_content;
+	bool nothing = data->n_signers == 0 && data->content.n == 0;
 
 	o->layer->kind = nothing ? SMIME_CERTS_ONLY : SMIME_SIGNED_OPAQUE;
 	if (nothing) {

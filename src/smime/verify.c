@@ -142,6 +142,20 @@ static bool read_signing_time(struct span value, struct smime_signer *s)
 	return s->has_signing_time;
 }
 
+/* RFC 5652 sections 11.1 to 11.3: these count only where they are signed. */
+static bool has_misplaced(const struct cms_signer *info)
+{
+	const struct span oids[] = { content_type_oid, message_digest_oid, signing_time_oid };
+	struct span value;
+
+	for (size_t i = 0; i < sizeof oids / sizeof oids[0]; i++) {
+		if (cms_attribute(info->unsigned_attributes, oids[i], &value) !=
+			CMS_ATTRIBUTE_E_NONE)
+			return true;
+	}
+	return false;
+}
+
 /* What the attributes say by themselves. */
 static bool read_attributes(const struct verifier *v, const struct cms_signer *info,
 	struct smime_signer *s, struct span *ret_digest)
@@ -155,6 +169,12 @@ static bool read_attributes(const struct verifier *v, const struct cms_signer *i
 		!attribute(info, certificate_oid, "signingCertificate", s, &ignored) ||
 		!attribute(info, certificate_v2_oid, "signingCertificateV2", s, &ignored))
 		return false;
+	if (has_misplaced(info)) {
+		say(s, SMIME_SIGNER_MALFORMED,
+			"an attribute that must be signed is not, or those that are not signed "
+			"cannot be read");
+		return false;
+	}
 	buf_add(&s->capabilities, capabilities);
 	if (!info->has_attributes)
 		return true;
