@@ -243,11 +243,25 @@ static void parse_failed(struct opener *o, int r, const struct why *why)
 		why->text);
 }
 
-/* The first part, from its header to where the line end before the boundary begins. */
-static struct span signed_octets(const struct opener *o, const struct part *first)
+/* The first part as RFC 1847 section 2.1 has it: from behind the first delimiter line to the line
+ * end before the second one, which belongs to the delimiter (RFC 2046 section 5.1.1); also where
+ * there is no body, or no empty line before it. */
+static struct span signed_octets(const struct opener *o, const struct part *first,
+	const struct part *second)
 {
-	return span_head(span_skip(o->source->entity, (size_t)first->header_offset),
-		(size_t)(first->end_offset - first->header_offset));
+	struct span entity = o->source->entity;
+	size_t begin = (size_t)first->header_offset, end = (size_t)second->header_offset;
+
+	/* Back over the delimiter line's own line end, and the line. */
+	if (end > begin)
+		end--;
+	while (end > begin && entity.p[end - 1] != '\n')
+		end--;
+	if (end > begin)
+		end--;
+	if (end > begin && entity.p[end - 1] == '\r')
+		end--;
+	return span_head(span_skip(entity, begin), end - begin);
 }
 
 static bool signature_is_detached(struct opener *o, const struct cms *cms)
@@ -285,7 +299,7 @@ static int open_detached(struct opener *o)
 			"a signed multipart has two parts, what is signed and the signature");
 		return 0;
 	}
-	o->content->entity = signed_octets(o, first);
+	o->content->entity = signed_octets(o, first, second);
 	if (is_ambiguous(o, first) || is_ambiguous(o, second) || !is_pkcs7(second, "signature")) {
 		layer_refuse(o->layer, SMIME_SIGNED_DETACHED, SMIME_MALFORMED,
 			"its second part is not a signature, or a part can be read in two ways");

@@ -210,12 +210,12 @@ static void note_date(struct smime_report *r, struct span header)
 	}
 }
 
-static void note_sender(struct smime_report *r, const struct expectation *e)
+static void note_sender(struct smime_report *r, const struct expectation *e, bool is_signed)
 {
 	if (e->sender.name_is_address)
 		report_note(r, "display-name",
 			"the author's name is written like another mail address than the author's");
-	if (e->q->expect == SMIME_EXPECT_FROM && e->sender.is_odd && r->n_envelope)
+	if (e->q->expect == SMIME_EXPECT_FROM && e->sender.is_odd && is_signed)
 		report_note(r, "from",
 			"the message names its author twice, or not in a way that "
 			"can be compared with a certificate");
@@ -248,7 +248,7 @@ void status_find(const struct smime_request *request, struct span header,
 		report_note(report, "unauthenticated",
 			"nothing tells whether what was encrypted was changed on its way");
 	note_errant(report);
-	note_sender(report, &e);
+	note_sender(report, &e, sum.is_signed);
 	if (report->n_envelope)
 		note_date(report, header);
 	sender_done(&e.sender);
