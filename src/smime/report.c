@@ -176,6 +176,19 @@ static const char *signer_reason(const struct smime_signer *s)
 	return s->reason ? s->reason : smime_signer_verdict_text(s->verdict);
 }
 
+/* Whether a note says why a message is not verified, rather than something beside that. */
+static bool is_a_reason(const char *rule)
+{
+	static const char *const rules[] = { "partly-signed", "partly-encrypted", "signed-outside",
+		"certificates-only", "no-signer", "from", "limit" };
+
+	for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
+		if (strcmp(rule, rules[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
 void smime_report_add_reason(const struct smime_report *r, struct buf *out)
 {
 	for (size_t i = 0; i < r->n_envelope; i++) {
@@ -192,6 +205,10 @@ void smime_report_add_reason(const struct smime_report *r, struct buf *out)
 			return;
 		}
 	}
-	if (r->n_notes)
-		buf_add_string(out, r->notes[0].text);
+	for (size_t i = 0; i < r->n_notes; i++) {
+		if (is_a_reason(r->notes[i].rule)) {
+			buf_add_string(out, r->notes[i].text);
+			return;
+		}
+	}
 }
