@@ -75,8 +75,10 @@ static void is_kept_out_of_dumps(void **state)
 	assert_true(secret_buf_add(&plain, SPAN("plain")));
 	assert_true(mapping_has(secret.p, " dd"));
 	assert_false(mapping_has(plain.p, " dd"));
+#ifndef __SANITIZE_ADDRESS__ /* which locks nothing */
 	if (!secret.is_swappable)
 		assert_true(mapping_has(secret.p, " lo"));
+#endif
 	/* Still so when it has grown. */
 	assert_non_null(secret_buf_room(&secret, 500000));
 	assert_true(mapping_has(secret.p, " dd"));

@@ -149,7 +149,7 @@ static int take_cert(struct found *f, PKCS12_SAFEBAG *bag)
 	r = cert_from_x509(&cert, x, f->i->why);
 	if (r)
 		return r > 0 ? IMPORT_E_FILE : r;
-	return import_take_cert(f->i, TAKE(cert));
+	return import_take_cert(f->i, cert);
 }
 
 static int take_bags(struct found *f, const STACK_OF(PKCS12_SAFEBAG) *bags, int depth);
