@@ -57,6 +57,8 @@ static void take_address(struct cli *cli, struct smime_input *in)
 {
 	const char *email = cli_option(cli, "--email");
 
+	/* What other programs sign may be an entity without a message's header. */
+	in->q.expect = SMIME_EXPECT_FROM_IF_ANY;
 	if (!email)
 		return;
 	in->q.expect = SMIME_EXPECT_GIVEN;

@@ -23,12 +23,18 @@ static const int64_t date_tolerance_us = INT64_C(86400) * 1000000;
 struct expectation {
 	const struct smime_request *q;
 	struct sender sender;
+	bool is_anybody; /* nothing is compared */
 };
 
 static void expectation_of(const struct smime_request *q, struct span header,
 	struct expectation *ret)
 {
+	struct header_field from;
+
 	*ret = (struct expectation){ .q = q };
+	ret->is_anybody = q->expect == SMIME_EXPECT_ANYBODY ||
+			  (q->expect == SMIME_EXPECT_FROM_IF_ANY &&
+				  !header_find(header, "From", &from));
 	if (q->expect != SMIME_EXPECT_GIVEN) {
 		sender_of(header, &ret->sender);
 		return;
@@ -69,7 +75,7 @@ static void compare_signers(const struct expectation *e, struct smime_layer *lay
 	for (size_t i = 0; i < layer->n_signers; i++) {
 		struct smime_signer *s = &layer->signers[i];
 
-		if (!s->cert || e->q->expect == SMIME_EXPECT_ANYBODY)
+		if (!s->cert || e->is_anybody)
 			continue;
 		s->address = sender_match(&e->sender, s->cert);
 		if (s->verdict == SMIME_SIGNER_OK && s->address != SMIME_ADDRESS_FROM)
@@ -94,7 +100,7 @@ static bool authors_are_bound(const struct expectation *e, const struct smime_la
 
 	for (size_t i = 0; i < layer->n_signers; i++)
 		n_ok += layer->signers[i].verdict == SMIME_SIGNER_OK;
-	if (n_ok == 0 || e->q->expect == SMIME_EXPECT_ANYBODY)
+	if (n_ok == 0 || e->is_anybody)
 		return n_ok > 0;
 	for (size_t a = 0; a < e->sender.n_authors; a++) {
 		bool bound = false;
@@ -215,7 +221,8 @@ static void note_sender(struct smime_report *r, const struct expectation *e, boo
 	if (e->sender.name_is_address)
 		report_note(r, "display-name",
 			"the author's name is written like another mail address than the author's");
-	if (e->q->expect == SMIME_EXPECT_FROM && e->sender.is_odd && is_signed)
+	if (e->q->expect != SMIME_EXPECT_GIVEN && !e->is_anybody && e->sender.is_odd &&
+		is_signed)
 		report_note(r, "from",
 			"the message names its author twice, or not in a way that "
 			"can be compared with a certificate");

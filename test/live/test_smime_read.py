@@ -85,6 +85,16 @@ def test_verify_refuses(people, signed, options, change, reason):
     assert reason in done.stderr and done.stderr.count(b"\n") == 1
 
 
+def test_entity_without_header(people):
+    """What has no From is anybody's, unless somebody is asked for."""
+    entity = MESSAGE.split(b"MIME-Version: 1.0\r\n")[1]
+    data = openssl("cms", "-sign", "-binary", "-signer", people / "alice.pem", "-inkey",
+                   people / "alice.key", data=entity)
+    assert signet("verify", "--roots", people / "ca.pem", data=data).returncode == 0
+    refused = signet("verify", "--roots", people / "ca.pem", "--email", "eve@example.org", data=data)
+    assert refused.returncode == 1 and refused.stdout == b""
+
+
 def test_report_alone_with_json(people, signed):
     good = signet("verify", "--json", "--roots", people / "ca.pem", data=signed)
     bad = signet("verify", "--json", "--roots", people / "ca.pem",
@@ -101,6 +111,8 @@ def test_decrypt(people, encrypted):
                   data=encrypted)
     assert done.returncode == 0, done.stderr
     assert b"Hello, Bob." in done.stdout and b"multipart/signed" in done.stdout
+    inner = signet("verify", "--roots", people / "ca.pem", data=done.stdout)
+    assert inner.returncode == 0, inner.stderr
     again = signet("decrypt", "--pfx", people / "bob.p12", "--password-file", people / "password",
                    data=encrypted)
     assert again.stdout == done.stdout
