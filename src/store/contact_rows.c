@@ -483,6 +483,20 @@ int store_contact_get(struct store_conn *c, struct arena *a, int64_t account, st
 	return contact_row(q, a, ret_contact);
 }
 
+int store_contact_uid(struct store_conn *c, struct arena *a, int64_t account, int64_t id,
+	struct span *ret_uid)
+{
+	CLEANUP(db_resetp) struct db_statement *q = NULL;
+	bool row;
+
+	TRY(db_query_row(&q, &row, c->db, "select uid from contact where account = $1 and id = $2",
+		DB_ARGS(DB_INT(account), DB_INT(id))));
+	if (!row)
+		return STORE_E_NOT_FOUND;
+	*ret_uid = arena_span(a, db_blob(q, 0));
+	return 0;
+}
+
 int store_contact_of(struct store_conn *c, struct arena *a, int64_t account, struct span address,
 	struct store_contact *ret_contact)
 {

@@ -114,6 +114,10 @@ int store_contact_remove(struct store_conn *c, int64_t account, struct span uid)
 int store_contact_get(struct store_conn *c, struct arena *a, int64_t account, struct span uid,
 	struct store_contact *ret_contact) MUST_CHECK;
 
+/* Reads: the uid of a card by its id. STORE_E_NOT_FOUND. */
+int store_contact_uid(struct store_conn *c, struct arena *a, int64_t account, int64_t id,
+	struct span *ret_uid) MUST_CHECK;
+
 /* Reads: the oldest card that has the address. STORE_E_NOT_FOUND. */
 int store_contact_of(struct store_conn *c, struct arena *a, int64_t account, struct span address,
 	struct store_contact *ret_contact) MUST_CHECK;

@@ -71,6 +71,10 @@ static int value_check(struct http_request *q, const struct body_field *field, c
 		if (json_is_boolean(value))
 			return 0;
 		return http_problem(q, 422, name, "%s is true or false", name);
+	case BODY_OBJECT:
+		if (json_is_object(value))
+			return 0;
+		return http_problem(q, 422, name, "%s is an object", name);
 	case BODY_SCALAR_OR_NULL:
 		if (json_is_null(value))
 			return 0;

@@ -11,6 +11,8 @@
 #include "pki/mailcert.h"
 #include "pki/subject.h"
 #include "store/client_rows.h"
+#include "store/contact_rows.h"
+#include "svc/recipient_certs.h"
 #include "svc/secure_password.h"
 
 enum {
@@ -388,6 +390,50 @@ static const struct body_field client_cert_body[] = {
 	{},
 };
 
+static const struct body_field rights_body[] = {
+	{ "rights", BODY_TEXT, true, 32 },
+	{},
+};
+
+static const struct body_field book_body[] = {
+	{ "name", BODY_TEXT, true, BOOK_NAME_MAX },
+	{},
+};
+
+static const struct body_field card_add_body[] = {
+	{ "card", BODY_OBJECT, true, 0 },
+	{ "book", BODY_TEXT, false, BOOK_NAME_MAX },
+	{},
+};
+
+static const struct body_field card_set_body[] = {
+	{ "card", BODY_OBJECT, true, 0 },
+	{ "book", BODY_TEXT, false, BOOK_NAME_MAX },
+	{ "modseq", BODY_NUMBER, false, INT64_MAX },
+	{},
+};
+
+static const struct body_field lookup_body[] = {
+	{ "addresses", BODY_TEXTS, true, RECIPIENTS_ASKED_MAX },
+	{},
+};
+
+static const struct body_field take_body[] = {
+	{ "mailbox", BODY_TEXT, false, LIMIT_MAILBOX_NAME },
+	{ "uid", BODY_NUMBER, false, UINT32_MAX },
+	{ "certificate", BODY_TEXT, false, 4 * LIMIT_CERT },
+	{ "address", BODY_TEXT, false, LIMIT_ADDRESS },
+	{ "anyway", BODY_TEXT, false, 100 },
+	{ "book", BODY_TEXT, false, BOOK_NAME_MAX },
+	{},
+};
+
+static const struct body_field decide_body[] = {
+	{ "accept", BODY_BOOL, true, 0 },
+	{ "address", BODY_TEXT, false, LIMIT_ADDRESS },
+	{},
+};
+
 #define API "/api/v1"
 #define DOMAIN API "/domains/{domain}"
 #define ACCOUNT API "/accounts/{address}"
@@ -654,6 +700,36 @@ const struct http_route http_routes[] = {
 	{ "POST", ACCOUNT "/encryption/resume", RIGHT_OWN, NULL, NULL, ROUTE_WRITES,
 		api_encryption_resume, NULL },
 
+	{ "GET", ACCOUNT "/certificates/known", RIGHT_OWN, NULL, "address", ROUTE_READS,
+		api_known_cert_list, NULL },
+	{ "GET", ACCOUNT "/certificates/waiting", RIGHT_OWN, NULL, NULL, ROUTE_READS,
+		api_waiting_cert_list, NULL },
+	{ "POST", ACCOUNT "/certificates/waiting/{fingerprint}", RIGHT_OWN, decide_body, NULL,
+		ROUTE_WRITES, api_cert_decide, api_cert_decide_prepare },
+	{ "POST", ACCOUNT "/certificates/lookup", RIGHT_OWN, lookup_body, NULL, ROUTE_OUTSIDE,
+		api_cert_lookup, NULL },
+	{ "POST", ACCOUNT "/certificates/take", RIGHT_OWN, take_body, NULL, ROUTE_WRITES,
+		api_cert_take, api_cert_take_prepare },
+	{ "GET", ACCOUNT "/books", RIGHT_OWN, NULL, NULL, ROUTE_READS, api_book_list, NULL },
+	{ "POST", ACCOUNT "/books", RIGHT_OWN, book_body, NULL, ROUTE_WRITES, api_book_add, NULL },
+	{ "PATCH", ACCOUNT "/books/{book}", RIGHT_OWN, book_body, NULL, ROUTE_WRITES, api_book_set,
+		NULL },
+	{ "DELETE", ACCOUNT "/books/{book}", RIGHT_OWN, NULL, NULL, ROUTE_WRITES, api_book_remove,
+		NULL },
+	{ "GET", ACCOUNT "/cards", RIGHT_OWN, NULL, "book", ROUTE_READS, api_card_list, NULL },
+	{ "POST", ACCOUNT "/cards", RIGHT_OWN, card_add_body, NULL, ROUTE_WRITES, api_card_add,
+		api_card_prepare },
+	{ "GET", ACCOUNT "/cards/{uid}", RIGHT_OWN, NULL, NULL, ROUTE_READS, api_card_show, NULL },
+	{ "PUT", ACCOUNT "/cards/{uid}", RIGHT_OWN, card_set_body, NULL, ROUTE_WRITES, api_card_set,
+		api_card_prepare },
+	{ "DELETE", ACCOUNT "/cards/{uid}", RIGHT_OWN, NULL, NULL, ROUTE_WRITES, api_card_remove,
+		NULL },
+	{ "GET", ACCOUNT "/mailboxes/{mailbox}/rights", RIGHT_OWN, NULL, NULL, ROUTE_READS,
+		api_rights_list, NULL },
+	{ "PUT", ACCOUNT "/mailboxes/{mailbox}/rights/{identifier}", RIGHT_OWN, rights_body, NULL,
+		ROUTE_WRITES, api_rights_set, NULL },
+	{ "DELETE", ACCOUNT "/mailboxes/{mailbox}/rights/{identifier}", RIGHT_OWN, NULL, NULL,
+		ROUTE_WRITES, api_rights_remove, NULL },
 	{ "GET", ACCOUNT "/mailboxes", RIGHT_OWN, NULL, NULL, ROUTE_READS, api_mailbox_list, NULL },
 	{ "POST", ACCOUNT "/mailboxes", RIGHT_OWN, mailbox_body, NULL, ROUTE_WRITES,
 		api_mailbox_add, NULL },

@@ -25,6 +25,7 @@ enum body_type {
 	BODY_SCALAR, /* text, integer or boolean */
 	BODY_SCALAR_OR_NULL,
 	BODY_BOOL,
+	BODY_OBJECT, /* a JSON object, which its handler checks */
 };
 
 struct body_field {
@@ -80,6 +81,11 @@ route_fn api_alias_list, api_alias_add, api_alias_show, api_alias_set, api_alias
 route_fn api_account_list, api_account_add, api_account_add_prepare, api_account_show;
 route_fn api_account_set, api_account_remove, api_password_set, api_password_set_prepare;
 route_fn api_mailbox_list, api_mailbox_add, api_mailbox_remove;
+route_fn api_rights_list, api_rights_set, api_rights_remove;
+route_fn api_book_list, api_book_add, api_book_set, api_book_remove;
+route_fn api_card_list, api_card_show, api_card_add, api_card_set, api_card_prepare;
+route_fn api_card_remove, api_known_cert_list, api_waiting_cert_list, api_cert_lookup;
+route_fn api_cert_take, api_cert_take_prepare, api_cert_decide, api_cert_decide_prepare;
 route_fn api_key_list, api_key_make, api_key_make_prepare, api_key_show, api_key_test;
 route_fn api_key_import, api_key_import_prepare, api_key_export, api_key_export_prepare;
 route_fn api_key_remove;

@@ -15,6 +15,7 @@ static const char *const type_names[] = {
 	[BODY_SCALAR] = "scalar",
 	[BODY_SCALAR_OR_NULL] = "scalar-or-null",
 	[BODY_BOOL] = "bool",
+	[BODY_OBJECT] = "object",
 };
 
 /* "{name*}" is a parameter like others. */

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the Signet authors */
+#pragma once
+
+/* What the handlers of contacts and of their certificates share. */
+
+#include "store/account.h"
+#include "svc/http/api.h"
+
+struct contact_trust;
+
+/* The address book of that name; a problem with the field if there is none. */
+int api_named_book(struct http_request *q, struct store_conn *c, int64_t account, struct span name,
+	const char *field, int64_t *ret_book) MUST_CHECK;
+
+/* Outside of a transaction: the account of parameter 0, and what is trusted in its domain. */
+int api_contact_trust(struct http_request *q, struct store_account *ret_account,
+	struct contact_trust **ret_trust) MUST_CHECK;
