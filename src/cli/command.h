@@ -186,6 +186,8 @@ command_fn run_log, run_alias_list, run_alias_add, run_alias_remove, run_cert_li
 	run_certmap_set, run_certmap_remove, run_own_cert_remove, run_tls_show,
 	run_tls_set, run_tls_reset, run_tls_probe, run_outgoing_probe,
 	run_acme_account, run_acme_order, run_acme_status,
+	run_contact_list, run_contact_show, run_contact_import, run_contact_lookup,
+	run_contact_accept, run_contact_refuse, run_mailbox_rights,
 	run_crl_list, run_crl_add, run_crl_fetch, run_smime_sign, run_smime_encrypt,
 	run_smime_verify, run_smime_decrypt,
 	run_smime_show, run_smime_add, run_smime_change, run_smime_export, run_smime_unlock,
