@@ -28,6 +28,7 @@ struct tls_dial {
 	SSL_CTX *ctx;
 	SSL *ssl;
 	struct tls_dial_target target;
+	STACK_OF(X509) *chain; /* of the server: the session's own goes when a ticket comes */
 	bool is_verified, asked, sent;
 	struct why refusal;
 };
@@ -174,6 +175,7 @@ struct tls_dial *tls_dial_free(struct tls_dial *d)
 {
 	if (!d)
 		return NULL;
+	sk_X509_pop_free(d->chain, X509_free);
 	SSL_free(d->ssl);
 	SSL_CTX_free(d->ctx);
 	ERR_clear_error();
@@ -186,15 +188,18 @@ SSL *tls_dial_ssl(const struct tls_dial *d)
 	return d->ssl;
 }
 
-void tls_dial_result(const struct tls_dial *d, struct tls_dialled *ret_result)
+void tls_dial_result(struct tls_dial *d, struct tls_dialled *ret_result)
 {
+	STACK_OF(X509) *chain = SSL_get_peer_cert_chain(d->ssl);
 	bool is_done = SSL_is_init_finished(d->ssl);
 	int group = is_done ? (int)SSL_get_negotiated_group(d->ssl) : 0;
 
+	if (!d->chain && chain)
+		d->chain = X509_chain_up_ref(chain);
 	*ret_result = (struct tls_dialled){
 		.version = is_done ? SSL_get_version(d->ssl) : NULL,
 		.cipher = is_done ? SSL_get_cipher_name(d->ssl) : NULL,
-		.chain = SSL_get_peer_cert_chain(d->ssl),
+		.chain = d->chain,
 		.is_verified = d->is_verified,
 		.refusal = d->refusal.text[0] ? d->refusal.text : NULL,
 		.asked = d->asked,

@@ -45,7 +45,8 @@ CLEANUP_POINTER(struct tls_dial, tls_dial_free)
 /* Borrowed: for the handshake and what is read and written then. */
 SSL *tls_dial_ssl(const struct tls_dial *d);
 
-/* After the handshake; after one that has failed what was known by then. Texts are borrowed. */
+/* After the handshake; after one that has failed what was known by then. Texts and chain are
+ * borrowed until the object is freed. */
 struct tls_dialled {
 	const char *version; /* "TLSv1.3"; NULL: nothing was agreed */
 	const char *cipher;
@@ -56,7 +57,7 @@ struct tls_dialled {
 	bool asked;            /* for a certificate of ours */
 	bool sent;             /* one was */
 };
-void tls_dial_result(const struct tls_dial *d, struct tls_dialled *ret_result);
+void tls_dial_result(struct tls_dial *d, struct tls_dialled *ret_result);
 
 /* Makes the handshake on a connection, and waits. DIAL_E_ENDED (net/dial.h) with why; where verify
  * is the reason, with its. */
