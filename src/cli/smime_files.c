@@ -8,9 +8,9 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/limit.h"
+#include "cli/trust_files.h"
 #include "mime/word.h"
 #include "pki/import_file.h"
-#include "pki/pem.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -24,40 +24,13 @@ void smime_files_init(void)
 	import_load_legacy();
 }
 
-int smime_refuse(struct cli *cli, const char *name, int r)
-{
-	CLEANUP(alloc_freep) char *text = NULL;
-
-	if (r < 0)
-		return r;
-	text = alloc_format("%s: %s", name, cli->why.text);
-	why_set(&cli->why, "%s", text);
-	return CLIENT_E_REFUSED;
-}
-
-int smime_read_certs(struct cli *cli, const char *name, struct cert_list *ret_list)
-{
-	CLEANUP(buf_done) struct buf file = {};
-	int r = cli_read_file(cli, name, &file);
-
-	if (r)
-		return r;
-	r = pem_is(buf_span(&file)) ? cert_list_from_pem(ret_list, buf_span(&file), &cli->why)
-				    : cert_list_from_der(ret_list, buf_span(&file), &cli->why);
-	if (!r && ret_list->n == 0) {
-		why_set(&cli->why, "the file is empty");
-		r = CERT_E_SYNTAX;
-	}
-	return r ? smime_refuse(cli, name, r) : 0;
-}
-
 int smime_add_certs(struct cli *cli, const char *option, struct cert_list *list)
 {
 	const char *name;
 
 	for (size_t i = 0; (name = cli_option_at(cli, option, i)); i++) {
 		CLEANUP(cert_list_done) struct cert_list more = {};
-		int r = smime_read_certs(cli, name, &more);
+		int r = cli_read_certs(cli, name, &more);
 
 		if (r)
 			return r;
@@ -119,11 +92,11 @@ static int import_file(struct cli *cli, const char *name, struct imported *ret_i
 			order.passphrase = span_str(password);
 			r = import_parse(&order, ret_imported, &cli->why);
 			if (r)
-				r = smime_refuse(cli, name, r);
+				r = cli_refuse_file(cli, name, r);
 		}
 		cli_password_free(password);
 	} else if (r) {
-		r = smime_refuse(cli, name, r);
+		r = cli_refuse_file(cli, name, r);
 	}
 	explicit_bzero(file.p, file.end);
 	return r;
@@ -148,7 +121,7 @@ static int read_key(struct cli *cli, const char *name, struct smime_files *files
 	files->n++;
 	r = cert_list_from_der(chain, buf_span(&imported.certs), &cli->why);
 	if (r)
-		return smime_refuse(cli, name, r);
+		return cli_refuse_file(cli, name, r);
 	if (chain->n)
 		k->cert = cert_ref(chain->certs[0]);
 	k->chain = chain;
@@ -159,7 +132,7 @@ static int read_key(struct cli *cli, const char *name, struct smime_files *files
 static int read_key_cert(struct cli *cli, const char *name, struct smime_files *files, size_t i)
 {
 	CLEANUP(cert_list_done) struct cert_list certs = {};
-	int r = smime_read_certs(cli, name, &certs);
+	int r = cli_read_certs(cli, name, &certs);
 
 	if (r)
 		return r;

@@ -12,9 +12,6 @@
 /* Once, before anything else here. */
 void smime_files_init(void);
 
-/* Certificates from a file, PEM or DER; at least one. */
-int smime_read_certs(struct cli *cli, const char *name, struct cert_list *ret_list) MUST_CHECK;
-
 /* Appends the certificates of each file that the option names. */
 int smime_add_certs(struct cli *cli, const char *option, struct cert_list *list) MUST_CHECK;
 
@@ -39,6 +36,3 @@ void smime_files_done(struct smime_files *files);
 
 /* Octets on standard output. */
 int smime_write(struct span octets) MUST_CHECK;
-
-/* The reason with a name before it; a fault stays one. */
-int smime_refuse(struct cli *cli, const char *name, int r) MUST_CHECK;

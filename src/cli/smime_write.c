@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "cli/smime_files.h"
+#include "cli/trust_files.h"
 #include "smime/encrypt.h"
 
 static int take_digest(struct cli *cli, const struct smime_digest **ret_digest)
@@ -69,7 +70,7 @@ static int add_recipients(struct cli *cli, const char *name, struct cert_list *t
 {
 	CLEANUP(cert_list_done) struct cert_list file = {};
 	size_t n = to->n;
-	int r = smime_read_certs(cli, name, &file);
+	int r = cli_read_certs(cli, name, &file);
 
 	if (r)
 		return r;

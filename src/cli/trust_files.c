@@ -19,6 +19,22 @@ int cli_refuse_file(struct cli *cli, const char *name, int r)
 	return CLIENT_E_REFUSED;
 }
 
+int cli_read_certs(struct cli *cli, const char *name, struct cert_list *ret_list)
+{
+	CLEANUP(buf_done) struct buf file = {};
+	int r = cli_read_file(cli, name, &file);
+
+	if (r)
+		return r;
+	r = pem_is(buf_span(&file)) ? cert_list_from_pem(ret_list, buf_span(&file), &cli->why)
+				    : cert_list_from_der(ret_list, buf_span(&file), &cli->why);
+	if (!r && ret_list->n == 0) {
+		why_set(&cli->why, "the file is empty");
+		r = CERT_E_SYNTAX;
+	}
+	return r ? cli_refuse_file(cli, name, r) : 0;
+}
+
 static int add_roots(struct cli *cli, const char *name, struct trust *trust, unsigned purposes)
 {
 	CLEANUP(buf_done) struct buf file = {};

@@ -40,22 +40,6 @@ static void verify_done(struct verify *v)
 	verdict_done(&v->verdict);
 }
 
-static int read_certs(struct cli *cli, const char *name, struct cert_list *ret_list)
-{
-	CLEANUP(buf_done) struct buf file = {};
-	int r = cli_read_file(cli, name, &file);
-
-	if (r)
-		return r;
-	r = pem_is(buf_span(&file)) ? cert_list_from_pem(ret_list, buf_span(&file), &cli->why)
-				    : cert_list_from_der(ret_list, buf_span(&file), &cli->why);
-	if (!r && ret_list->n == 0) {
-		why_set(&cli->why, "the file is empty");
-		r = CERT_E_SYNTAX;
-	}
-	return r ? cli_refuse_file(cli, name, r) : 0;
-}
-
 static int read_roots(struct cli *cli, struct verify *v)
 {
 	return cli_read_roots(cli, &v->trust);
@@ -72,7 +56,7 @@ static int read_untrusted(struct cli *cli, struct verify *v)
 
 	for (size_t i = 0; (name = cli_option_at(cli, "--untrusted", i)); i++) {
 		CLEANUP(cert_list_done) struct cert_list list = {};
-		int r = read_certs(cli, name, &list);
+		int r = cli_read_certs(cli, name, &list);
 
 		if (r)
 			return r;
@@ -88,7 +72,7 @@ static int read_untrusted(struct cli *cli, struct verify *v)
 static int read_leaf(struct cli *cli, struct verify *v)
 {
 	CLEANUP(cert_list_done) struct cert_list list = {};
-	int r = read_certs(cli, cli->words[0], &list);
+	int r = cli_read_certs(cli, cli->words[0], &list);
 
 	if (r)
 		return r;

@@ -143,7 +143,7 @@ static int add_addresses(const struct compose_field *f, struct buf *out, struct 
 			encode_phrase(a.name, out);
 			buf_add_string(out, a.kind == ADDRESS_GROUP ? ": " : " <");
 		}
-		if (a.kind == ADDRESS_MAILBOX && !add_mailbox(&a, out))
+		if (a.kind == ADDRESS_MAILBOX ? !add_mailbox(&a, out) : a.name.n == 0)
 			return refuse_address(why, f->name, &a);
 		buf_add_string(out, a.name.n && a.kind == ADDRESS_MAILBOX ? ">" : "");
 	}

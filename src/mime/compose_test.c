@@ -76,6 +76,8 @@ static void refused(void **state)
 		{ "To", "bob", "bob is not a mail address" },
 		{ "To", "bob@example.org, @", "not a mail address" },
 		{ "To", "a@b..c", "not a mail address" },
+		{ "To", ":a@example.org;", "not a mail address" },
+		{ "To", "undisclosed-recipients:;", NULL },
 		{ "From", "x@example.org", "From is there twice" },
 		{ "Content-Type", "text/html", "made here" },
 		{ "Received", "from x", "made here" },
