@@ -24,6 +24,7 @@
 #include "net/listener.h"
 #include "net/loop.h"
 #include "net/tls.h"
+#include "smime/cert_cache.h"
 #include "store/domain.h"
 #include "store/key_rows.h"
 #include "store/settings.h"
@@ -63,6 +64,7 @@ enum {
 	KEYD_WAIT_MS = 30000,
 	DRAIN_MS = 10000,
 	LIMITER_KEYS = 100000,
+	MAIL_CERTS = 2000, /* certificates of mail that are kept read: 20 MB */
 	FAILURES_S = 600, /* the window of login_failures_max */
 	MMAP_THRESHOLD = 1 << 20,
 };
@@ -277,6 +279,7 @@ static int start_env(struct server *s, unsigned n_cpu)
 	e->staples = staples_new(e);
 	e->outgoings = outgoings_new();
 	e->encryption = encryption_new(e);
+	e->mail_certs = cert_cache_new(MAIL_CERTS);
 	e->login_failures = limiter_new(1, 1, 0, LIMITER_KEYS);
 	e->login_accounts = limiter_new(1, 1, 0, LIMITER_KEYS);
 	e->secure_failures = limiter_new(1.0 / 60, ENV_SECURE_FAILURES, 0, ENV_SECURE_ACCOUNTS);
@@ -585,6 +588,7 @@ static void stop(struct server *s)
 	outgoings_free(s->env.outgoings);
 	encryption_free(s->env.encryption);
 	ca_free(s->env.ca);
+	cert_cache_free(s->env.mail_certs);
 	store_close(s->env.store);
 	for (size_t i = 0; i < s->n_loops; i++)
 		loop_free(s->loops[i]);

@@ -84,6 +84,7 @@ struct env {
 	struct acme *acme;               /* svc/acme.h */
 	struct encryption *encryption;   /* svc/encryption.h */
 	struct ca *ca;                   /* svc/ca_status.h */
+	struct cert_cache *mail_certs;   /* of mail that is read (smime/cert_cache.h) */
 	int64_t started_us;
 };
 

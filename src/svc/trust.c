@@ -209,6 +209,11 @@ static uint64_t generation_of(struct trusts *t)
 	return generation;
 }
 
+uint64_t trust_generation(struct env *e)
+{
+	return generation_of(e->trusts);
+}
+
 static struct trust *find_kept(struct trusts *t, struct span key)
 {
 	struct trust *trust;

@@ -26,5 +26,8 @@ int trust_of_domain(struct env *e, int64_t domain, struct trust **ret_trust) MUS
 int trust_of_system(struct env *e, struct trust **ret_trust) MUST_CHECK;
 struct trust *trust_built_in(struct env *e);
 
+/* Another number after each change: what was found to be trusted before may not be so any more. */
+uint64_t trust_generation(struct env *e);
+
 /* After rows of trust or a domain's "shared" have changed: sets are made anew when they are wanted. */
 void trust_changed(struct env *e);

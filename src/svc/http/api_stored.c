@@ -12,103 +12,16 @@
 #include "store/store.h"
 #include "svc/encryption.h"
 #include "svc/env.h"
-#include "svc/http/api.h"
-#include "svc/http/web_session.h"
-#include "svc/secure_mail.h"
+#include "svc/http/api_message.h"
 #include "svc/stored.h"
 
-#include <errno.h>
-#include <stdlib.h>
-
-struct asked {
-	struct http_request *q;
-	struct store_account account;
-	struct secure_keys keys;
-	int64_t message;
-	struct message_replaced replaced;
-	struct why why;
-};
-
-static void asked_done(struct asked *k)
-{
-	secure_keys_done(&k->keys);
-}
-
-static int find_account(struct store_conn *c, void *arg)
-{
-	struct asked *k = arg;
-
-	return api_account(k->q, c, &k->account);
-}
-
-/* The account of the path, and its keys, which must be open in this session. */
-static int begin_unlocked(struct http_request *q, struct asked *k)
-{
-	uint8_t session[WEB_SESSION_ID];
-	struct span id = {};
-	int r;
-
-	*k = (struct asked){ .q = q };
-	r = store_read(q->env->store, find_account, k);
-	if (r)
-		return r;
-	if (q->login == HTTP_COOKIE) {
-		web_session_id(q->token, session);
-		id = span_of(session, sizeof session);
-	}
-	r = secure_mail_keys(q->env, id, k->account.id, &k->keys, &k->why);
-	return r > 0 ? http_problem(q, 403, "password", "%s", k->why.text) : r;
-}
-
-/* The message's id: parameter 1. */
-static int message_param(struct asked *k)
-{
-	struct span text = k->q->params[1];
-	char copy[24];
-	char *end;
-
-	if (text.n == 0 || text.n >= sizeof copy || text.p[0] < '1' || text.p[0] > '9')
-		return http_problem(k->q, 404, "id", "there is no such message");
-	memcpy(copy, text.p, text.n);
-	copy[text.n] = 0;
-	errno = 0;
-	k->message = strtoll(copy, &end, 10);
-	if (errno || *end)
-		return http_problem(k->q, 404, "id", "there is no such message");
-	return 0;
-}
-
-static int problem(struct asked *k, int r)
-{
-	static const struct {
-		unsigned status;
-		const char *field, *text;
-	} answers[] = {
-		[STORED_E_NOT_FOUND] = { 404, "id", "there is no such message" },
-		[STORED_E_ALREADY] = { 409, "id", NULL },
-		[STORED_E_NO_CERT] = { 409, "smime", NULL },
-		[STORED_E_LOCKED] = { 422, "id", NULL },
-		[STORED_E_UNREADABLE] = { 422, "id", NULL },
-		[STORED_E_TOO_LARGE] = { 422, "id", NULL },
-		[STORED_E_CHANGED] = { 409, "id",
-			"the message was changed or moved meanwhile: try again" },
-	};
-	const char *text;
-
-	if (r <= 0)
-		return r;
-	text = answers[r].text;
-	return http_problem(k->q, answers[r].status, answers[r].field, "%s",
-		text ? text : k->why.text);
-}
-
-static int answer_replaced(struct asked *k)
+static int answer_replaced(struct message_asked *k, const struct message_replaced *replaced)
 {
 	json_t *object = json_object();
 
-	(void)json_object_set_new(object, "id", json_sprintf("%lld", (long long)k->replaced.id));
-	api_set_number(object, "uid", k->replaced.uid);
-	api_set_number(object, "held_elsewhere", k->replaced.n_holders);
+	(void)json_object_set_new(object, "id", message_json_id(replaced->id));
+	api_set_number(object, "uid", replaced->uid);
+	api_set_number(object, "held_elsewhere", replaced->n_holders);
 	k->q->status = 200;
 	k->q->answer = object;
 	return 0;
@@ -116,31 +29,32 @@ static int answer_replaced(struct asked *k)
 
 int api_stored_encrypt(struct http_request *q, struct store_conn *c)
 {
-	CLEANUP(asked_done) struct asked k = {};
-	int r = begin_unlocked(q, &k);
+	CLEANUP(message_asked_done) struct message_asked k = {};
+	struct message_replaced replaced;
+	int r = message_asked_unlocked(q, &k);
 
 	(void)c;
 	if (!r)
-		r = message_param(&k);
+		r = message_asked_id(&k);
 	if (r)
 		return r;
-	r = stored_encrypt(q->env, k.account.id, k.message, &k.replaced, &k.why);
-	return r ? problem(&k, r) : answer_replaced(&k);
+	r = stored_encrypt(q->env, k.account.id, k.id, &replaced, &k.why);
+	return r ? message_problem(&k, r) : answer_replaced(&k, &replaced);
 }
 
 int api_stored_decrypt(struct http_request *q, struct store_conn *c)
 {
-	CLEANUP(asked_done) struct asked k = {};
-	int r = begin_unlocked(q, &k);
+	CLEANUP(message_asked_done) struct message_asked k = {};
+	struct message_replaced replaced;
+	int r = message_asked_unlocked(q, &k);
 
 	(void)c;
 	if (!r)
-		r = message_param(&k);
+		r = message_asked_id(&k);
 	if (r)
 		return r;
-	r = stored_decrypt(q->env, k.account.id, k.message, k.keys.keys, k.keys.n, &k.replaced,
-		&k.why);
-	return r ? problem(&k, r) : answer_replaced(&k);
+	r = stored_decrypt(q->env, k.account.id, k.id, k.keys.keys, k.keys.n, &replaced, &k.why);
+	return r ? message_problem(&k, r) : answer_replaced(&k, &replaced);
 }
 
 static json_t *encryption_json(const struct store_encryption *e)
@@ -181,7 +95,7 @@ int api_encryption_show(struct http_request *q, struct store_conn *c)
 
 static int start(struct store_conn *c, void *arg)
 {
-	struct asked *k = arg;
+	struct message_asked *k = arg;
 	int r = store_encryption_start(c, k->account.id, clock_now_us());
 
 	if (r == STORE_E_EXISTS)
@@ -194,8 +108,8 @@ static int start(struct store_conn *c, void *arg)
 
 int api_encryption_start(struct http_request *q, struct store_conn *c)
 {
-	CLEANUP(asked_done) struct asked k = {};
-	int r = begin_unlocked(q, &k);
+	CLEANUP(message_asked_done) struct message_asked k = {};
+	int r = message_asked_unlocked(q, &k);
 
 	(void)c;
 	if (!r)

@@ -393,7 +393,9 @@ static int check_right(struct http_request *q)
 {
 	struct own_check own = { .login = q->params[0], .account = q->who.account };
 
-	if (q->route->right == RIGHT_ANYONE || http_is_admin(q))
+	if (q->route->right == RIGHT_ANYONE)
+		return 0;
+	if (http_is_admin(q) && q->route->right != RIGHT_SELF)
 		return 0;
 	if (q->route->right == RIGHT_METRICS && q->peer->loopback)
 		return 0;
@@ -401,12 +403,14 @@ static int check_right(struct http_request *q)
 		return http_problem(q, 401, NULL, "log in first");
 	if (q->route->right == RIGHT_USER)
 		return 0;
-	if (q->route->right == RIGHT_OWN) {
+	if (q->route->right == RIGHT_OWN || q->route->right == RIGHT_SELF) {
 		TRY(store_read(q->env->store, check_own, &own));
 		if (own.own)
 			return 0;
 	}
-	return http_problem(q, 403, NULL, "this is for administrators");
+	return http_problem(q, 403, NULL,
+		q->route->right == RIGHT_SELF ? "this is for the account itself" :
+						"this is for administrators");
 }
 
 /* What a handler left in the answer when its transaction did not happen. */

@@ -14,6 +14,7 @@ enum route_right {
 	RIGHT_ANYONE,
 	RIGHT_USER,    /* logged in */
 	RIGHT_OWN,     /* the account named by the first parameter, or an administrator */
+	RIGHT_SELF,    /* that account and nobody else: what its mail says */
 	RIGHT_ADMIN,
 	RIGHT_METRICS, /* loopback and the Unix socket without login, else an administrator */
 };
@@ -109,6 +110,7 @@ route_fn api_crl_fetch_prepare;
 route_fn api_smime_show, api_smime_set, api_smime_state, api_smime_generate, api_smime_import;
 route_fn api_smime_export, api_smime_compare, api_smime_password, api_smime_unlock, api_smime_lock;
 route_fn api_smime_install, api_smime_renew, api_smime_strength;
+route_fn api_message_list, api_message_octets, api_message_read, api_message_part;
 route_fn api_stored_encrypt, api_stored_decrypt;
 route_fn api_encryption_show, api_encryption_start, api_encryption_pause, api_encryption_resume;
 route_fn api_encryption_remove;

@@ -95,7 +95,7 @@ static void test_open(void **state)
 			listed |= strcmp(open[k], route->path) == 0;
 		if (route->right == RIGHT_ANYONE)
 			assert_true(listed);
-		else if (route->right == RIGHT_OWN)
+		else if (route->right == RIGHT_OWN || route->right == RIGHT_SELF)
 			assert_memory_equal(route->path, "/api/v1/accounts/{address}", 26);
 		/* What changes something is no GET, and what is no GET changes in a transaction. */
 		if (strcmp(route->method, "GET") == 0)

@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the Signet authors */
+
+/*
+ * Messages of an account, for the account alone: lists, the octets as they are stored, and what a
+ * reader is shown, with encrypted layers open while the keys are unlocked in this web session. What
+ * mail holds is hostile: parts go out as octets to be saved, text only as members of JSON.
+ */
+
+#include "svc/http/api_message.h"
+
+#include "mime/envelope.h"
+#include "mime/structure.h"
+#include "mime/word.h"
+#include "store/mailbox.h"
+#include "store/store.h"
+#include "store/view.h"
+#include "svc/env.h"
+#include "svc/http/web_session.h"
+#include "svc/mail_read.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+enum {
+	LIST_MAX = 200,
+	LIST_USUAL = 50,
+	TEXT_MAX = 1 << 20, /* octets of a part that stand in an answer; longer ones are cut */
+	PARTS_SHOWN = 500,
+};
+
+static int find_account(struct store_conn *c, void *arg)
+{
+	struct message_asked *k = arg;
+
+	return api_account(k->q, c, &k->account);
+}
+
+void message_asked_done(struct message_asked *k)
+{
+	secure_keys_done(&k->keys);
+}
+
+int message_asked_begin(struct http_request *q, struct message_asked *k)
+{
+	uint8_t session[WEB_SESSION_ID];
+	struct span id = {};
+
+	*k = (struct message_asked){ .q = q };
+	k->r = store_read(q->env->store, find_account, k);
+	if (k->r)
+		return k->r;
+	if (q->login == HTTP_COOKIE) {
+		web_session_id(q->token, session);
+		id = span_of(session, sizeof session);
+	}
+	k->r = secure_mail_keys(q->env, id, k->account.id, &k->keys, &k->why);
+	return k->r < 0 ? k->r : 0;
+}
+
+int message_asked_unlocked(struct http_request *q, struct message_asked *k)
+{
+	TRY(message_asked_begin(q, k));
+	return k->r ? http_problem(q, 403, "password", "%s", k->why.text) : 0;
+}
+
+int message_asked_id(struct message_asked *k)
+{
+	struct span text = k->q->params[1];
+	char copy[24];
+	char *end;
+
+	if (text.n == 0 || text.n >= sizeof copy || text.p[0] < '1' || text.p[0] > '9')
+		return http_problem(k->q, 404, "id", "there is no such message");
+	memcpy(copy, text.p, text.n);
+	copy[text.n] = 0;
+	errno = 0;
+	k->id = strtoll(copy, &end, 10);
+	if (errno || *end)
+		return http_problem(k->q, 404, "id", "there is no such message");
+	return 0;
+}
+
+int message_problem(struct message_asked *k, int r)
+{
+	static const struct {
+		unsigned status;
+		const char *field, *text; /* NULL: why */
+	} answers[] = {
+		[STORED_E_NOT_FOUND] = { 404, "id", "there is no such message" },
+		[STORED_E_ALREADY] = { 409, "id", NULL },
+		[STORED_E_NO_CERT] = { 409, "smime", NULL },
+		[STORED_E_LOCKED] = { 422, "id", NULL },
+		[STORED_E_UNREADABLE] = { 422, "id", NULL },
+		[STORED_E_TOO_LARGE] = { 422, "id", NULL },
+		[STORED_E_CHANGED] = { 409, "id",
+			"the message was changed or moved meanwhile: try again" },
+	};
+	const char *text;
+
+	if (r <= 0)
+		return r;
+	text = answers[r].text;
+	return http_problem(k->q, answers[r].status, answers[r].field, "%s",
+		text ? text : k->why.text);
+}
+
+json_t *message_json_id(int64_t id)
+{
+	return json_sprintf("%lld", (long long)id);
+}
+
+static json_t *decoded(struct span text)
+{
+	CLEANUP(buf_done) struct buf out = {};
+
+	word_decode(text, &out);
+	return http_json_text(buf_span(&out));
+}
+
+static json_t *addresses(const struct envelope_list *list)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < list->n; i++) {
+		const struct envelope_address *a = &list->addresses[i];
+		CLEANUP(buf_done) struct buf address = {};
+		json_t *object;
+
+		if (!a->host.p || !a->mailbox.p)
+			continue;
+		buf_add(&address, a->mailbox);
+		buf_add_octet(&address, '@');
+		buf_add(&address, a->host);
+		object = json_object();
+		(void)json_object_set_new(object, "name", decoded(a->name));
+		api_set_text(object, "address", buf_span(&address));
+		(void)json_array_append_new(array, object);
+	}
+	return array;
+}
+
+static json_t *flag_names(uint64_t flags)
+{
+	static const struct {
+		uint64_t flag;
+		const char *name;
+	} names[] = { { FLAG_SEEN, "seen" }, { FLAG_ANSWERED, "answered" },
+		{ FLAG_FLAGGED, "flagged" }, { FLAG_DELETED, "deleted" }, { FLAG_DRAFT, "draft" } };
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+		if (flags & names[i].flag)
+			(void)json_array_append_new(array, json_string(names[i].name));
+	}
+	return array;
+}
+
+/* By its outermost type only: what it is worth is seen when it is read. */
+static const char *smime_kind(const struct part *root)
+{
+	CLEANUP(buf_done) struct buf type = {};
+
+	if (span_is(root->type, "multipart") && span_is(root->subtype, "signed"))
+		return "signed";
+	if (!span_is(root->type, "application") ||
+		!(span_is(root->subtype, "pkcs7-mime") || span_is(root->subtype, "x-pkcs7-mime")))
+		return NULL;
+	(void)param_get(root->params, root->n_params, "smime-type", &type);
+	return span_equal_nocase(buf_span(&type), SPAN("signed-data")) ? "signed" : "encrypted";
+}
+
+static json_t *row_json(const struct store_message *m)
+{
+	json_t *object = json_object();
+
+	(void)json_object_set_new(object, "id", message_json_id(m->id));
+	(void)json_object_set_new(object, "thread", message_json_id(m->thread));
+	api_set_number(object, "uid", m->uid);
+	api_set_number(object, "size", m->size);
+	(void)json_object_set_new(object, "flags", flag_names(m->flags));
+	(void)json_object_set_new(object, "received", http_json_time(m->received_us));
+	(void)json_object_set_new(object, "sent", http_json_time(m->sent_us));
+	return object;
+}
+
+static int add_row(const struct store_message *m, void *context)
+{
+	CLEANUP(part_tree_freep) struct part_tree *tree = NULL;
+	CLEANUP(arena_done) struct arena arena = {};
+	struct envelope envelope = {};
+	json_t *object = row_json(m);
+	const char *kind = NULL;
+
+	if (envelope_parse(m->envelope, &arena, &envelope) == 0) {
+		(void)json_object_set_new(object, "subject", decoded(envelope.subject));
+		(void)json_object_set_new(object, "from", addresses(&envelope.from));
+		(void)json_object_set_new(object, "to", addresses(&envelope.to));
+	}
+	if (structure_unpack(m->structure, &tree) == 0)
+		kind = smime_kind(&tree->parts[0]);
+	(void)json_object_set_new(object, "smime", kind ? json_string(kind) : json_null());
+	(void)json_array_insert_new(context, 0, object);
+	return 0;
+}
+
+int api_message_list(struct http_request *q, struct store_conn *c)
+{
+	CLEANUP(view_unrefp) struct view *view = NULL;
+	struct store_account account;
+	struct store_mailbox mailbox;
+	uint64_t before, limit;
+	uint32_t end, start;
+	int r = api_account(q, c, &account);
+
+	if (!r)
+		r = http_query_number(q, "before", UINT32_MAX, UINT32_MAX, &before);
+	if (!r)
+		r = http_query_number(q, "limit", LIST_MAX, LIST_USUAL, &limit);
+	if (r)
+		return r;
+	r = store_mailbox_find(c, &q->arena, account.id, q->params[1], &mailbox);
+	if (r)
+		return http_store_problem(q, r, "mailbox", "mailbox", NULL);
+	TRY(store_view(c, mailbox.id, &view));
+	end = view_find(view, (uint32_t)before);
+	start = end > limit ? end - (uint32_t)limit : 0;
+	return store_messages(c, mailbox.id, view->uids + start, end - start,
+		WANT_ENVELOPE | WANT_STRUCTURE, add_row, api_answer_list(q, "messages"), NULL);
+}
+
+static int begin_message(struct http_request *q, struct message_asked *k)
+{
+	TRY(message_asked_begin(q, k));
+	return message_asked_id(k);
+}
+
+/* Whatever it is, a browser saves it. */
+static void answer_octets(struct http_request *q, const char *type)
+{
+	q->status = 200;
+	q->type = type;
+	http_header(q, "Content-Disposition", SPAN("attachment"));
+	http_header(q, "Cache-Control", SPAN("no-store"));
+}
+
+int api_message_octets(struct http_request *q, struct store_conn *c)
+{
+	CLEANUP(message_asked_done) struct message_asked k = {};
+	struct store_message row;
+	int r = begin_message(q, &k);
+
+	(void)c;
+	if (r)
+		return r;
+	r = stored_read(q->env, k.account.id, k.id, LIMIT_SMIME_MESSAGE, &q->out, &row);
+	if (r == STORED_E_TOO_LARGE)
+		why_set(&k.why, "the message is too large to be answered here: use IMAP");
+	if (r)
+		return message_problem(&k, r);
+	answer_octets(q, "message/rfc822");
+	return 0;
+}
+
+static void set_param(json_t *object, const char *member, const struct param *params, size_t n,
+	const char *name)
+{
+	CLEANUP(buf_done) struct buf value = {};
+
+	if (param_get(params, n, name, &value))
+		api_set_text(object, member, buf_span(&value));
+}
+
+static json_t *part_json(const struct mail_read *m, const struct part *part)
+{
+	CLEANUP(buf_wipe) struct buf text = {};
+	CLEANUP(buf_done) struct buf number = {};
+	CLEANUP(buf_done) struct buf type = {};
+	json_t *object = json_object();
+	bool is_attached = span_is(part->disposition, "attachment");
+
+	mail_part_add_number(m->parts, part, &number);
+	buf_add(&type, part->type);
+	buf_add_octet(&type, '/');
+	buf_add(&type, part->subtype);
+	api_set_text(object, "part", buf_span(&number));
+	api_set_text(object, "type", buf_span(&type));
+	api_set_number(object, "encoded_size", part->end_offset - part->body_offset);
+	set_param(object, "name", part->params, part->n_params, "name");
+	set_param(object, "name", part->disposition_params, part->n_disposition_params, "filename");
+	if (part->id.n)
+		api_set_text(object, "content_id", part->id);
+	(void)json_object_set_new(object, "attachment", json_boolean(is_attached));
+	if (is_attached || !span_is(part->type, "text"))
+		return object;
+	mail_part_add(m, part, true, TEXT_MAX, &text);
+	api_set_text(object, "text", buf_span(&text));
+	(void)json_object_set_new(object, "cut",
+		json_boolean(part->end_offset - part->body_offset > TEXT_MAX));
+	return object;
+}
+
+static json_t *parts_json(const struct mail_read *m)
+{
+	json_t *array = json_array();
+
+	for (uint32_t i = 0; m->parts && i < m->parts->n && json_array_size(array) < PARTS_SHOWN;
+		i++) {
+		if (mail_part_counts(m->parts, &m->parts->parts[i]))
+			(void)json_array_append_new(array, part_json(m, &m->parts->parts[i]));
+	}
+	return array;
+}
+
+static int read_message(struct message_asked *k, struct mail_read *ret_read)
+{
+	struct mail_reader who = {
+		.account = k->account.id,
+		.domain = k->account.domain,
+		.keys = k->keys.keys,
+		.n_keys = k->keys.n,
+	};
+	int r = mail_read(k->q->env, &who, k->id, ret_read, &k->why);
+
+	return r ? message_problem(k, r) : 0;
+}
+
+int api_message_read(struct http_request *q, struct store_conn *c)
+{
+	CLEANUP(message_asked_done) struct message_asked k = {};
+	CLEANUP(mail_read_done) struct mail_read m = {};
+	CLEANUP(buf_wipe) struct buf report = {};
+	int r = begin_message(q, &k);
+
+	(void)c;
+	if (!r)
+		r = read_message(&k, &m);
+	if (r)
+		return r;
+	smime_report_add_json(&m.result.report, &report);
+	q->status = 200;
+	q->answer = row_json(&m.row);
+	(void)json_object_set_new(q->answer, "report",
+		json_loadb((const char *)buf_span(&report).p, buf_size(&report), 0, NULL));
+	(void)json_object_set_new(q->answer, "locked",
+		json_boolean(m.result.report.status == SMIME_STATUS_LOCKED));
+	(void)json_object_set_new(q->answer, "parts", parts_json(&m));
+	http_header(q, "Cache-Control", SPAN("no-store"));
+	return 0;
+}
+
+static const struct part *find_part(const struct mail_read *m, struct span wanted)
+{
+	for (uint32_t i = 0; m->parts && i < m->parts->n; i++) {
+		CLEANUP(buf_done) struct buf number = {};
+
+		if (!mail_part_counts(m->parts, &m->parts->parts[i]))
+			continue;
+		mail_part_add_number(m->parts, &m->parts->parts[i], &number);
+		if (span_equal(buf_span(&number), wanted))
+			return &m->parts->parts[i];
+	}
+	return NULL;
+}
+
+int api_message_part(struct http_request *q, struct store_conn *c)
+{
+	CLEANUP(message_asked_done) struct message_asked k = {};
+	CLEANUP(mail_read_done) struct mail_read m = {};
+	const struct part *part;
+	int r = begin_message(q, &k);
+
+	(void)c;
+	if (!r)
+		r = read_message(&k, &m);
+	if (r)
+		return r;
+	if (m.result.report.status == SMIME_STATUS_LOCKED)
+		return http_problem(q, 403, "password", "%s",
+			k.r ? k.why.text : "no key that is unlocked opens the message");
+	part = find_part(&m, q->params[2]);
+	if (!part)
+		return http_problem(q, 404, "part", "the message has no such part");
+	mail_part_add(&m, part, false, SIZE_MAX, &q->out);
+	answer_octets(q, "application/octet-stream");
+	return 0;
+}
