@@ -157,7 +157,7 @@ static void test_nonce_echo(void **state)
 	p = buf_span(&der).p;
 	request = d2i_OCSP_REQUEST(NULL, &p, (long)buf_size(&der));
 	assert_int_equal(OCSP_check_nonce(request, basic), 1);
-	assert_int_equal(sk_X509_num(OCSP_resp_get0_certs(basic)), 0);
+	assert_true(sk_X509_num(OCSP_resp_get0_certs(basic)) <= 0);
 	OCSP_REQUEST_free(request);
 }
 

@@ -117,25 +117,30 @@ int store_authority_activate(struct store_conn *c, int64_t id)
 	return n ? 0 : STORE_E_NOT_FOUND;
 }
 
-int store_authority_set_crl(struct store_conn *c, int64_t id, int64_t number, struct span crl,
-	int64_t next_us, int64_t listed_us)
+int store_authority_set_crl(struct store_conn *c, const struct store_authority *seen,
+	struct span crl, int64_t next_us, int64_t listed_us)
 {
 	int64_t n;
 
 	assert(c->writer);
 	TRY(db_exec(c->db, &n,
-		"update authority set crl_number = $2, crl = $3, crl_next = $4"
-		" where id = $1 and crl_number = $2 - 1",
-		DB_ARGS(DB_INT(id), DB_INT(number), DB_SPAN(crl), DB_INT(next_us))));
+		"update authority set crl_number = $2 + 1, crl = $3, crl_next = $4"
+		" where id = $1 and crl_number = $2 and crl_next = $5",
+		DB_ARGS(DB_INT(seen->id), DB_INT(seen->crl_number), DB_SPAN(crl), DB_INT(next_us),
+			DB_INT(seen->crl_next_us))));
 	if (!n)
 		return STORE_E_STALE;
 	/* RFC 5280 section 3.3: an entry goes only after it stood on a list made after its end. */
 	TRY(db_exec(c->db, NULL,
 		"update issued set listed = 1"
 		" where authority = $1 and revoked <> 0 and listed = 0 and not_after < $2",
-		DB_ARGS(DB_INT(id), DB_INT(listed_us))));
+		DB_ARGS(DB_INT(seen->id), DB_INT(listed_us))));
 	return 0;
 }
+
+/* Another list is due at once; and one that is being made does not count (store_authority_set_crl). */
+#define LIST_IS_DUE "update authority set crl_next = case when crl_next > 0 then 0 else crl_next - 1 end"
+
 
 static void authority_keep(struct arena *a, struct store_authority *row)
 {
@@ -370,8 +375,7 @@ int store_issued_revoke(struct store_conn *c, int64_t id, unsigned reason, int64
 	if (!n)
 		return STORE_E_STALE;
 	TRY(db_exec(c->db, NULL,
-		"update authority set crl_next = 0"
-		" where id = (select authority from issued where id = $1)",
+		LIST_IS_DUE " where id = (select authority from issued where id = $1)",
 		DB_ARGS(DB_INT(id))));
 	return 0;
 }
@@ -381,8 +385,8 @@ int store_issued_revoke_account(struct store_conn *c, int64_t account, unsigned 
 {
 	assert(c->writer);
 	TRY(db_exec(c->db, NULL,
-		"update authority set crl_next = 0 where id in (select authority from issued"
-		" where account = $1 and revoked = 0 and not_after > $2)",
+		LIST_IS_DUE " where id in (select authority from issued"
+			    " where account = $1 and revoked = 0 and not_after > $2)",
 		DB_ARGS(DB_INT(account), DB_INT(now_us))));
 	TRY(db_exec(c->db, NULL,
 		"update issued set revoked = $2, reason = $3, renew = 0"

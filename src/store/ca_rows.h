@@ -40,11 +40,11 @@ int store_authority_replace(struct store_conn *c, int64_t id, struct span der,
 int store_authority_activate(struct store_conn *c, int64_t id) MUST_CHECK;
 int store_authority_retire(struct store_conn *c, int64_t domain) MUST_CHECK;
 
-/* Writes: a list with the number after the present one's. STORE_E_STALE: another was written
- * meanwhile. listed_us: revoked certificates that ended before this time stand on it for the last
- * time. */
-int store_authority_set_crl(struct store_conn *c, int64_t id, int64_t number, struct span crl,
-	int64_t next_us, int64_t listed_us) MUST_CHECK;
+/* Writes: the list that was made from the row seen, with the number after that one's. STORE_E_STALE:
+ * another was written meanwhile, or something was revoked. listed_us: revoked certificates that ended
+ * before this time stand on it for the last time. */
+int store_authority_set_crl(struct store_conn *c, const struct store_authority *seen,
+	struct span crl, int64_t next_us, int64_t listed_us) MUST_CHECK;
 
 /* Reads. STORE_E_NOT_FOUND. Spans live in the arena. */
 int store_authority_get(struct store_conn *c, struct arena *a, int64_t id,

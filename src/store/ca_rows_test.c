@@ -22,6 +22,7 @@ struct call {
 	int64_t id;
 	int64_t domain, account;
 	int64_t number, now_us;
+	int64_t late; /* revocations since the row was read */
 	unsigned reason;
 	struct span label;
 	bool needs;
@@ -78,7 +79,12 @@ static int authority_needs(struct store_conn *c, struct call *k)
 
 static int set_crl(struct store_conn *c, struct call *k)
 {
-	return store_authority_set_crl(c, k->id, k->number, SPAN("crl"), 77, k->now_us);
+	struct store_authority row;
+
+	TRY(store_authority_get(c, &k->arena, k->id, &row));
+	row.crl_number = k->number - 1;
+	row.crl_next_us += k->late;
+	return store_authority_set_crl(c, &row, SPAN("crl"), 77, k->now_us);
 }
 
 static int issued_add(struct store_conn *c, struct call *k)
@@ -292,7 +298,11 @@ static void test_revocation(void **state)
 	assert_int_equal(run(f, set_crl, &c), STORE_E_STALE);
 	c.number = 3;
 	assert_int_equal(run(f, set_crl, &c), STORE_E_STALE);
+	/* So is a list that was begun before the last revocation. */
 	c.number = 2;
+	c.late = 1;
+	assert_int_equal(run(f, set_crl, &c), STORE_E_STALE);
+	c.late = 0;
 	assert_int_equal(run(f, set_crl, &c), 0);
 	expect(f, list_revoked, &c, "AA(1) ");
 	/* RFC 5280 section 3.3: it stands on one list made after its end, and then no more. */
@@ -306,6 +316,12 @@ static void test_revocation(void **state)
 	expect(f, list_revoked, &c, "");
 	k.id = 99;
 	assert_int_equal(run(f, issued_revoke, &k), STORE_E_NOT_FOUND);
+	k.id = id;
+	assert_int_equal(run(f, issued_revoke, &k), 0);
+	assert_int_equal(issue(f, authority, f->account, "AC", 100, &k.id), 0);
+	assert_int_equal(run(f, issued_revoke, &k), 0);
+	assert_int_equal(fixture_number(f, "select crl_next from authority"), -1);
+	arena_done(&c.arena);
 }
 
 static void test_account_gone(void **state)

@@ -2,9 +2,9 @@
 /* Copyright the Signet authors */
 
 /*
- * A list is read, signed and written in three steps, and the number decides: who reads, signs and then
- * finds that another list was written meanwhile begins again, so that a list never lacks what was
- * revoked before its number.
+ * A list is read, signed and written in three steps: who finds in the last that another list was written
+ * meanwhile, or something revoked, begins again, so that a list never lacks what was revoked before it
+ * was written.
  */
 
 #include "svc/ca_status.h"
@@ -26,7 +26,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-enum { LIST_TRIES = 10 };
+enum { LIST_TRIES = 50 };
 
 static const int64_t list_life_us = 7LL * 24 * 3600 * 1000000;
 static const int64_t day_us = 24LL * 3600 * 1000000;
@@ -120,7 +120,7 @@ static int write_list(struct store_conn *c, void *arg)
 {
 	struct making *m = arg;
 
-	return store_authority_set_crl(c, m->id, m->row.crl_number + 1, buf_span(&m->der),
+	return store_authority_set_crl(c, &m->row, buf_span(&m->der),
 		errand_renewal_us(m->now_us, m->now_us + list_life_us, m->now_us), m->now_us);
 }
 

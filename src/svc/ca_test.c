@@ -10,14 +10,18 @@
 #include "base/test.h"
 #include "keyd/provider.h"
 #include "pki/authority.h"
+#include "pki/crl.h"
 #include "pki/key.h"
 #include "store/store.h"
+#include "svc/ca_status.h"
 #include "svc/domain_keys.h"
 #include "svc/env_fixture.h"
 
 #include <pthread.h>
 
-enum { PARALLEL = 50 };
+enum { PARALLEL = 50, REVOKERS = 20 };
+
+static const int64_t day_us = 24LL * 3600 * 1000000;
 
 static struct buf person_spki;
 
@@ -364,6 +368,107 @@ static void test_urls(void **state)
 					    " http://pki.example.org/x/example.net/ab12/ca.der"));
 }
 
+/* Everybody who revokes finds it on the list that he asks for, whoever else makes one meanwhile. */
+struct revoker {
+	struct env_fixture *f;
+	pthread_t thread;
+	struct ca_certificate made;
+	struct arena arena;
+	int64_t number;
+	bool listed;
+};
+
+static int revoke_one(struct store_conn *c, void *arg)
+{
+	struct revoker *w = arg;
+
+	return ca_revoke(&w->f->env, c, w->made.id, REASON_SUPERSEDED);
+}
+
+static bool is_listed(struct span crl_der, struct span cert_der)
+{
+	CLEANUP(crl_unrefp) struct crl *crl = NULL;
+	CLEANUP(cert_unrefp) struct cert *cert = NULL;
+	X509_REVOKED *entry;
+
+	return crl_from_der(&crl, crl_der, NULL) == 0 && cert_from_der(&cert, cert_der, NULL) == 0 &&
+		X509_CRL_get0_by_cert(crl_x509(crl), &entry, cert_x509(cert)) == 1;
+}
+
+static void *revoke_and_look(void *arg)
+{
+	struct revoker *w = arg;
+	struct store_authority row;
+
+	if (store_write(w->f->env.store, revoke_one, w) ||
+		ca_list(&w->f->env, &w->arena, w->made.authority, &row))
+		return NULL;
+	w->number = row.crl_number;
+	w->listed = is_listed(row.crl, w->made.der);
+	return NULL;
+}
+
+static void test_lists(void **state)
+{
+	struct env_fixture *f = *state;
+	CLEANUP(arena_done) struct arena a = {};
+	struct revoker workers[REVOKERS] = {};
+	struct ca_wish wish = wish_of(f);
+	struct store_authority row;
+	struct why why = {};
+
+	(void)make_authority(f, &a, "one", "First");
+	for (size_t i = 0; i < REVOKERS; i++) {
+		workers[i].f = f;
+		assert_int_equal(ca_issue(&f->env, &workers[i].arena, &wish, NULL, NULL,
+					 &workers[i].made, &why), 0);
+	}
+	for (size_t i = 0; i < REVOKERS; i++)
+		assert_int_equal(pthread_create(&workers[i].thread, NULL, revoke_and_look,
+					 &workers[i]), 0);
+	for (size_t i = 0; i < REVOKERS; i++) {
+		assert_int_equal(pthread_join(workers[i].thread, NULL), 0);
+		assert_true(workers[i].listed);
+		assert_true(workers[i].number >= 1);
+	}
+	assert_int_equal(ca_list(&f->env, &a, workers[0].made.authority, &row), 0);
+	for (size_t i = 0; i < REVOKERS; i++) {
+		assert_true(is_listed(row.crl, workers[i].made.der));
+		assert_true(workers[i].number <= row.crl_number);
+		arena_done(&workers[i].arena);
+	}
+}
+
+/* RFC 5280 section 3.3: it stands on one list made after its end, and on no other. */
+static void test_entry_ends(void **state)
+{
+	struct env_fixture *f = *state;
+	CLEANUP(arena_done) struct arena a = {};
+	struct revoker w = { .f = f };
+	struct ca_wish wish = wish_of(f);
+	struct store_authority row;
+	struct why why = {};
+	int64_t now_us = clock_now_us();
+
+	(void)make_authority(f, &a, "one", "First");
+	wish.days = 2;
+	assert_int_equal(ca_issue(&f->env, &a, &wish, NULL, NULL, &w.made, &why), 0);
+	assert_int_equal(store_write(f->env.store, revoke_one, &w), 0);
+	assert_int_equal(ca_list(&f->env, &a, w.made.authority, &row), 0);
+	assert_true(is_listed(row.crl, w.made.der));
+	/* Nothing is due: it is the same list. */
+	assert_int_equal(ca_list(&f->env, &a, w.made.authority, &row), 0);
+	assert_int_equal(row.crl_number, 1);
+	clock_set(now_us + 5 * day_us, 0);
+	assert_int_equal(ca_list(&f->env, &a, w.made.authority, &row), 0);
+	assert_int_equal(row.crl_number, 2);
+	assert_true(is_listed(row.crl, w.made.der));
+	clock_set(now_us + 10 * day_us, 0);
+	assert_int_equal(ca_list(&f->env, &a, w.made.authority, &row), 0);
+	assert_int_equal(row.crl_number, 3);
+	assert_false(is_listed(row.crl, w.made.der));
+}
+
 int main(void)
 {
 	struct env_fixture *f = env_fixture_new();
@@ -375,6 +480,8 @@ int main(void)
 		cmocka_unit_test_prestate_setup_teardown(test_then, setup, teardown, f),
 		cmocka_unit_test_prestate_setup_teardown(test_parallel, setup, teardown, f),
 		cmocka_unit_test_prestate_setup_teardown(test_fallback, setup, teardown, f),
+		cmocka_unit_test_prestate_setup_teardown(test_lists, setup, teardown, f),
+		cmocka_unit_test_prestate_setup_teardown(test_entry_ends, setup, teardown, f),
 		cmocka_unit_test_prestate_setup_teardown(test_urls, setup, teardown, f),
 	};
 	int failed;

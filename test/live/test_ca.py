@@ -583,3 +583,41 @@ def test_warned(server, ca):
     text = box.uid("FETCH", found[0], "(BODY.PEEK[])")[1][0][1]
     assert said["serial"].encode() in text
     box.logout()
+
+
+def test_renewed(server, ca):
+    """The key of Secure Mail stays, its certificate is renewed without anybody's password."""
+    server.add_account("hal@example.org")
+    server.cli("smime", "generate", "hal@example.org", "--type", "ec:p256", "--password-file", "-",
+               stdin="a long password for mail\n")
+    before = [c for c in json.loads(server.cli("--json", "ca", "list", "example.org").stdout)
+              ["certificates"] if c["account"] == "hal@example.org"]
+    assert len(before) == 1 and before[0]["renewal"]
+    due = datetime.datetime.fromisoformat(before[0]["renewal"].split(".")[0].rstrip("Z"))
+    assert 230 < (due - datetime.datetime.utcnow()).days < 265
+    assert server.stop() == 0
+    with sqlite3.connect(server.data / "store" / "signet.db") as db:
+        db.execute("update issued set renew = 1 where hex(serial) = ?", (before[0]["serial"].upper(),))
+    db.close()
+    server.start()
+    deadline = time.monotonic() + 30
+    while "ca.renew " not in server.log_text() and time.monotonic() < deadline:
+        time.sleep(0.2)
+    after = [c for c in json.loads(server.cli("--json", "ca", "list", "example.org").stdout)
+             ["certificates"] if c["account"] == "hal@example.org"]
+    assert len(after) == 2 and after[0]["renewed"] and after[1]["renewal"]
+    old, new = (x509.load_pem_x509_certificate(c["certificate"].encode()) for c in after)
+    assert old.public_key().public_numbers() == new.public_key().public_numbers()
+    assert old.serial_number != new.serial_number
+    shown = server.cli("--json", "smime", "show", "hal@example.org").stdout
+    current = json.loads(shown)["keys"][0]["certificates"][0]
+    assert current["serial"] == after[1]["serial"]
+    box = imap(server, "hal@example.org", PASSWORD)
+    box.select("INBOX", readonly=True)
+    assert len(box.uid("SEARCH", "SUBJECT", "renewed")[1][0].split()) == 1
+    box.logout()
+
+    # By hand, for the key that the account has: it gets that certificate, too.
+    said = json.loads(server.cli("--json", "ca", "issue", "hal@example.org").stdout)
+    shown = json.loads(server.cli("--json", "smime", "show", "hal@example.org").stdout)
+    assert shown["keys"][0]["certificates"][0]["serial"] == said["serial"]

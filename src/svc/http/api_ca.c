@@ -319,6 +319,9 @@ int api_ca_request_prepare(struct http_request *q, struct store_conn *c)
 	if (r)
 		return r;
 	order = order_of(q, new);
+	/* For the key of the present one it asks for the same name: then it is the same authority. */
+	if (new->has_old && new->old.key == new->key.id)
+		order.old = &new->old;
 	r = ca_request(q->env, &order, &der, &why);
 	if (r)
 		return r > 0 ? http_problem(q, 422, NULL, "%s", why.text) : r;

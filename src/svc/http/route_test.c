@@ -84,7 +84,10 @@ static void test_open(void **state)
 {
 	static const char *const open[] = { "/api/v1/session", "/", "/pki/{domain}/cert.pem",
 		"/pki/{domain}/cert.der", "/pki/{domain}/chain.pem",
-		"/.well-known/acme-challenge/{token}" };
+		"/pki/{domain}/ca.der", "/pki/{domain}/ca.crl", "/pki/{domain}/ocsp",
+		"/pki/{domain}/ocsp/{request*}", "/pki/{domain}/{authority}/ca.der",
+		"/pki/{domain}/{authority}/ca.crl", "/pki/{domain}/{authority}/ocsp",
+		"/pki/{domain}/{authority}/ocsp/{request*}", "/.well-known/acme-challenge/{token}" };
 
 	(void)state;
 	for (size_t i = 0; i < n_http_routes; i++) {
