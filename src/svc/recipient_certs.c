@@ -168,11 +168,15 @@ static int judge(struct lookup *l, struct recipient_cert *found, struct cert *ce
 {
 	CLEANUP(cert_list_done) struct cert_list chain = {};
 	struct why why = {};
-	enum recipient_fault fault = recipient_check(cert, k->anyway ? SPAN("") : found->address,
-		l->now_us, &why);
+	enum recipient_fault fault = recipient_check(cert, SPAN(""), l->now_us, &why);
 	int r;
 
 	*ret_good = false;
+	/* Case never matters here in a local part, as nowhere else in an address book. */
+	if (!fault && !k->anyway && !contact_cert_is_for(cert, found->address)) {
+		fault = RECIPIENT_ADDRESS;
+		why_set(&why, "the certificate is for another address");
+	}
 	if (fault) {
 		say_why(l, found, fault, why.text);
 		return 0;
