@@ -157,10 +157,33 @@ static int add_chain(struct cli *cli, struct smime_files *files)
 	return 0;
 }
 
+/* Standard input is the message's. */
+static int check_name(struct cli *cli, const char *option, const char *name)
+{
+	if (!name || strcmp(name, "-") != 0)
+		return 0;
+	why_set(&cli->why, "standard input is the message: %s needs a file", option);
+	return CLI_E_USAGE;
+}
+
+static int check_names(struct cli *cli)
+{
+	static const char *const options[] = { "--key", "--cert", "--pfx", "--chain" };
+	int r = check_name(cli, "--password-file", cli_option(cli, "--password-file"));
+
+	for (size_t i = 0; i < sizeof options / sizeof options[0]; i++) {
+		const char *name;
+
+		for (size_t k = 0; !r && (name = cli_option_at(cli, options[i], k)); k++)
+			r = check_name(cli, options[i], name);
+	}
+	return r;
+}
+
 int smime_read_keys(struct cli *cli, struct smime_files *files)
 {
 	const char *name, *cert;
-	int r = 0;
+	int r = check_names(cli);
 
 	for (size_t i = 0; !r && (name = cli_option_at(cli, "--key", i)); i++) {
 		r = read_key(cli, name, files);

@@ -244,15 +244,28 @@ static void add_quoted(struct span value, struct buf *out)
 	buf_add_string(out, token ? "" : "\"");
 }
 
-/* RFC 2231 section 3 and 4: numbered pieces of percent-encoded octets. */
+static size_t encoded_size(struct span value)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < value.n; i++)
+		n += is_attribute_character(value.p[i]) ? 1 : 3;
+	return n;
+}
+
+/* RFC 2231 section 4, in numbered pieces (section 3) where one line has no room for it: some
+ * programs read a single piece only without a number. */
 static void add_extended(const char *name, struct span value, struct buf *out)
 {
+	bool is_single = encoded_size(value) <= PARAM_PIECE;
 	size_t column = PARAM_PIECE, piece = 0;
 
+	if (is_single)
+		buf_add_format(out, ";\r\n %s*=utf-8''", name);
 	for (size_t i = 0; i < value.n; i++) {
 		bool plain = is_attribute_character(value.p[i]);
 
-		if (column + (plain ? 1 : 3) > PARAM_PIECE) {
+		if (!is_single && column + (plain ? 1 : 3) > PARAM_PIECE) {
 			buf_add_format(out, ";\r\n %s*%zu*=%s", name, piece,
 				piece ? "" : "utf-8''");
 			column = piece++ ? 0 : 7;

@@ -178,6 +178,8 @@ static void params(void **state)
 		param_parse(buf_span(&out), &arena, &list, &n);
 		assert_true(param_get(list, n, "filename", &back));
 		assert_true(span_is(buf_span(&back), values[i]));
+		if (i == 3)
+			assert_true(span_is(buf_span(&out), ";\r\n filename*=utf-8''%C3%BC.pdf"));
 	}
 }
 

@@ -535,5 +535,6 @@ def test_refusals(folder):
                                     folder / "p256.pem")
     assert "--cert" in refused(2, "sign", "--key", folder / "rsa.key")
     assert "--to" in refused(2, "encrypt")
+    assert "standard input" in refused(2, "sign", "--pfx", folder / "rsa.p12", "--password-file", "-")
     assert "no message" in refused(1, "encrypt", "--to", folder / "rsa.pem", message=b"")
     assert "key usage" in refused(1, "encrypt", "--to", folder / "ca.pem")
