@@ -19,10 +19,10 @@
 struct cert_cache;
 
 enum smime_expect {
-	SMIME_EXPECT_FROM,  /* the certificate is for the author: From of the message */
+	SMIME_EXPECT_FROM,        /* the certificate is for the author: From of the message */
 	SMIME_EXPECT_FROM_IF_ANY, /* the same, and for anybody where there is no From: files, which
 				   * need not be mail */
-	SMIME_EXPECT_GIVEN, /* for request.address */
+	SMIME_EXPECT_GIVEN,       /* for request.address */
 	SMIME_EXPECT_ANYBODY,
 };
 

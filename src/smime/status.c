@@ -221,8 +221,7 @@ static void note_sender(struct smime_report *r, const struct expectation *e, boo
 	if (e->sender.name_is_address)
 		report_note(r, "display-name",
 			"the author's name is written like another mail address than the author's");
-	if (e->q->expect != SMIME_EXPECT_GIVEN && !e->is_anybody && e->sender.is_odd &&
-		is_signed)
+	if (e->q->expect != SMIME_EXPECT_GIVEN && !e->is_anybody && e->sender.is_odd && is_signed)
 		report_note(r, "from",
 			"the message names its author twice, or not in a way that "
 			"can be compared with a certificate");
