@@ -12,6 +12,7 @@
 #include "base/test.h"
 #include "smime/cms.h"
 #include "smime/smime_fixture.h"
+#include "smime/verify.h"
 
 #include <openssl/evp.h>
 
@@ -768,6 +769,34 @@ static void many_recipients_that_are_one(void **state)
 	smime_result_done(&result);
 }
 
+/* Each of many signers has a certificate that leads nowhere: only some are looked at. */
+static void many_signers_with_bad_certificates(void **state)
+{
+	const struct cert_order order = { .subject = "CN=x", .names = "email:alice@example.org" };
+	CLEANUP(buf_done) struct buf m = {};
+	struct smime_result result;
+	size_t n_unread = 0;
+
+	(void)state;
+	buf_add_string(&m, FROM_ALICE "Content-Type: multipart/mixed; boundary=x\r\n\r\n");
+	for (int i = 0; i < VERIFY_COST_MAX + 5; i++) {
+		struct cert_made made = cert_make(&order);
+
+		buf_add_string(&m, "--x\r\n");
+		fixture_sign(HELLO, &made, 0, &m);
+		cert_made_done(&made);
+	}
+	buf_add_string(&m, "--x--\r\n");
+	result = read_it(&m);
+	assert_int_equal(result.report.n_layers, VERIFY_COST_MAX + 5);
+	for (size_t i = 0; i < result.report.n_layers; i++) {
+		assert_int_not_equal(result.report.layers[i].signers[0].verdict, SMIME_SIGNER_OK);
+		n_unread += result.report.layers[i].signers[0].verified_at_us == 0;
+	}
+	assert_int_equal(n_unread, 5);
+	smime_result_done(&result);
+}
+
 static void trailing_octets(void **state)
 {
 	CLEANUP(buf_done) struct buf der = {};
@@ -812,6 +841,7 @@ int main(void)
 		cmocka_unit_test(decompression_bomb),
 		cmocka_unit_test(many_recipients),
 		cmocka_unit_test(many_recipients_that_are_one),
+		cmocka_unit_test(many_signers_with_bad_certificates),
 		cmocka_unit_test(trailing_octets),
 	};
 

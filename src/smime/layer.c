@@ -19,7 +19,6 @@
 #include "smime/lines.h"
 #include "smime/oid.h"
 #include "smime/protection.h"
-#include "smime/verify.h"
 
 #include <stdlib.h>
 
@@ -314,7 +313,8 @@ static int open_detached(struct opener *o)
 	}
 	if (!signature_is_detached(o, &cms))
 		return 0;
-	return verify_signers(o->q, &cms.signed_data, o->content->entity, o->layer);
+	return verify_signers(o->q, &cms.signed_data, o->content->entity, &o->budget->verify,
+		o->layer);
 }
 
 static bool content_is_mime(struct opener *o, struct span content_type)
@@ -338,7 +338,7 @@ static int open_signed(struct opener *o, const struct cms_signed *data)
 	if (nothing) {
 		report_note(o->report, "certificates-only",
 			"the message brings certificates and signs nothing");
-		return verify_signers(o->q, data, (struct span){}, o->layer);
+		return verify_signers(o->q, data, (struct span){}, &o->budget->verify, o->layer);
 	}
 	if (!data->has_content) {
 		layer_refuse(o->layer, SMIME_SIGNED_OPAQUE, SMIME_MALFORMED,
@@ -350,7 +350,7 @@ static int open_signed(struct opener *o, const struct cms_signed *data)
 	o->content->entity = data->content.p ? data->content : span_of("", 0);
 	if (data->n_signers == 0)
 		report_note(o->report, "no-signer", "a layer for signatures has none");
-	return verify_signers(o->q, data, data->content, o->layer);
+	return verify_signers(o->q, data, data->content, &o->budget->verify, o->layer);
 }
 
 static int open_encrypted(struct opener *o, const struct cms_enveloped *data, bool authenticated)

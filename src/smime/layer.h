@@ -8,6 +8,7 @@
 #include "base/limit.h"
 #include "mime/part.h"
 #include "smime/read.h"
+#include "smime/verify.h"
 
 struct smime_content {
 	struct span entity;     /* p NULL: not open; in `made`, `cms`, or in what holds the layer */
@@ -20,6 +21,7 @@ enum { LAYER_BUDGET = 256 << 20 };
 struct layer_budget {
 	size_t left;
 	size_t inflated; /* of LIMIT_SMIME_INFLATED */
+	struct verify_budget verify;
 };
 
 struct layer_source {

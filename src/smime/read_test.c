@@ -300,6 +300,33 @@ static void revoked(void **state)
 	assert_int_equal(verdict_of(&q), SMIME_SIGNER_REVOKED);
 }
 
+/* A list that is younger than the signature, when the certificate has expired. */
+static void revoked_and_expired_since(void **state)
+{
+	for (size_t listed = 0; listed < 2; listed++) {
+		CLEANUP(buf_done) struct buf m = {};
+		CLEANUP(buf_done) struct buf der = {};
+		CLEANUP(crl_list_done) struct crl_list crls = {};
+		const struct crl_order order = {
+			.authority = &people.ca,
+			.number = 1,
+			.this_us = people.now_us + 799 * day_us,
+			.next_us = people.now_us + 801 * day_us,
+			.revoked = { listed ? people.alice.cert : people.carol.cert },
+		};
+		struct smime_request q;
+
+		(void)state;
+		crl_make(&order, &der);
+		assert_int_equal(crl_list_add(&crls, buf_span(&der), NULL), 0);
+		sign_message(FROM_ALICE, &people.alice, 0, &m);
+		q = request_of(&m);
+		q.crls = &crls;
+		q.time_us = people.now_us + 800 * day_us;
+		assert_int_equal(verdict_of(&q), listed ? SMIME_SIGNER_REVOKED : SMIME_SIGNER_OK);
+	}
+}
+
 /* Valid when it was signed, expired now: still good, as far as the time is believed. */
 static void expired_since(void **state)
 {
@@ -621,6 +648,7 @@ int main(void)
 		cmocka_unit_test(certificates_that_do_not_count),
 		cmocka_unit_test(weak_digest),
 		cmocka_unit_test(revoked),
+		cmocka_unit_test(revoked_and_expired_since),
 		cmocka_unit_test(expired_since),
 		cmocka_unit_test(unknown_algorithm),
 		cmocka_unit_test(sender_alone_is_not_enough),

@@ -44,6 +44,7 @@ struct verifier {
 	const struct smime_request *q;
 	const struct cms_signed *data;
 	struct span content;
+	struct verify_budget *budget;
 	struct smime_layer *layer;
 	struct cert_list known; /* that were sent, and the request's */
 	const struct trust *trust;
@@ -391,7 +392,8 @@ static bool only_expired(const struct verdict *path)
 	return expired;
 }
 
-static int validate_at(struct verifier *v, struct smime_signer *s, int64_t time_us)
+static int validate_at(struct verifier *v, struct smime_signer *s, int64_t time_us,
+	enum path_revocation revocation)
 {
 	const struct path_request q = {
 		.leaf = s->cert,
@@ -400,14 +402,29 @@ static int validate_at(struct verifier *v, struct smime_signer *s, int64_t time_
 		.crls = v->q->crls,
 		.time_us = time_us,
 		.purposes = TRUST_MAIL,
-		.revocation = v->q->crls && v->q->crls->n ? PATH_REVOCATION_GIVEN
-							  : PATH_REVOCATION_IGNORED,
+		.revocation = revocation,
 	};
 
 	verdict_done(&s->path);
 	s->path = (struct verdict){};
 	s->verified_at_us = time_us;
 	return cert_cache_validate(v->q->cache, v->q->generation, &q, &s->path);
+}
+
+/* Lists of today say little of a certificate that has expired, and are no lists of the time when it
+ * was used; but one that has it is enough. */
+static bool is_listed(const struct crl_list *crls, const struct cert *cert)
+{
+	for (size_t i = 0; crls && i < crls->n; i++) {
+		X509_CRL *crl = crl_x509(crls->crls[i]);
+		X509_REVOKED *entry;
+
+		if (X509_NAME_cmp(X509_CRL_get_issuer(crl),
+			    X509_get_issuer_name(cert_x509(cert))) == 0 &&
+			X509_CRL_get0_by_cert(crl, &entry, cert_x509(cert)) == 1)
+			return true;
+	}
+	return false;
 }
 
 /* When it was signed, as far as that is believed; false: nobody says, or it cannot be. */
@@ -426,14 +443,39 @@ static bool signed_at(const struct verifier *v, const struct smime_signer *s, in
 	return true;
 }
 
+static void charge(struct verifier *v, const struct smime_signer *s)
+{
+	if (s->path.valid)
+		return;
+	v->budget->cost++;
+	for (size_t i = 0; i < s->path.n; i++) {
+		if (strcmp(s->path.findings[i].rule, "limit") == 0) {
+			v->budget->cost += VERIFY_COST_GIVEN_UP - 1;
+			return;
+		}
+	}
+}
+
 static int validate(struct verifier *v, struct smime_signer *s)
 {
 	int64_t then;
 
-	TRY(validate_at(v, s, v->q->time_us));
+	if (v->budget->cost >= VERIFY_COST_MAX) {
+		say(s, SMIME_SIGNER_CERTIFICATE_INVALID,
+			"the certificate was not looked at: too many others of the message are not "
+			"valid");
+		return 0;
+	}
+	TRY(validate_at(v, s, v->q->time_us,
+		v->q->crls && v->q->crls->n ? PATH_REVOCATION_GIVEN : PATH_REVOCATION_IGNORED));
+	charge(v, s);
 	if (!s->path.valid && only_expired(&s->path) && signed_at(v, s, &then)) {
-		TRY(validate_at(v, s, then));
+		TRY(validate_at(v, s, then, PATH_REVOCATION_IGNORED));
 		s->expired_since = s->path.valid;
+		if (s->path.valid && is_listed(v->q->crls, s->cert)) {
+			say(s, SMIME_SIGNER_REVOKED, NULL);
+			return 0;
+		}
 	}
 	if (!s->path.valid) {
 		say_path(s);
@@ -494,11 +536,11 @@ static int verify_one(struct verifier *v, const struct cms_signer *info, struct 
 }
 
 int verify_signers(const struct smime_request *request, const struct cms_signed *data,
-	struct span content, struct smime_layer *layer)
+	struct span content, struct verify_budget *budget, struct smime_layer *layer)
 {
 	CLEANUP(trust_unrefp) struct trust *nobody = NULL;
 	CLEANUP(cert_list_done) struct cert_list known = {};
-	struct verifier v = { request, data, content, layer, .trust = request->trust };
+	struct verifier v = { request, data, content, budget, layer, .trust = request->trust };
 	int r = 0;
 
 	if (!v.trust)

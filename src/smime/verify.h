@@ -7,8 +7,18 @@
 #include "smime/cms.h"
 #include "smime/read.h"
 
+/*
+ * What validating the certificates of a message's signers may come to. A path that is not found
+ * costs 1, one that was given up 6 (that is half a second of hostile certificates); those that hold
+ * cost nothing.
+ */
+enum { VERIFY_COST_MAX = 20, VERIFY_COST_GIVEN_UP = 6 };
+struct verify_budget {
+	unsigned cost;
+};
+
 /* Reads the certificates that were sent and verifies each signer over the content (RFC 5652 section
  * 5.6), with its certificate at the time that counts. Addresses are not compared here. The layer
  * gets certs and signers. */
 int verify_signers(const struct smime_request *request, const struct cms_signed *data,
-	struct span content, struct smime_layer *layer) MUST_CHECK;
+	struct span content, struct verify_budget *budget, struct smime_layer *layer) MUST_CHECK;
