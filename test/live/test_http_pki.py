@@ -5,6 +5,7 @@ import base64
 import datetime
 import http.server
 import threading
+import urllib.parse
 
 import pytest
 from authority import Authority, key_pem, make_key
@@ -12,6 +13,7 @@ from conftest import finish, make_server
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509 import ocsp
 from cryptography.x509.oid import NameOID
 from webclient import BASE, OPERATIONS, Client, succeeded
 
@@ -272,6 +274,73 @@ def test_acme(admin):
     admin.ask("DELETE", DOMAIN + "/acme", expect=204)
     for base in (DOMAIN, BASE):
         admin.ask("DELETE", base + "/acme/account", expect=204)
+
+
+def test_domain_authority(admin, web):
+    """The domain as an authority for its users: every route, and what it refuses."""
+    ca = DOMAIN + "/ca"
+    assert admin.ask("GET", ca, expect=200).json["source"] == "none"
+    admin.ask("GET", ca + "/certificate", expect=404)
+    admin.ask("GET", ca + "/crl", expect=404)
+    admin.ask("DELETE", ca, expect=404)
+    admin.ask("POST", ca + "/refresh", {}, expect=409)
+    for body in ({"type": "ed25519"}, {"key": "brought"}, {"days": 0}, {"country": "Atlantis"}):
+        assert admin.ask("POST", ca, body).status in (404, 422)
+    made = admin.ask("POST", ca, {"organization": "Example"}, expect=201).json
+    admin.ask("POST", ca + "/refresh", {"days": 100}, expect=200)
+    asked = admin.ask("POST", ca + "/request", {"type": "rsa:2048"}, expect=201).json
+    csr = x509.load_pem_x509_csr(asked["request"].encode())
+    top = make_key()
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Top")])
+    now = datetime.datetime.utcnow()
+    sub = x509.CertificateBuilder(name, csr.subject, csr.public_key(), 77, now,
+                                  now + datetime.timedelta(days=90)).add_extension(
+        x509.BasicConstraints(True, 0), True).sign(top, hashes.SHA256())
+    pem = sub.public_bytes(serialization.Encoding.PEM).decode()
+    admin.ask("POST", ca + "/install", {"certificate": made["certificate"]}, expect=201)
+    admin.ask("POST", ca + "/install", {"certificate": "junk"}, expect=422)
+    admin.ask("POST", ca + "/install", {"certificate": pem}, expect=201)
+    assert admin.ask("GET", ca + "/check", expect=200).json["result"] != "error"
+    admin.ask("GET", ca + "/certificate", expect=200)
+
+    request = x509.CertificateSigningRequestBuilder().subject_name(name).sign(
+        make_key(), hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
+    for body in ({"address": "bob@example.org", "request": "%"}, {"address": "nobody@example.org"},
+                 {"address": "bob@example.org"}, {"address": "bob@example.org", "request": request,
+                                                  "days": 826}):
+        admin.ask("POST", ca + "/certificates", body, expect=422)
+    issued = admin.ask("POST", ca + "/certificates",
+                       {"address": "bob@example.org", "request": request}, expect=201).json
+    listed = admin.ask("GET", ca + "/certificates", expect=200).json["certificates"]
+    assert [c["serial"] for c in listed] == [issued["serial"]]
+    mine = f"{BASE}/accounts/bob@example.org/issued"
+    assert len(admin.ask("GET", mine, expect=200).json["certificates"]) == 1
+
+    cert = x509.load_pem_x509_certificate(issued["certificate"].encode())
+    der = ocsp.OCSPRequestBuilder().add_certificate(cert, sub, hashes.SHA1()).build() \
+        .public_bytes(serialization.Encoding.DER)
+    text = urllib.parse.quote(base64.b64encode(der), safe="")
+    label = admin.ask("GET", ca, expect=200).json["issuer"]["crl_url"].split("/")[-2]
+    plain = Client(web, service="http")
+    for base in ("/pki/example.org", f"/pki/example.org/{label}"):
+        for what in ("ca.der", "ca.crl", "ocsp/" + text):
+            plain.ask("GET", f"{base}/{what}", expect=200)
+        plain.ask("POST", base + "/ocsp", der, {"Content-Type": "application/ocsp-request"},
+                  expect=200)
+        plain.ask("POST", base + "/ocsp", der, {"Content-Type": "text/plain"}, expect=415)
+    plain.ask("GET", "/pki/example.org/0123456789ab/ca.crl", expect=404)
+    plain.ask("GET", "/pki/nowhere.example/ca.crl", expect=404)
+
+    serial = issued["serial"]
+    admin.ask("POST", ca + "/certificates/xyz/revoke", {}, expect=404)
+    admin.ask("POST", f"{ca}/certificates/{serial}/revoke", {"reason": "fun"}, expect=422)
+    admin.ask("POST", f"{ca}/certificates/{serial}/revoke", {"reason": "superseded"}, expect=200)
+    admin.ask("POST", f"{mine}/{serial}/revoke", {}, expect=409)
+    other = admin.ask("POST", ca + "/certificates",
+                      {"address": "bob@example.org", "request": request}, expect=201).json
+    admin.ask("POST", f"{mine}/{other['serial']}/revoke", {}, expect=200)
+    assert admin.ask("GET", ca + "/crl", expect=200).json["revoked"] == 2
+    admin.ask("DELETE", ca, expect=204)
 
 
 def test_every_route_was_answered():

@@ -13,6 +13,7 @@
 #include "base/enc.h"
 #include "keyd/client.h"
 #include "pki/cert.h"
+#include "store/ca_rows.h"
 #include "store/crl_rows.h"
 #include "store/key_rows.h"
 #include "store/store.h"
@@ -347,6 +348,7 @@ int page_metrics(struct http_request *q, struct store_conn *c)
 {
 	struct env *e = q->env;
 	struct buf *out = &q->out;
+	struct store_issued_figures issued;
 	struct store_figures store;
 	struct sums sums = {};
 
@@ -368,6 +370,11 @@ int page_metrics(struct http_request *q, struct store_conn *c)
 		web_sessions_count(q->sessions));
 	add_metric(out, "keyd_up", true, "Whether the process with the domains' keys answers",
 		e->keyd && keyd_client_is_up(e->keyd));
+	TRY(store_issued_figures(c, clock_now_us(), &issued));
+	add_metric(out, "ca_certificates_valid", true, "Certificates of users that are valid",
+		(unsigned long long)issued.valid);
+	add_metric(out, "ca_certificates_revoked", true, "Certificates of users that were revoked",
+		(unsigned long long)issued.revoked);
 	TRY(add_certificates(c, out));
 	TRY(add_crls(q, c));
 	TRY(add_staples(q));
