@@ -21,6 +21,7 @@
 #include "keyd/client.h"
 #include "keyd/provider.h"
 #include "mime/word.h"
+#include "mail/rule_cache.h"
 #include "net/listener.h"
 #include "net/loop.h"
 #include "net/tls.h"
@@ -274,6 +275,7 @@ static int start_env(struct server *s, unsigned n_cpu)
 	e->cpu = pool_executor(s->cpu);
 	e->blocking = pool_executor(s->blocking);
 	e->auth = auth_new();
+	e->rules = rule_cache_new();
 	e->trusts = trusts_new(TRUST_BUNDLE);
 	e->revocations = revocations_new(e);
 	e->staples = staples_new(e);

@@ -62,8 +62,8 @@ static void add_header(const struct bounce *b, bool failed, struct buf *out)
 	buf_add_string(out, "\"\r\n\r\n");
 }
 
-static void add_boundary(
-	const struct bounce *b, const char *type, const char *encoding, struct buf *out)
+static void add_boundary(const struct bounce *b, const char *type, const char *encoding,
+	struct buf *out)
 {
 	buf_add_string(out, "\r\n--");
 	buf_add(out, b->unique);
@@ -71,8 +71,28 @@ static void add_boundary(
 		encoding);
 }
 
-static void add_people_part(
-	const struct bounce *b, enum bounce_action action, const char *intro, struct buf *out)
+/* Reasons of rules have lines of their own. */
+static void add_words(const char *text, struct buf *out)
+{
+	for (; *text; text++) {
+		if (*text == '\n')
+			buf_add_string(out, "\r\n    ");
+		else if (*text != '\r')
+			buf_add_octet(out, (uint8_t)*text);
+	}
+}
+
+static bool texts_are_ascii(const struct bounce *b)
+{
+	for (size_t i = 0; i < b->n; i++) {
+		if (!span_is_ascii(span_str(b->recipients[i].verdict->text)))
+			return false;
+	}
+	return true;
+}
+
+static void add_people_part(const struct bounce *b, enum bounce_action action, const char *intro,
+	struct buf *out)
 {
 	if (!any(b, action))
 		return;
@@ -84,7 +104,9 @@ static void add_people_part(
 			continue;
 		buf_add_string(out, "    <");
 		mail_address_add(out, &r->address);
-		buf_add_format(out, ">: %s\r\n", r->verdict->text);
+		buf_add_string(out, ">: ");
+		add_words(r->verdict->text, out);
+		buf_add_string(out, "\r\n");
 	}
 	buf_add_string(out, "\r\n");
 }
@@ -118,13 +140,13 @@ static void add_recipient(const struct bounce_recipient *r, struct buf *out)
 
 	buf_add_string(out, "\r\n");
 	add_original_recipient(r->original, out);
-	buf_add_format(
-		out, "Final-Recipient: %s; ", address_is_ascii(&r->address) ? "rfc822" : "utf-8");
+	buf_add_format(out, "Final-Recipient: %s; ",
+		address_is_ascii(&r->address) ? "rfc822" : "utf-8");
 	mail_address_add(out, &r->address);
 	buf_add_format(out, "\r\nAction: %s\r\nStatus: ", actions[r->action]);
 	/* What was temporary in the transaction is final here: RFC 3463's class says so. */
-	buf_add_format(
-		out, "%c%s\r\n", r->action == BOUNCE_DELIVERED ? '2' : '5', r->verdict->status + 1);
+	buf_add_format(out, "%c%s\r\n", r->action == BOUNCE_DELIVERED ? '2' : '5',
+		r->verdict->status + 1);
 }
 
 static void add_status_part(const struct bounce *b, struct buf *out)
@@ -172,7 +194,7 @@ void bounce_compose(const struct bounce *b, struct buf *out)
 	if (international)
 		returned_type = b->full ? "message/global" : "message/global-headers";
 	add_header(b, failed, out);
-	add_boundary(b, "text/plain; charset=utf-8", encoding, out);
+	add_boundary(b, "text/plain; charset=utf-8", texts_are_ascii(b) ? encoding : "8bit", out);
 	buf_add_string(out, "This is the mail system at ");
 	buf_add(out, b->hostname);
 	buf_add_string(out, ".\r\n\r\n");

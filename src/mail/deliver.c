@@ -14,11 +14,13 @@
 #include "base/map.h"
 #include "mail/bounce.h"
 #include "mail/intake.h"
+#include "mail/plan.h"
 #include "mime/fold.h"
 #include "mime/part.h"
 #include "store/mailbox.h"
 #include "store/message.h"
 #include "store/queue_rows.h"
+#include "store/rule_rows.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -29,6 +31,7 @@ static const int64_t queue_lifetime_us = 5LL * 24 * 3600 * 1000000;
 enum {
 	RETURN_FULL_MAX = 256 << 10, /* octets; of larger messages the header is returned */
 	REPORTED_MAX = 1000,         /* recipients of one notification */
+	REDIRECTS_MAX = 100,         /* by rules, of one message */
 };
 
 /* One delivery while it runs. */
@@ -42,6 +45,10 @@ struct run {
 	struct arena arena;
 	struct bounce_recipient *reports;
 	size_t n_reports;
+	int64_t *contents; /* of the plan's forms; 0: not stored yet */
+	bool *applied;     /* entries of the plan */
+	unsigned n_redirected;
+	struct verdict_text rejection; /* what the last RECIPIENT_REJECTED said */
 };
 
 static void run_done(struct run *run)
@@ -49,13 +56,42 @@ static void run_done(struct run *run)
 	map_done(&run->seen, NULL);
 	arena_done(&run->arena);
 	free(run->reports);
+	free(run->contents);
+	free(run->applied);
 }
+
+/* A form of the message as a content. */
+struct body {
+	const struct content_draft *draft;
+	int64_t content;
+};
 
 static int ensure_content(struct run *run)
 {
 	if (run->content)
 		return 0;
 	TRY(store_content_add(run->conn, run->draft, &run->content));
+	return 0;
+}
+
+/* The message as it came, or as a rule wants it. */
+static int ensure_body(struct run *run, uint32_t form, struct body *ret_body)
+{
+	const struct plan_form *forms;
+	size_t n;
+
+	if (form != PLAN_SAME) {
+		forms = plan_forms(run->d->plan, &n);
+		if (forms[form].draft) {
+			if (!run->contents[form])
+				TRY(store_content_add(run->conn, forms[form].draft,
+					&run->contents[form]));
+			*ret_body = (struct body){ forms[form].draft, run->contents[form] };
+			return 0;
+		}
+	}
+	TRY(ensure_content(run));
+	*ret_body = (struct body){ run->draft, run->content };
 	return 0;
 }
 
@@ -80,41 +116,57 @@ static int find_mailbox(struct run *run, const struct route_target *target, int6
 	return 0;
 }
 
-/* Into a mailbox, once, however many addresses lead there. */
-static int into_mailbox(struct run *run, const struct route_target *target, bool over_quota,
+/* Into a mailbox, once in each form, however many addresses lead there. */
+static int put(struct run *run, int64_t mailbox, uint32_t form, uint64_t flags, bool over_quota,
 	enum recipient_verdict *ret_verdict)
 {
+	struct {
+		int64_t mailbox, form;
+	} key = { mailbox, form };
 	struct message_add add = {
-		.draft = run->draft,
+		.mailbox = mailbox,
+		.flags = flags,
 		.received_us = run->d->now_us,
 		.over_quota = over_quota,
 	};
+	struct body body;
 	int64_t id;
 	uint32_t uid;
 	int r;
 
-	TRY(find_mailbox(run, target, &add.mailbox));
 	*ret_verdict = RECIPIENT_OK;
-	if (map_get(&run->seen, span_of(&add.mailbox, sizeof add.mailbox)))
+	if (map_get(&run->seen, span_of(&key, sizeof key)))
 		return 0;
-	TRY(ensure_content(run));
-	add.content = run->content;
+	TRY(ensure_body(run, form, &body));
+	add.content = body.content;
+	add.draft = body.draft;
 	r = store_message_add(run->conn, &add, &uid, &id);
 	if (r == STORE_E_QUOTA) {
 		*ret_verdict = RECIPIENT_FULL;
 		return 0;
 	}
 	TRY(r);
-	(void)map_put(&run->seen, span_of(&add.mailbox, sizeof add.mailbox), run);
+	(void)map_put(&run->seen, span_of(&key, sizeof key), run);
 	run->d->n_mailboxes++;
 	return 0;
 }
 
-static int into_queue(struct run *run, const struct recipient *recipient, struct span address)
+static int into_mailbox(struct run *run, const struct route_target *target, bool over_quota,
+	enum recipient_verdict *ret_verdict)
 {
-	CLEANUP(buf_done) struct buf sender = {};
+	int64_t mailbox;
+
+	TRY(find_mailbox(run, target, &mailbox));
+	return put(run, mailbox, PLAN_SAME, 0, over_quota, ret_verdict);
+}
+
+static int queue(struct run *run, const struct recipient *recipient, int64_t content,
+	struct span sender, struct span address)
+{
 	const struct transaction *t = run->d->transaction;
 	struct queue_row row = {
+		.content = content,
+		.sender = sender,
 		.recipient = address,
 		.envelope_id = t->envelope_id,
 		.original_recipient = recipient->original,
@@ -127,13 +179,18 @@ static int into_queue(struct run *run, const struct recipient *recipient, struct
 	};
 	int64_t id;
 
-	TRY(ensure_content(run));
-	mail_address_add(&sender, &t->sender);
-	row.content = run->content;
-	row.sender = buf_span(&sender);
 	TRY(store_queue_add(run->conn, &row, &id));
 	run->d->n_queued++;
 	return 0;
+}
+
+static int into_queue(struct run *run, const struct recipient *recipient, struct span address)
+{
+	CLEANUP(buf_done) struct buf sender = {};
+
+	TRY(ensure_content(run));
+	mail_address_add(&sender, &run->d->transaction->sender);
+	return queue(run, recipient, run->content, buf_span(&sender), address);
 }
 
 /* A Delivered-To that names the recipient, other than the one we have put in front. */
@@ -160,6 +217,17 @@ static bool is_due(const struct recipient *recipient, enum bounce_action action)
 	return recipient->notify & (action == BOUNCE_FAILED ? NOTIFY_FAILURE : NOTIFY_SUCCESS);
 }
 
+static const struct verdict_text *text_of(struct run *run, enum recipient_verdict verdict)
+{
+	struct verdict_text *text;
+
+	if (verdict != RECIPIENT_REJECTED)
+		return recipient_verdict_text(verdict);
+	text = ARENA_ALLOC(&run->arena, struct verdict_text);
+	*text = run->rejection;
+	return text;
+}
+
 static void report(struct run *run, const struct recipient *recipient,
 	const struct mail_address *final, enum bounce_action action, enum recipient_verdict verdict)
 {
@@ -173,7 +241,7 @@ static void report(struct run *run, const struct recipient *recipient,
 		.address = mail_address_copy(&run->arena, final),
 		.original = recipient->original,
 		.action = action,
-		.verdict = recipient_verdict_text(verdict),
+		.verdict = text_of(run, verdict),
 	};
 }
 
@@ -189,10 +257,194 @@ static struct mail_address split(struct span address)
 	};
 }
 
+/* Flags of a rule as the account's bits. Keywords beyond what an account can have are left out. */
+static int flag_bits(struct run *run, int64_t account, struct span flags, uint64_t *ret_bits)
+{
+	static const struct {
+		const char *name;
+		uint64_t bit;
+	} known[] = { { "\\Seen", FLAG_SEEN }, { "\\Answered", FLAG_ANSWERED },
+		{ "\\Flagged", FLAG_FLAGGED }, { "\\Deleted", FLAG_DELETED },
+		{ "\\Draft", FLAG_DRAFT } };
+
+	*ret_bits = 0;
+	while (flags.n) {
+		struct span flag = span_cut(&flags, ' ');
+		uint64_t bit = 0;
+		int r = 0;
+
+		for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+			if (span_is_nocase(flag, known[i].name))
+				bit = known[i].bit;
+		}
+		if (!bit)
+			r = store_keyword_bit(run->conn, account, flag, &bit);
+		if (r < 0)
+			return r;
+		*ret_bits |= r ? 0 : bit;
+	}
+	return 0;
+}
+
+/* RFC 5490 section 3.2: a mailbox that is not there is made if the rule says so; else, and if it
+ * cannot be made, mail goes where it would go without the rule. */
+static int find_for(struct run *run, const struct route_target *target, const struct plan_act *act,
+	int64_t *ret_id, int64_t *ret_owner)
+{
+	CLEANUP(arena_done) struct arena arena = {};
+	struct store_mailbox box;
+	int r = STORE_E_NOT_FOUND;
+
+	*ret_owner = act->owner;
+	if (act->target.n)
+		r = store_mailbox_find(run->conn, &arena, act->owner, act->target, &box);
+	if (r == 0)
+		*ret_id = box.id;
+	else if (r == STORE_E_NOT_FOUND && act->target.n && act->create)
+		r = store_mailbox_create(run->conn, act->owner, act->target, USE_NONE, ret_id,
+			NULL);
+	if (r <= 0)
+		return r;
+	*ret_owner = target->account;
+	return find_mailbox(run, target, ret_id);
+}
+
+static int act_mailbox(struct run *run, const struct recipient *recipient,
+	const struct route_target *target, const struct plan_act *act,
+	enum recipient_verdict *ret_verdict)
+{
+	int64_t mailbox, owner;
+	uint64_t flags;
+
+	TRY(find_for(run, target, act, &mailbox, &owner));
+	TRY(flag_bits(run, owner, act->flags, &flags));
+	return put(run, mailbox, act->form, flags, recipient_is_postmaster(&recipient->address),
+		ret_verdict);
+}
+
+static int to_targets(struct run *run, const struct recipient *recipient, const struct route *route,
+	enum recipient_verdict *ret_verdict);
+
+/* To an address of ours: as mail for it, rules and all. To others: by the queue, as the account's
+ * mail (RFC 5228 section 4.2), whose sender stays null if it was. While nobody sends what is in the
+ * queue, the account keeps the message too. */
+static int act_redirect(struct run *run, const struct route_target *target,
+	const struct plan_act *act, enum recipient_verdict *ret_verdict)
+{
+	CLEANUP(arena_done) struct arena arena = {};
+	struct recipient recipient = { .address = split(act->target), .notify = NOTIFY_NEVER };
+	struct route route;
+	struct body body;
+	bool null = transaction_sender_is_null(run->d->transaction);
+
+	*ret_verdict = RECIPIENT_LOOP;
+	if (++run->n_redirected > REDIRECTS_MAX || has_been_here(run, &recipient.address))
+		return 0;
+	TRY(store_route(run->conn, &arena, recipient.address.local, recipient.address.domain,
+		run->rules.separators, &route));
+	*ret_verdict = RECIPIENT_UNKNOWN;
+	if (route.kind == ROUTE_NONE)
+		return 0;
+	if (route.kind != ROUTE_REMOTE)
+		return to_targets(run, &recipient, &route, ret_verdict);
+	TRY(ensure_body(run, act->form, &body));
+	TRY(queue(run, &recipient, body.content, null ? (struct span){} : target->address,
+		act->target));
+	*ret_verdict = RECIPIENT_OK;
+	if (!run->d->outgoing)
+		return into_mailbox(run, target, false, ret_verdict);
+	return 0;
+}
+
+/* Once to each sender in a time. Strangers could fill the queue with answers while nobody sends
+ * them, so then they get none. */
+static int act_vacation(struct run *run, const struct route_target *target,
+	const struct plan_act *act)
+{
+	CLEANUP(arena_done) struct arena arena = {};
+	CLEANUP(buf_done) struct buf sender = {};
+	struct recipient to = { .address = split(act->target), .notify = NOTIFY_NEVER };
+	enum recipient_verdict verdict;
+	struct route route;
+	struct body body;
+	int r;
+
+	TRY(store_route(run->conn, &arena, to.address.local, to.address.domain,
+		run->rules.separators, &route));
+	if (route.kind == ROUTE_REMOTE && !run->d->outgoing)
+		return 0;
+	for (size_t i = 0; i < act->target.n; i++)
+		buf_add_octet(&sender, octet_lower(act->target.p[i]));
+	r = store_vacation_take(run->conn, target->account, act->handle, buf_span(&sender),
+		run->d->now_us, act->until_us);
+	if (r)
+		return r < 0 ? r : 0;
+	run->d->n_answered++;
+	TRY(ensure_body(run, act->form, &body));
+	if (route.kind == ROUTE_REMOTE)
+		return queue(run, &to, body.content, (struct span){}, act->target);
+	for (size_t i = 0; i < route.n_targets; i++) {
+		int64_t mailbox;
+
+		if (!route.targets[i].account || route.targets[i].disabled)
+			continue;
+		TRY(find_mailbox(run, &route.targets[i], &mailbox));
+		TRY(put(run, mailbox, act->form, 0, false, &verdict));
+	}
+	return 0;
+}
+
+static void act_reject(struct run *run, const struct plan_act *act)
+{
+	run->rejection = (struct verdict_text){
+		.code = 550,
+		.status = act->status,
+		.text = arena_string(&run->arena, act->reason),
+	};
+}
+
+/* What the rules of an account want. What cannot be done at all is no reason to lose the message:
+ * then it is kept. */
+static int apply_entry(struct run *run, const struct recipient *recipient,
+	const struct route_target *target, const struct plan_entry *entry,
+	enum recipient_verdict *ret_verdict)
+{
+	enum recipient_verdict verdict = RECIPIENT_OK, refusal = RECIPIENT_OK;
+	bool done = entry->n == 0; /* discarded */
+
+	for (size_t i = 0; i < entry->n; i++) {
+		const struct plan_act *act = &entry->acts[i];
+
+		if (act->kind == PLAN_VACATION) {
+			TRY(act_vacation(run, target, act));
+			continue;
+		}
+		if (act->kind == PLAN_REJECT) {
+			act_reject(run, act);
+			verdict = RECIPIENT_REJECTED;
+		} else if (act->kind == PLAN_REDIRECT) {
+			TRY(act_redirect(run, target, act, &verdict));
+			if (verdict != RECIPIENT_OK && verdict != RECIPIENT_FULL)
+				TRY(into_mailbox(run, target, false, &verdict));
+		} else {
+			TRY(act_mailbox(run, recipient, target, act, &verdict));
+		}
+		if (verdict == RECIPIENT_OK)
+			done = true;
+		else
+			refusal = verdict;
+	}
+	*ret_verdict = done || refusal == RECIPIENT_OK ? RECIPIENT_OK : refusal;
+	return 0;
+}
+
 static int to_target(struct run *run, const struct recipient *recipient,
 	const struct route_target *target, enum recipient_verdict *ret_verdict)
 {
+	CLEANUP(buf_done) struct buf reached = {};
 	struct mail_address own = split(target->address);
+	const struct plan_entry *entry;
+	size_t position;
 
 	*ret_verdict = recipient_target_verdict(&run->rules, target);
 	if (*ret_verdict == RECIPIENT_OK && has_been_here(run, &own))
@@ -201,7 +453,15 @@ static int to_target(struct run *run, const struct recipient *recipient,
 		return 0;
 	if (!target->account)
 		return into_queue(run, recipient, target->address);
-	return into_mailbox(run, target, recipient_is_postmaster(&recipient->address), ret_verdict);
+	mail_address_add(&reached, &recipient->address);
+	entry = plan_find(run->d->plan, target->account, buf_span(&reached), &position);
+	if (!entry)
+		return into_mailbox(run, target, recipient_is_postmaster(&recipient->address),
+			ret_verdict);
+	if (run->applied[position])
+		return 0;
+	run->applied[position] = true;
+	return apply_entry(run, recipient, target, entry, ret_verdict);
 }
 
 /* One recipient of the envelope: refused only if none of its targets can have the message. */
@@ -229,16 +489,16 @@ static int to_targets(struct run *run, const struct recipient *recipient, const 
 	return 0;
 }
 
-static int to_recipient(
-	struct run *run, const struct recipient *recipient, enum recipient_verdict *ret_verdict)
+static int to_recipient(struct run *run, const struct recipient *recipient,
+	enum recipient_verdict *ret_verdict)
 {
 	CLEANUP(arena_done) struct arena arena = {};
 	CLEANUP(buf_done) struct buf text = {};
 	const struct mail_address *address = &recipient->address;
 	struct route route;
 
-	TRY(store_route(
-		run->conn, &arena, address->local, address->domain, run->rules.separators, &route));
+	TRY(store_route(run->conn, &arena, address->local, address->domain, run->rules.separators,
+		&route));
 	*ret_verdict = recipient_route_verdict(&run->rules, &route);
 	if (*ret_verdict == RECIPIENT_OK && has_been_here(run, address))
 		*ret_verdict = RECIPIENT_LOOP;
@@ -315,12 +575,13 @@ static int notify(struct run *run)
 
 	compose(run, &text);
 	TRY(notice_draft(&notice, intake, buf_span(&text)));
-	TRY(store_route(
-		run->conn, &notice.arena, to->local, to->domain, run->rules.separators, &route));
+	TRY(store_route(run->conn, &notice.arena, to->local, to->domain, run->rules.separators,
+		&route));
 	if (route.kind != ROUTE_REMOTE)
 		return notify_local(&notice, &route);
-	/* While nothing is sent to other domains, strangers could fill the queue by asking to be told
-	 * of successes. Failures are kept: they are few, since recipients are known at RCPT. */
+	/* While nothing is sent to other domains, strangers could fill the queue by asking to be
+	 * told of successes. Failures are kept: they are few, since recipients are known at RCPT.
+	 */
 	if (!run->d->outgoing && run->d->n_failed == 0)
 		return 0;
 	mail_address_add(&address, to);
@@ -349,6 +610,17 @@ static int refuse(struct delivery *d, enum recipient_verdict verdict)
 	return DELIVER_E_REFUSED;
 }
 
+/* What the rules said, in memory that outlives the run. */
+static int refuse_all(struct run *run, enum recipient_verdict verdict)
+{
+	if (verdict == RECIPIENT_REJECTED) {
+		run->d->refusal_text = run->rejection;
+		run->d->refusal_text.text = arena_string(&run->d->refusal_arena,
+			span_str(run->rejection.text));
+	}
+	return refuse(run->d, verdict);
+}
+
 static int run_all(struct run *run)
 {
 	struct delivery *d = run->d;
@@ -364,7 +636,7 @@ static int run_all(struct run *run)
 			refusal = verdict; /* what may pass by itself is said first */
 	}
 	if (n_accepted == 0)
-		return refuse(d, refusal);
+		return refuse_all(run, refusal);
 	if (run->n_reports && !transaction_sender_is_null(t))
 		TRY(notify(run));
 	return 0;
@@ -382,12 +654,21 @@ int deliver(struct store_conn *c, struct delivery *d)
 		},
 	};
 
+	size_t n_forms;
+
 	assert(d->transaction->n);
-	d->n_mailboxes = d->n_queued = d->n_failed = 0;
+	d->n_mailboxes = d->n_queued = d->n_failed = d->n_answered = 0;
 	/* RFC 5321 section 6.3. One Received field is ours. */
 	d->too_many_hops = intake_facts(d->intake)->n_received > d->hops_max + 1;
 	if (d->too_many_hops)
 		return refuse(d, RECIPIENT_LOOP);
 	TRY(intake_end(d->intake, &run.draft));
+	if (d->plan) {
+		(void)plan_forms(d->plan, &n_forms);
+		run.contents = alloc_array(NULL, n_forms + 1, sizeof run.contents[0]);
+		run.applied = alloc_array(NULL, plan_n_entries(d->plan) + 1, sizeof run.applied[0]);
+		memset(run.contents, 0, (n_forms + 1) * sizeof run.contents[0]);
+		memset(run.applied, 0, (plan_n_entries(d->plan) + 1) * sizeof run.applied[0]);
+	}
 	return run_all(&run);
 }

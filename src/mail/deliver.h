@@ -12,6 +12,7 @@
 #include "mail/transaction.h"
 
 struct intake;
+struct plan;
 struct store_conn;
 
 enum deliver_outcome {
@@ -21,7 +22,8 @@ enum deliver_outcome {
 struct delivery {
 	/* Given. */
 	const struct transaction *transaction;
-	struct intake *intake; /* its end was reached */
+	struct intake *intake;   /* its end was reached */
+	const struct plan *plan; /* what rules want (mail/plan.h), built; NULL: nobody has any */
 	struct span hostname;
 	const char *separators;
 	bool outgoing;
@@ -32,10 +34,13 @@ struct delivery {
 
 	/* Found; meaningful when the task is done. */
 	enum recipient_verdict refusal;
-	bool too_many_hops; /* with DELIVER_E_REFUSED */
+	struct verdict_text refusal_text; /* of RECIPIENT_REJECTED */
+	struct arena refusal_arena;       /* the caller's to end */
+	bool too_many_hops;               /* with DELIVER_E_REFUSED */
 	size_t n_mailboxes;
 	size_t n_queued;
-	size_t n_failed; /* targets that a notification was due for */
+	size_t n_failed;   /* targets that a notification was due for */
+	size_t n_answered; /* senders told that somebody is away */
 };
 
 /* Runs in the writer's task; may be run again. */

@@ -151,8 +151,8 @@ static int read_message(struct store_conn *c, void *arg)
 }
 
 /* How many messages lie there; the octets of the one with that UID (0: not asked) are appended. */
-static uint64_t look(
-	struct fixture *f, const char *local, const char *mailbox, uint32_t uid, struct buf *out)
+static uint64_t look(struct fixture *f, const char *local, const char *mailbox, uint32_t uid,
+	struct buf *out)
 {
 	struct reading r = { .mailbox = fixture_mailbox(f, account(f, local), mailbox),
 		.uid = uid };
@@ -347,8 +347,8 @@ static void test_queue(void **state)
 	struct fixture *f = *state;
 	struct mailing m;
 
-	mailing_init(
-		&m, "alice@example.org", "x@example.net \"a.b\"@example.com bob@example.org", text);
+	mailing_init(&m, "alice@example.org", "x@example.net \"a.b\"@example.com bob@example.org",
+		text);
 	m.delivery.outgoing = true;
 	m.transaction->relay = true;
 	m.transaction->return_full = true;
@@ -397,8 +397,8 @@ static void test_loops(void **state)
 	assert_true(m.delivery.too_many_hops);
 	mailing_done(&m);
 
-	mailing_init(
-		&m, "x@example.net", "bob@example.org", "Delivered-To: BOB@example.org\r\n\r\n");
+	mailing_init(&m, "x@example.net", "bob@example.org",
+		"Delivered-To: BOB@example.org\r\n\r\n");
 	assert_int_equal(store_write(f->store, run, &m), DELIVER_E_REFUSED);
 	assert_int_equal(m.delivery.refusal, RECIPIENT_LOOP);
 	m.delivery.has_delivered_to = true; /* the one we have put there */
@@ -463,7 +463,7 @@ static int check(struct store_conn *c, void *arg)
 		bool relay, outgoing;
 		uint64_t size;
 		enum recipient_verdict verdict;
-		bool lasting;
+		bool lasting, has_rules;
 	} rows[] = {
 		{ "bob@example.org", false, false, 0, RECIPIENT_OK, true },
 		{ "team@example.org", false, false, 0, RECIPIENT_OK, true },
@@ -487,9 +487,11 @@ static int check(struct store_conn *c, void *arg)
 			.size = rows[i].size };
 		struct mail_address address = split(rows[i].to);
 		enum recipient_verdict verdict;
-		bool lasting = false;
+		bool lasting = false, has_rules;
 
-		assert_int_equal(recipient_look(c, &rules, &address, &verdict, &lasting), 0);
+		assert_int_equal(
+			recipient_look(c, &rules, &address, &verdict, &lasting, &has_rules), 0);
+		assert_false(has_rules);
 		if (verdict != rows[i].verdict || lasting != rows[i].lasting)
 			fail_msg("row %zu %s: %d %d", i, rows[i].to, verdict, lasting);
 	}

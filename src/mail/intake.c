@@ -221,3 +221,18 @@ struct span intake_head(const struct intake *in)
 {
 	return buf_span(in->large ? &in->head : &in->waiting);
 }
+
+const struct part_tree *intake_tree(const struct intake *in)
+{
+	return in->tree;
+}
+
+int intake_read(const struct intake *in, struct store_conn *c, struct buf *out)
+{
+	if (!in->large) {
+		buf_add(out, buf_span(&in->waiting));
+		return 0;
+	}
+	TRY(store_upload_read(c, in->draft.upload, in->size, 0, in->size, out));
+	return 0;
+}

@@ -12,6 +12,7 @@
 
 struct intake;
 struct message_facts; /* mime/part.h */
+struct part_tree;
 struct store_conn;
 
 enum intake_outcome {
@@ -39,3 +40,8 @@ uint64_t intake_size(const struct intake *in);
 
 /* The message's front: all of an inline one, else its first 64 KiB. Valid as long as the intake. */
 struct span intake_head(const struct intake *in);
+
+/* After the end: the structure, and all octets of the message, read from the store where they are
+ * there; appended. Valid as long as the intake. */
+const struct part_tree *intake_tree(const struct intake *in);
+int intake_read(const struct intake *in, struct store_conn *c, struct buf *out) MUST_CHECK;

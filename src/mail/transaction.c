@@ -12,6 +12,7 @@
 #include "base/alloc.h"
 #include "mime/address.h"
 #include "store/account.h"
+#include "store/rule_rows.h"
 #include "store/store.h"
 
 #include <stdlib.h>
@@ -49,8 +50,8 @@ void transaction_add(struct transaction *t, const struct recipient *recipient)
 {
 	/* Powers of two: grown when n reaches one. */
 	if ((t->n & (t->n - 1)) == 0)
-		t->recipients = alloc_array(
-			t->recipients, t->n ? t->n * 2 : 1, sizeof *t->recipients);
+		t->recipients = alloc_array(t->recipients, t->n ? t->n * 2 : 1,
+			sizeof *t->recipients);
 	t->recipients[t->n++] = (struct recipient){
 		.address = mail_address_copy(&t->arena, &recipient->address),
 		.original = arena_span(&t->arena, recipient->original),
@@ -71,21 +72,22 @@ const struct verdict_text *recipient_verdict_text(enum recipient_verdict v)
 			"outgoing delivery is not available yet on this server" },
 		[RECIPIENT_LOOP] = { 554, "5.4.6",
 			"message has been delivered to this mailbox before" },
+		[RECIPIENT_REJECTED] = { 550, "5.7.1", "refused by the rules of the recipient" },
 	};
 
 	return &texts[v];
 }
 
-enum recipient_verdict recipient_target_verdict(
-	const struct recipient_rules *rules, const struct route_target *target)
+enum recipient_verdict recipient_target_verdict(const struct recipient_rules *rules,
+	const struct route_target *target)
 {
 	if (!target->account)
 		return rules->outgoing ? RECIPIENT_OK : RECIPIENT_NO_OUTGOING;
 	return target->disabled ? RECIPIENT_DISABLED : RECIPIENT_OK;
 }
 
-enum recipient_verdict recipient_route_verdict(
-	const struct recipient_rules *rules, const struct route *route)
+enum recipient_verdict recipient_route_verdict(const struct recipient_rules *rules,
+	const struct route *route)
 {
 	switch (route->kind) {
 	case ROUTE_REMOTE:
@@ -125,8 +127,19 @@ static int check_target(struct store_conn *c, const struct recipient_rules *rule
 	return 0;
 }
 
+static int any_has_rules(struct store_conn *c, const struct route *route, bool *ret_has_rules)
+{
+	*ret_has_rules = false;
+	for (size_t i = 0; i < route->n_targets && !*ret_has_rules; i++) {
+		if (route->targets[i].account)
+			TRY(store_rules_due(c, route->targets[i].account, ret_has_rules));
+	}
+	return 0;
+}
+
 int recipient_look(struct store_conn *c, const struct recipient_rules *rules,
-	const struct mail_address *address, enum recipient_verdict *ret_verdict, bool *ret_lasting)
+	const struct mail_address *address, enum recipient_verdict *ret_verdict, bool *ret_lasting,
+	bool *ret_has_rules)
 {
 	CLEANUP(arena_done) struct arena arena = {};
 	struct route route;
@@ -142,7 +155,8 @@ int recipient_look(struct store_conn *c, const struct recipient_rules *rules,
 		if (verdict == RECIPIENT_OK)
 			first = RECIPIENT_OK;
 	}
+	TRY(any_has_rules(c, &route, ret_has_rules));
 	*ret_verdict = first;
-	*ret_lasting = lasting;
+	*ret_lasting = lasting && !*ret_has_rules;
 	return 0;
 }

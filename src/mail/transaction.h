@@ -65,6 +65,7 @@ enum recipient_verdict {
 	RECIPIENT_RELAY,       /* not ours, and this client may not relay */
 	RECIPIENT_NO_OUTGOING, /* not ours, and this server does not send */
 	RECIPIENT_LOOP,        /* has been delivered to it before */
+	RECIPIENT_REJECTED,    /* by rules; the text is theirs */
 };
 
 struct verdict_text {
@@ -83,17 +84,18 @@ struct recipient_rules {
 };
 
 /* What a route, and one target of it, mean by themselves; quotas are not looked at. */
-enum recipient_verdict recipient_route_verdict(
-	const struct recipient_rules *rules, const struct route *route);
-enum recipient_verdict recipient_target_verdict(
-	const struct recipient_rules *rules, const struct route_target *target);
+enum recipient_verdict recipient_route_verdict(const struct recipient_rules *rules,
+	const struct route *route);
+enum recipient_verdict recipient_target_verdict(const struct recipient_rules *rules,
+	const struct route_target *target);
 
 /* Mail for postmaster is taken whatever the quota says (RFC 5321 section 4.5.1). */
 bool recipient_is_postmaster(const struct mail_address *address);
 
 /* Reads: whether mail for the address can be taken, quotas included; a list is good if one of its
- * targets is. Where several are wrong, the first one's verdict. lasting: it is good for every client
- * and size, until store_routes_version says otherwise. */
+ * targets is. Where several are wrong, the first one's verdict. has_rules: there are scripts to run
+ * for it (mail/plan.h). lasting: it is good for every client and size and has no rules, until
+ * store_routes_version says otherwise. */
 int recipient_look(struct store_conn *c, const struct recipient_rules *rules,
-	const struct mail_address *address, enum recipient_verdict *ret_verdict,
-	bool *ret_lasting) MUST_CHECK;
+	const struct mail_address *address, enum recipient_verdict *ret_verdict, bool *ret_lasting,
+	bool *ret_has_rules) MUST_CHECK;

@@ -215,7 +215,7 @@ static int fill_in(struct sieve_run *r, const struct sieve_node *n, struct sieve
 
 int run_vacation(struct sieve_run *r, const struct sieve_node *n, bool *ret_true)
 {
-	struct sieve_action a = { .kind = SIEVE_VACATION, .target = r->input->sender };
+	struct sieve_action a = { .kind = SIEVE_VACATION };
 	bool own = false, addressed = false;
 	int result = run_fields(r);
 
@@ -230,6 +230,7 @@ int run_vacation(struct sieve_run *r, const struct sieve_node *n, bool *ret_true
 		result = is_addressed(r, n, &addressed);
 	if (result || own || !addressed)
 		return result;
+	a.target = arena_span(r->arena, r->input->sender);
 	result = fill_in(r, n, &a);
 	return result ? result : run_add_vacation(r, n, &a);
 }

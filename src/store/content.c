@@ -236,6 +236,14 @@ static int read_pieces(struct store_conn *c, int64_t upload, uint64_t size, uint
 	return 0;
 }
 
+int store_upload_read(struct store_conn *c, int64_t upload, uint64_t size, uint64_t offset, uint64_t n,
+	struct buf *out)
+{
+	if (offset >= size)
+		return 0;
+	return read_pieces(c, upload, size, offset, n < size - offset ? n : size - offset, out);
+}
+
 int store_content_read(struct store_conn *c, int64_t content, uint64_t offset, uint64_t n,
 	struct buf *out)
 {

@@ -56,6 +56,11 @@ int store_upload_begin(struct store_conn *c, int64_t *ret_upload) MUST_CHECK;
 int store_upload_add(struct store_conn *c, int64_t upload, uint32_t number,
 	const struct content_piece *piece) MUST_CHECK;
 
+/* Reads octets [offset, offset + n) of an upload that has `size` of them and is complete, and appends
+ * them. */
+int store_upload_read(struct store_conn *c, int64_t upload, uint64_t size, uint64_t offset, uint64_t n,
+	struct buf *out) MUST_CHECK;
+
 /* Writes: makes the content; its id. The draft's upload is linked. */
 int store_content_add(struct store_conn *c, const struct content_draft *d, int64_t *ret_content)
 	MUST_CHECK;

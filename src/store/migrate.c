@@ -37,6 +37,8 @@ static const char *const migrations[] = {
 	,
 #include "store/012_encryption.sql.inc"
 	,
+#include "store/013_rules.sql.inc"
+	,
 };
 
 enum { NEWEST = sizeof migrations / sizeof migrations[0] };

@@ -19,6 +19,8 @@ enum counter {
 	COUNT_SMTP_REFUSED,      /* transactions refused for good */
 	COUNT_SMTP_DEFERRED,     /* transactions refused for now */
 	COUNT_DELIVERED,         /* copies in mailboxes */
+	COUNT_RULES_FAILED,      /* scripts that failed at run time */
+	COUNT_ANSWERED,          /* vacation answers */
 	COUNT_APPENDED,          /* messages by IMAP APPEND */
 	COUNT_HTTP_REQUESTS,
 	COUNT_ACME_ISSUED,       /* certificates from authorities */
@@ -58,6 +60,7 @@ struct env {
 	struct tls_host *tls;            /* contexts, directory, ticket keys (net/tls.h) */
 	struct domain_tls *domain_tls;   /* svc/domain_tls.h */
 	struct auth *auth;               /* svc/auth.h */
+	struct rule_cache *rules;        /* mail/rule_cache.h */
 	struct trusts *trusts;           /* svc/trust.h */
 	struct revocations *revocations; /* svc/revocation.h */
 	struct staples *staples;         /* svc/staple.h */

@@ -7,6 +7,7 @@
 #include "svc/env_fixture.h"
 
 #include "base/alloc.h"
+#include "mail/rule_cache.h"
 #include "store/account.h"
 #include "store/domain.h"
 #include "store/mailbox.h"
@@ -49,6 +50,7 @@ struct env_fixture *env_fixture_new(void)
 	f->env.keyd = f->keyd.client;
 	f->env.keyd_user = f->keyd_user.client;
 	f->env.auth = auth_new();
+	f->env.rules = rule_cache_new();
 	f->env.trusts = trusts_new(TRUST_BUNDLE);
 	f->env.revocations = revocations_new(&f->env);
 	f->env.staples = staples_new(&f->env);
@@ -64,6 +66,7 @@ struct env_fixture *env_fixture_free(struct env_fixture *f)
 	if (f) {
 		pool_free(f->cpu);
 		auth_free(f->env.auth);
+	rule_cache_free(f->env.rules);
 		trusts_free(f->env.trusts);
 		revocations_free(f->env.revocations);
 		staples_free(f->env.staples);

@@ -143,6 +143,7 @@ struct lookup {
 	int64_t account;                /* MAIL: whose address it has to be */
 	enum recipient_verdict verdict; /* RCPT */
 	bool lasting;                   /* RCPT */
+	bool has_rules;                 /* RCPT */
 	uint64_t mark;                  /* RCPT */
 	bool own;                       /* MAIL */
 };
@@ -194,7 +195,8 @@ static int lookup_recipient(struct task *t, void *worker)
 {
 	struct lookup *l = lookup_of(t);
 
-	return recipient_look(worker, &l->rules, &l->address, &l->verdict, &l->lasting);
+	return recipient_look(worker, &l->rules, &l->address, &l->verdict, &l->lasting,
+		&l->has_rules);
 }
 
 /* A look-up that failed is the transaction's trouble, not the session's. */
@@ -293,6 +295,7 @@ static int recipient_done(struct session *session, struct session_task *t)
 		if (l->lasting)
 			known_add(s->known, l->mark);
 		transaction_add(s->transaction, &l->recipient);
+		s->has_rules |= l->has_rules;
 		return smtp_reply(s, REPLY_RECIPIENT_OK);
 	}
 	mail_address_add(&address, &l->address);

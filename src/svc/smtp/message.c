@@ -18,8 +18,10 @@
 #include "base/random.h"
 #include "mail/deliver.h"
 #include "mail/intake.h"
+#include "mail/plan.h"
 #include "mail/trace.h"
 #include "net/tls.h"
+#include "sieve/expand.h"
 #include "store/settings.h"
 #include "store/store.h"
 #include "svc/env.h"
@@ -32,6 +34,8 @@
 
 enum {
 	LARGE = 64 << 10, /* octets from which the end is packed off the loop */
+	REASON_MAX =
+		400, /* of a rule's refusal: a line has at most 512 (RFC 5321 section 4.5.3.1.5) */
 };
 
 struct message_task {
@@ -39,6 +43,8 @@ struct message_task {
 	struct env *env;
 	struct intake *intake;
 	struct transaction *transaction;
+	struct plan *plan;
+	struct plan_request request;
 	struct delivery delivery;
 	char *hostname;
 	char *separators;
@@ -53,8 +59,10 @@ static void message_task_drop(struct task *t)
 {
 	struct message_task *m = message_task_of(t);
 
+	plan_free(m->plan);
 	intake_free(m->intake);
 	transaction_free(m->transaction);
+	arena_done(&m->delivery.refusal_arena);
 	free(m->hostname);
 	free(m->separators);
 	free(m);
@@ -67,6 +75,7 @@ static struct message_task *message_task_new(struct smtp *s)
 	m->env = s->env;
 	m->intake = TAKE(s->intake);
 	m->transaction = TAKE(s->transaction);
+	m->plan = TAKE(s->plan);
 	m->task.task.drop = message_task_drop;
 	return m;
 }
@@ -76,6 +85,7 @@ static void give_back(struct smtp *s, struct message_task *m)
 {
 	s->intake = TAKE(m->intake);
 	s->transaction = TAKE(m->transaction);
+	s->plan = TAKE(m->plan);
 }
 
 static void message_id(const struct smtp *s, struct buf *out)
@@ -218,6 +228,28 @@ static void log_message(struct smtp *s, const struct message_task *m, const char
 		log_str("outcome", outcome));
 }
 
+/* RFC 5429 section 2.1.1: the reason of a rule in the reply, if it fits into it. */
+static int rule_refused(struct smtp *s, const struct message_task *m)
+{
+	const struct verdict_text *text = &m->delivery.refusal_text;
+	struct span reason = span_str(text->text);
+	char line[REASON_MAX + 1];
+	size_t n = 0;
+
+	if (reason.n == 0 || (!span_is_ascii(reason) && !m->transaction->utf8))
+		reason = span_str(recipient_verdict_text(RECIPIENT_REJECTED)->text);
+	reason = span_trim(span_head(reason, sieve_cut(reason, REASON_MAX)));
+	for (size_t i = 0; i < reason.n; i++) {
+		bool blank = reason.p[i] < 32 || reason.p[i] == 127;
+
+		if (!blank || (n && line[n - 1] != ' '))
+			line[n++] = blank ? ' ' : (char)reason.p[i];
+	}
+	line[n] = 0;
+	session_reply_format(&s->session, "%u %s %s\r\n", text->code, text->status, line);
+	return 0;
+}
+
 /* Nothing was committed. */
 static int deliver_refused(struct smtp *s, const struct message_task *m)
 {
@@ -225,6 +257,8 @@ static int deliver_refused(struct smtp *s, const struct message_task *m)
 
 	if (m->delivery.too_many_hops)
 		return smtp_reply(s, REPLY_HOPS);
+	if (verdict == RECIPIENT_REJECTED)
+		return rule_refused(s, m);
 	return smtp_reply_verdict(s, verdict);
 }
 
@@ -239,6 +273,8 @@ static int deliver_done(struct session *session, struct session_task *t)
 		env_count(s->env, COUNT_SMTP_ACCEPTED);
 		atomic_fetch_add_explicit(&s->env->counters[COUNT_DELIVERED],
 			m->delivery.n_mailboxes, memory_order_relaxed);
+		atomic_fetch_add_explicit(&s->env->counters[COUNT_ANSWERED], m->delivery.n_answered,
+			memory_order_relaxed);
 		log_message(s, m, "accepted");
 		session_reply_format(session, "250 2.0.0 accepted as %s.%u\r\n",
 			session_id(session), s->n_transactions);
@@ -255,18 +291,25 @@ static int deliver_done(struct session *session, struct session_task *t)
 	return smtp_reply(s, reply_to_fault(r));
 }
 
-static void start_delivery(struct smtp *s)
+static void make_unique(char unique[static 33])
 {
-	struct message_task *m = message_task_new(s);
 	uint8_t random[16];
 
 	random_fill(random, sizeof random);
 	for (size_t i = 0; i < sizeof random; i++)
-		(void)snprintf(m->delivery.unique + 2 * i, 3, "%02x", random[i]);
+		(void)snprintf(unique + 2 * i, 3, "%02x", random[i]);
+}
+
+static void start_delivery(struct smtp *s)
+{
+	struct message_task *m = message_task_new(s);
+
+	make_unique(m->delivery.unique);
 	m->hostname = alloc_string(s->env->hostname);
 	m->separators = alloc_string(s->settings->subaddress_separators);
 	m->delivery.transaction = m->transaction;
 	m->delivery.intake = m->intake;
+	m->delivery.plan = m->plan;
 	m->delivery.hostname = span_str(m->hostname);
 	m->delivery.separators = m->separators;
 	m->delivery.outgoing = SMTP_OUTGOING;
@@ -279,6 +322,111 @@ static void start_delivery(struct smtp *s)
 }
 
 /* A message that was read to its end and refused before. */
+static int end_refused(struct smtp *s);
+
+static int build_run(struct task *t, void *worker)
+{
+	struct message_task *m = message_task_of(t);
+
+	(void)worker;
+	return plan_build(m->plan, m->env->store);
+}
+
+static void log_notes(struct smtp *s)
+{
+	static const struct {
+		const char *event, *outcome;
+	} kinds[] = {
+		[NOTE_FAILED] = { "rule.run", "failed" },
+		[NOTE_CLEAR] = { "rule.encrypt", "not_encrypted" },
+		[NOTE_RIGHT] = { "rule.file", "no_right" },
+	};
+	const struct plan_note *notes;
+	size_t n;
+
+	notes = plan_notes(s->plan, &n);
+	for (size_t i = 0; i < n; i++) {
+		if (notes[i].kind == NOTE_FAILED)
+			env_count(s->env, COUNT_RULES_FAILED);
+		LOG(session_log(&s->session), LOG_WARNING, "RULE", kinds[notes[i].kind].event,
+			log_span("account", notes[i].account), log_str("level", notes[i].level),
+			log_span("reason", notes[i].text),
+			log_str("outcome", kinds[notes[i].kind].outcome));
+	}
+}
+
+/* Rules that cannot be run because of a fault here are tried again with the message. */
+static int rules_failed(struct smtp *s, int fault)
+{
+	log_fault(session_log(&s->session), "RULE", "rule.plan", fault);
+	refuse(s, reply_to_fault(fault));
+	return end_refused(s);
+}
+
+static int build_done(struct session *session, struct session_task *t)
+{
+	struct smtp *s = smtp_of(session);
+
+	give_back(s, CONTAINER_OF(t, struct message_task, task));
+	if (t->task.result)
+		return rules_failed(s, t->task.result);
+	log_notes(s);
+	start_delivery(s);
+	return 0;
+}
+
+static int plan_run(struct task *t, void *worker)
+{
+	struct message_task *m = message_task_of(t);
+
+	m->plan = plan_free(m->plan);
+	return plan_make(worker, &m->request, &m->plan);
+}
+
+static int plan_done(struct session *session, struct session_task *t)
+{
+	struct smtp *s = smtp_of(session);
+	struct message_task *m;
+
+	give_back(s, CONTAINER_OF(t, struct message_task, task));
+	if (t->task.result)
+		return rules_failed(s, t->task.result);
+	if (!plan_needs_build(s->plan)) {
+		log_notes(s);
+		start_delivery(s);
+		return 0;
+	}
+	m = message_task_new(s);
+	m->task.task.run = build_run;
+	m->task.done = build_done;
+	session_wait(session, s->env->cpu, &m->task);
+	return 0;
+}
+
+/* Scripts read the store, so they run on a reader; other forms of the message are made on the cpu
+ * pool. The writer only writes. */
+static void start_rules(struct smtp *s)
+{
+	struct message_task *m = message_task_new(s);
+
+	make_unique(m->delivery.unique);
+	m->hostname = alloc_string(s->env->hostname);
+	m->separators = alloc_string(s->settings->subaddress_separators);
+	m->request = (struct plan_request){
+		.transaction = m->transaction,
+		.intake = m->intake,
+		.cache = s->env->rules,
+		.separators = m->separators,
+		.hostname = span_str(m->hostname),
+		.outgoing = SMTP_OUTGOING,
+		.now_us = clock_now_us(),
+		.unique = m->delivery.unique,
+	};
+	m->task.task.run = plan_run;
+	m->task.done = plan_done;
+	session_wait(&s->session, store_readers(s->env->store), &m->task);
+}
+
 static int end_refused(struct smtp *s)
 {
 	enum smtp_reply reply = s->refusal;
@@ -308,6 +456,8 @@ static int message_packed(struct smtp *s, int result)
 		flush(s, last_flush_done);
 	else if (result)
 		return err_fold(result);
+	else if (s->has_rules)
+		start_rules(s);
 	else
 		start_delivery(s);
 	return 0;
@@ -344,8 +494,8 @@ static int message_end(struct smtp *s)
 		return end_refused(s);
 	scrub_end(&s->scrub, &fields);
 	if (buf_size(&fields))
-		(void)!intake_add(
-			s->intake, buf_span(&fields)); /* what is to be flushed is below */
+		(void)!intake_add(s->intake,
+			buf_span(&fields)); /* what is to be flushed is below */
 	if (intake_size(s->intake) <= LARGE)
 		return message_packed(s, intake_end(s->intake, &draft));
 	m = message_task_new(s);
@@ -417,8 +567,8 @@ int smtp_message_chunk_end(struct session *session)
 	if (s->refusal)
 		return end_refused(s);
 	if (!s->last_chunk) {
-		session_reply_format(
-			session, "250 2.0.0 %" PRIu64 " octets so far\r\n", s->n_received);
+		session_reply_format(session, "250 2.0.0 %" PRIu64 " octets so far\r\n",
+			s->n_received);
 		return 0;
 	}
 	/* A message is lines; a last one without its end gets it. */

@@ -10,6 +10,7 @@
 #include "store/settings.h"
 #include "svc/env.h"
 #include "svc/login.h"
+#include "mail/plan.h"
 #include "svc/smtp/smtp.h"
 
 #include <stdlib.h>
@@ -50,6 +51,8 @@ int smtp_reply_verdict(struct smtp *s, enum recipient_verdict verdict)
 
 void smtp_reset(struct smtp *s)
 {
+	s->plan = plan_free(s->plan);
+	s->has_rules = false;
 	s->transaction = transaction_free(s->transaction);
 	s->intake = intake_free(s->intake);
 	s->receiving = s->chunked = s->last_chunk = s->chunk_cr = false;

@@ -17,6 +17,7 @@
 #include "svc/smtp/reply.h"
 
 struct env;
+struct plan;
 struct intake;
 struct login;
 
@@ -56,6 +57,8 @@ struct smtp {
 	/* The transaction; NULL outside of one. */
 	struct transaction *transaction;
 	uint64_t declared_size;
+	bool has_rules;    /* there are scripts to run for a recipient */
+	struct plan *plan; /* what they want; NULL before they ran */
 
 	/* The message, from DATA or the first BDAT to its end. */
 	struct intake *intake;

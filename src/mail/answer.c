@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the Signet authors */
+
+#include "mail/answer.h"
+
+#include "base/clock.h"
+#include "mime/address.h"
+#include "mime/encode.h"
+#include "mime/header.h"
+#include "mime/word.h"
+#include "sieve/eval.h"
+
+enum { REFERENCES_MAX = 4096 };
+
+/* The value of a field, of one line, as far as it can be an id or a list of them. */
+static void add_ids(struct span message, const char *name, struct buf *out)
+{
+	CLEANUP(buf_done) struct buf value = {};
+	struct header_field f;
+
+	if (!header_find(span_head(message, header_size(message)), name, &f))
+		return;
+	header_unfold(f.value, &value);
+	if (buf_size(&value) > REFERENCES_MAX || !span_is_ascii(buf_span(&value)))
+		return;
+	for (size_t i = 0; i < buf_size(&value); i++) {
+		if (buf_span(&value).p[i] < 32)
+			return;
+	}
+	if (buf_size(&value) && buf_size(out))
+		buf_add_octet(out, ' ');
+	buf_add(out, buf_span(&value));
+}
+
+/* RFC 5230 section 5.8, RFC 3834 section 3.1.5 */
+static void add_thread(const struct answer *a, struct buf *out)
+{
+	CLEANUP(buf_done) struct buf id = {}, references = {};
+
+	add_ids(a->message, "Message-ID", &id);
+	add_ids(a->message, "References", &references);
+	if (buf_size(&id) == 0)
+		return;
+	if (buf_size(&references))
+		buf_add_octet(&references, ' ');
+	buf_add(&references, buf_span(&id));
+	buf_add_string(out, "In-Reply-To: ");
+	buf_add(out, buf_span(&id));
+	buf_add_string(out, "\r\nReferences: ");
+	/* Each id in a line of its own: a line has at most 998 octets. */
+	for (size_t i = 0; i < buf_size(&references); i++) {
+		uint8_t c = buf_span(&references).p[i];
+
+		if (c == ' ' && i + 1 < buf_size(&references))
+			buf_add_string(out, "\r\n");
+		buf_add_octet(out, c);
+	}
+	buf_add_string(out, "\r\n");
+}
+
+static void add_mailbox(struct span name, struct span address, struct buf *out)
+{
+	CLEANUP(buf_done) struct buf value = {};
+
+	if (name.n) {
+		encode_phrase(name, &value);
+		buf_add_octet(&value, ' ');
+	}
+	buf_add_octet(&value, '<');
+	buf_add(&value, address);
+	buf_add_octet(&value, '>');
+	encode_field(SPAN("From"), buf_span(&value), out);
+}
+
+/* What :from says was found to be one address when the script ran. */
+static void add_from(const struct answer *a, struct buf *out)
+{
+	CLEANUP(buf_done) struct buf name = {}, address = {};
+	struct address_reader reader = { .rest = a->action->from };
+	struct address found;
+
+	if (address_next(&reader, &found) && found.host.n) {
+		word_decode_phrase(found.name, &name);
+		address_add(&address, found.local, found.host);
+		add_mailbox(buf_span(&name), buf_span(&address), out);
+	} else {
+		add_mailbox(a->name, a->from, out);
+	}
+	address_reader_done(&reader);
+}
+
+static void add_subject(struct span subject, struct buf *out)
+{
+	CLEANUP(buf_done) struct buf value = {};
+
+	encode_text(subject, &value);
+	encode_field(SPAN("Subject"), buf_span(&value), out);
+}
+
+/* RFC 5230 section 4.4: the reason is an entity with its own header. */
+static void add_mime(struct span reason, struct buf *out)
+{
+	CLEANUP(buf_done) struct buf entity = {};
+	struct span header, field_rest;
+	struct header_field f;
+
+	encode_crlf(reason, &entity);
+	header = span_head(buf_span(&entity), header_size(buf_span(&entity)));
+	field_rest = header;
+	while (header_next(&field_rest, &f)) {
+		if (span_starts_nocase(f.name, SPAN("Content-")))
+			buf_add(out, f.whole);
+	}
+	buf_add_string(out, "\r\n");
+	buf_add(out, span_skip(buf_span(&entity), header.n));
+	buf_add_string(out, "\r\n");
+}
+
+static void add_text(struct span reason, struct buf *out)
+{
+	CLEANUP(buf_done) struct buf text = {};
+	bool plain;
+
+	encode_crlf(reason, &text);
+	plain = encode_is_7bit(buf_span(&text));
+	buf_add_format(out,
+		"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: %s\r\n\r\n",
+		plain ? "7bit" : "quoted-printable");
+	if (plain)
+		buf_add(out, buf_span(&text));
+	else
+		encode_quoted_printable(buf_span(&text), out);
+	buf_add_string(out, "\r\n");
+}
+
+void answer_compose(const struct answer *a, struct buf *out)
+{
+	add_from(a, out);
+	buf_add_string(out, "To: <");
+	buf_add(out, a->action->target);
+	buf_add_string(out, ">\r\n");
+	add_subject(a->action->subject, out);
+	buf_add_string(out, "Date: ");
+	clock_add_rfc5322(out, a->now_us);
+	buf_add_string(out, "\r\nMessage-ID: <");
+	buf_add(out, a->unique);
+	buf_add_octet(out, '@');
+	buf_add(out, a->hostname);
+	buf_add_string(out, ">\r\n");
+	add_thread(a, out);
+	/* RFC 3834 section 5.1; the second for servers that do not know the first. */
+	buf_add_string(out, "Auto-Submitted: auto-replied (vacation)\r\nPrecedence: junk\r\n"
+			    "MIME-Version: 1.0\r\n");
+	if (a->action->mime)
+		add_mime(a->action->reason, out);
+	else
+		add_text(a->action->reason, out);
+}

