@@ -29,6 +29,7 @@ const struct service_row services[SERVICES] = {
 	[SERVICE_IMAPS] = { "imaps", 993, true },
 	[SERVICE_POP3] = { "pop3", 110, false },
 	[SERVICE_POP3S] = { "pop3s", 995, true },
+	[SERVICE_MANAGESIEVE] = { "managesieve", 4190, false },
 	[SERVICE_HTTP] = { "http", 80, false },
 	[SERVICE_HTTPS] = { "https", 443, true },
 	[SERVICE_LOCAL] = { "local", 0, false },

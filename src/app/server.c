@@ -39,6 +39,7 @@
 #include "svc/http/http.h"
 #include "svc/imap/service.h"
 #include "svc/outgoing.h"
+#include "svc/managesieve/managesieve.h"
 #include "svc/pop3/pop3.h"
 #include "svc/revocation.h"
 #include "svc/smtp/smtp.h"
@@ -331,6 +332,8 @@ static const struct speaker *speaker_of(enum service service)
 		[SERVICE_IMAPS] = { &imap_protocol, 0, { "imap" }, CERT_IMAP },
 		[SERVICE_POP3] = { &pop3_protocol, 0, { "pop3" }, CERT_POP3 },
 		[SERVICE_POP3S] = { &pop3_protocol, 0, { "pop3" }, CERT_POP3 },
+		/* Its certificate is the one for reading mail: there is no service of that name. */
+		[SERVICE_MANAGESIEVE] = { &managesieve_protocol, 0, { "managesieve" }, CERT_IMAP },
 		[SERVICE_HTTPS] = { NULL, 0, { "http/1.1" }, CERT_HTTP },
 	};
 
@@ -343,7 +346,7 @@ static void *context_of(struct server *s, enum service service)
 
 	if (speaker->protocol == &imap_protocol)
 		return s->imap;
-	if (speaker->protocol == &pop3_protocol)
+	if (speaker->protocol == &pop3_protocol || speaker->protocol == &managesieve_protocol)
 		return &s->env;
 	s->smtp[service] = (struct smtp_service){ .env = &s->env, .kind = speaker->smtp };
 	return &s->smtp[service];

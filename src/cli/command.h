@@ -182,6 +182,7 @@ command_fn run_log, run_alias_list, run_alias_add, run_alias_remove, run_cert_li
 	run_cert_newest, run_key_list, run_key_newest, run_key_test, run_setting_get, run_setting_reset,
 	run_completion, run_request_newest, run_chain_set, run_cert_check, run_cert_export,
 	run_trust_list, run_trust_add, run_cert_renew, run_trust_deny, run_trust_remove,
+	run_rule_show, run_rule_set, run_rule_check, run_rule_remove,
 	run_verify, run_issuer_show, run_issuer_set, run_issuer_remove, run_certmap_show,
 	run_certmap_set, run_certmap_remove, run_own_cert_remove, run_tls_show,
 	run_tls_set, run_tls_reset, run_tls_probe, run_outgoing_probe,

@@ -100,7 +100,7 @@
 	OPTION("--domain", "D", NULL, "of this domain"),                                           \
 		OPTION("--listener", "L", NULL,                                                    \
 			"of this listener: smtp, submission, submissions, imap, imaps, pop3, pop3s,"  \
-			" https")
+			" https, managesieve")
 
 /* Secure Mail: the password of the keys (run_smime_add asks for it), one that there is, and the file's. */
 #define SECURE_PASSWORD                                                                            \
@@ -594,6 +594,31 @@ const struct command commands[] = {
 	{ "ca", "crl", "its revocation list", "signet ca crl example.org --der -o example.crl",
 		{ WORD("DOMAIN", NULL), OUTPUT("file"), FLAG("--der", NULL, "in DER instead of PEM") },
 		"GET", "/domains/{0}/ca/crl" },
+
+	{ "rule", "list", "scripts of an account, a domain or the server",
+		"signet rule list alice@example.org", { WORD("OWNER", NULL) }, "GET", "/rules/{0}",
+		"scripts",
+		{ { "NAME", "name" }, { "ACTIVE", "active" }, { "SIZE", "size" },
+			{ "CHANGED", "changed" } } },
+	{ "rule", "show", "the active script, or the one of that name",
+		"signet rule show alice@example.org", { WORD("OWNER", NULL), MAYBE("NAME", NULL) },
+		.run = run_rule_show },
+	{ "rule", "set", "stores a script and makes it the active one",
+		"signet rule set example.org domain.sieve",
+		{ WORD("OWNER", NULL), WORD("FILE", NULL),
+			OPTION("--name", "NAME", NULL, "its name (default rules)"),
+			FLAG("--inactive", NULL, "stores it only") },
+		.run = run_rule_set },
+	{ "rule", "check", "whether a script is right, and what it does; needs no server",
+		"signet rule check my.sieve --message mail.eml",
+		{ WORD("FILE", NULL),
+			OPTION("--message", "FILE", NULL, "shows what it would do to this message"),
+			OPTION("--from", "ADDRESS", NULL, "envelope sender of the message"),
+			OPTION("--to", "ADDRESS", NULL, "envelope recipient of the message") },
+		.run = run_rule_check },
+	{ "rule", "remove", "removes the active script, or the one of that name",
+		"signet rule remove alice@example.org", { WORD("OWNER", NULL), MAYBE("NAME", NULL) },
+		.run = run_rule_remove },
 
 	{ "trust", "list", "what is trusted, with what is inherited", "signet trust list --domain example.org",
 		{ SCOPE, OPTION("--for", "P,...", NULL, "only those for server, client or mail") },

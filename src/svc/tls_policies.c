@@ -12,6 +12,7 @@ const char *const tls_listener_names[TLS_ON] = {
 	[TLS_ON_SMTP] = "smtp", [TLS_ON_SUBMISSION] = "submission",
 	[TLS_ON_SUBMISSIONS] = "submissions", [TLS_ON_IMAP] = "imap", [TLS_ON_IMAPS] = "imaps",
 	[TLS_ON_POP3] = "pop3", [TLS_ON_POP3S] = "pop3s", [TLS_ON_HTTPS] = "https",
+	[TLS_ON_MANAGESIEVE] = "managesieve",
 };
 
 _Static_assert((int)TLS_ON <= (int)TLS_LISTENERS, "directories have room for all listeners");

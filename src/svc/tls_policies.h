@@ -20,7 +20,7 @@ struct tls_rules;
 /* Those that may have a policy of their own; also what numbers mean in directories (net/tls.h). */
 enum tls_listener {
 	TLS_ON_SMTP, TLS_ON_SUBMISSION, TLS_ON_SUBMISSIONS, TLS_ON_IMAP, TLS_ON_IMAPS, TLS_ON_POP3,
-	TLS_ON_POP3S, TLS_ON_HTTPS, TLS_ON,
+	TLS_ON_POP3S, TLS_ON_HTTPS, TLS_ON_MANAGESIEVE, TLS_ON,
 };
 extern const char *const tls_listener_names[TLS_ON];
 

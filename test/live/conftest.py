@@ -19,7 +19,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("SIGNET_BUILD", ROOT / "build"))
 VECTORS = pathlib.Path(os.environ.get("SIGNET_VECTORS", ROOT.parent / "shared" / "vectors"))
 PORTS = dict(smtp=25, submission=587, submissions=465, imap=143, imaps=993, pop3=110, pop3s=995,
-             http=80, https=443)
+             http=80, https=443, managesieve=4190)
 DOMAIN = "example.org"
 PASSWORD = "correct horse battery"
 

@@ -48,6 +48,7 @@ class People:
         "imap": {"message_max": "100k"},
         "smtp": {"message_max": "64k", "recipients_max": "100", "smtp_errors_max": "10"},
         "pop3": {},
+        "managesieve": {},
     }
     PASSWORDS = {"alice": "wonderland", "bob": "builder", "full": "fridge", "gone": "girl"}
 
@@ -89,6 +90,9 @@ class People:
             c.append(b"INBOX", m)
         c.logout()
 
+    def managesieve(self):
+        """Nobody has scripts: the accounts are fresh."""
+
     def smtp(self):
         for alias, *targets in (("team", "alice@example.org", "bob@example.org"),
                                 ("away", "somebody@example.net")):
@@ -104,7 +108,7 @@ class People:
 class Connection:
     def __init__(self, server, name, tls_first):
         self.server = server
-        service = {"imap": ("imap", "imaps"), "pop3": ("pop3", "pop3s"), "smtp": ("smtp", None),
+        service = {"imap": ("imap", "imaps"), "pop3": ("pop3", "pop3s"), "smtp": ("smtp", None), "managesieve": ("managesieve", None),
                    "smtp/submission": ("submission", "submissions")}
         folder = name.rpartition("/")[0]
         port = service.get(folder, service[folder.partition("/")[0]])[tls_first]

@@ -10,6 +10,7 @@
 #include "pki/authority.h"
 #include "pki/mailcert.h"
 #include "pki/subject.h"
+#include "sieve/limit.h"
 #include "store/client_rows.h"
 #include "store/contact_rows.h"
 #include "svc/recipient_certs.h"
@@ -199,6 +200,11 @@ static const struct body_field chain_body[] = {
 	{},
 };
 
+static const struct body_field rule_body[] = {
+	{ "text", BODY_TEXT, true, SIEVE_SCRIPT_MAX },
+	{ "active", BODY_BOOL, false, 0 },
+	{},
+};
 static const struct body_field trust_body[] = {
 	{ "certificate", BODY_TEXT, false, FILE_MAX },
 	{ "fingerprint", BODY_TEXT, false, 100 },
@@ -738,6 +744,15 @@ const struct http_route http_routes[] = {
 		ROUTE_WRITES, api_rights_set, NULL },
 	{ "DELETE", ACCOUNT "/mailboxes/{mailbox}/rights/{identifier}", RIGHT_OWN, NULL, NULL,
 		ROUTE_WRITES, api_rights_remove, NULL },
+
+	{ "GET", API "/rules/{owner}", RIGHT_OWN, NULL, NULL, ROUTE_READS, api_rule_list, NULL },
+	{ "GET", API "/rules/{owner}/{name}", RIGHT_OWN, NULL, NULL, ROUTE_READS, api_rule_show,
+		NULL },
+	{ "PUT", API "/rules/{owner}/{name}", RIGHT_OWN, rule_body, NULL, ROUTE_WRITES,
+		api_rule_set, api_rule_set_prepare },
+	{ "DELETE", API "/rules/{owner}/{name}", RIGHT_OWN, NULL, NULL, ROUTE_WRITES,
+		api_rule_remove, NULL },
+
 	{ "GET", ACCOUNT "/mailboxes", RIGHT_OWN, NULL, NULL, ROUTE_READS, api_mailbox_list, NULL },
 	{ "POST", ACCOUNT "/mailboxes", RIGHT_OWN, mailbox_body, NULL, ROUTE_WRITES,
 		api_mailbox_add, NULL },

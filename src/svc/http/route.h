@@ -71,6 +71,7 @@ int route_find(struct arena *a, struct span method, struct span path,
 void route_allow(struct span path, struct buf *out);
 
 /* Handlers, by subject. */
+route_fn api_rule_list, api_rule_show, api_rule_set, api_rule_set_prepare, api_rule_remove;
 route_fn api_session_start, api_session_show, api_session_end;
 route_fn api_status, api_log, api_audit, api_queue_list, api_queue_set, api_queue_remove;
 route_fn api_setting_list, api_setting_show, api_setting_set;
