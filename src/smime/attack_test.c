@@ -279,7 +279,6 @@ static void partly_signed(void **state)
 static void signed_attachment(void **state)
 {
 	CLEANUP(buf_done) struct buf m = {};
-	CLEANUP(buf_done) struct buf opaque = {};
 
 	(void)state;
 	buf_add_string(&m,
