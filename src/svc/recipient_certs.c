@@ -196,6 +196,22 @@ static int judge(struct lookup *l, struct recipient_cert *found, struct cert *ce
 	return 0;
 }
 
+/* What the holder's mail program reads: as its signatures say, else as the certificate says (RFC
+ * 4262); of accounts of this server else what is read here. */
+static int set_capabilities(struct lookup *l, struct recipient_cert *found, const struct cert *cert,
+	const struct candidate *k)
+{
+	CLEANUP(buf_done) struct buf own = {};
+	struct span der = k->capabilities.n ? k->capabilities : capability_of_cert(cert);
+
+	if (!der.n && found->source == RECIPIENT_FROM_ACCOUNT) {
+		TRY(capability_add(&own));
+		der = buf_span(&own);
+	}
+	found->capabilities = arena_span(l->arena, der);
+	return 0;
+}
+
 /* The first candidate that is fit. */
 static int choose(struct lookup *l, struct recipient_cert *found, const struct candidates *among,
 	enum recipient_source source)
@@ -214,9 +230,7 @@ static int choose(struct lookup *l, struct recipient_cert *found, const struct c
 			continue;
 		found->source = source;
 		found->taken_anyway = k->anyway && source == RECIPIENT_FROM_BOOK;
-		found->capabilities = k->capabilities.n
-					      ? k->capabilities
-					      : arena_span(l->arena, capability_of_cert(cert));
+		TRY(set_capabilities(l, found, cert, k));
 		found->cert = TAKE(cert);
 		found->fault = RECIPIENT_OK;
 		found->reason = (struct span){};

@@ -282,6 +282,7 @@ def test_accounts_of_this_server(world):
     found = lookup(world, BOB, "Bob+x@EXAMPLE.org", "sales@example.org", "both@example.org",
                    "nobody@example.org")
     assert [f["source"] for f in found] == ["account"] * 3 + ["none"] * 2
+    assert "AES-256-GCM" in [c.upper() for c in found[0]["ciphers"]]
     # The address book comes first.
     own = Person(world.folder, "bob", world.ca, [BOB])
     ask(world, "take", ALICE, "--certificate", str(own.file))
