@@ -4,9 +4,11 @@
 #include "svc/recipient_certs.h"
 
 #include "base/clock.h"
+#include "base/enc.h"
 #include "mime/address.h"
 #include "smime/capability.h"
 #include "store/account.h"
+#include "store/ca_rows.h"
 #include "store/contact_rows.h"
 #include "store/domain.h"
 #include "store/secure_rows.h"
@@ -111,9 +113,39 @@ static int local_account(struct store_conn *c, struct lookup *l, struct span add
 	return 0;
 }
 
+/* Whether an authority of this server issued it and has taken that back: no list is needed for what
+ * is known here. */
+static int is_revoked_here(struct store_conn *c, struct lookup *l, struct span der,
+	bool *ret_revoked)
+{
+	CLEANUP(cert_unrefp) struct cert *cert = NULL;
+	CLEANUP(buf_done) struct buf text = {}, serial = {};
+	struct store_issued row;
+	struct span octets;
+	int r = cert_from_der(&cert, der, NULL);
+
+	*ret_revoked = false;
+	if (r)
+		return r < 0 ? r : 0;
+	cert_add_serial(cert, &text);
+	if (!enc_hex_decode(&serial, buf_span(&text)))
+		return 0;
+	octets = buf_span(&serial);
+	while (octets.n > 1 && octets.p[0] == 0)
+		octets = span_skip(octets, 1);
+	r = store_issued_by_serial(c, l->arena, octets, &row);
+	if (r == STORE_E_NOT_FOUND)
+		return 0;
+	if (r)
+		return err_fold(r);
+	*ret_revoked = row.revoked_us != 0 && span_equal(row.der, der);
+	return 0;
+}
+
 static int read_local(struct store_conn *c, struct lookup *l, size_t i)
 {
 	struct store_secure_cert cert;
+	bool revoked;
 	int64_t account;
 	int r;
 
@@ -125,6 +157,9 @@ static int read_local(struct store_conn *c, struct lookup *l, size_t i)
 		return 0;
 	if (r)
 		return err_fold(r);
+	TRY(is_revoked_here(c, l, cert.der, &revoked));
+	if (revoked)
+		return 0;
 	/* The account is known to be the address's, and whose certificate it is, this server knows.
 	 */
 	candidate_add(l, &l->local[i],

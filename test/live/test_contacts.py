@@ -283,6 +283,10 @@ def test_accounts_of_this_server(world):
                    "nobody@example.org")
     assert [f["source"] for f in found] == ["account"] * 3 + ["none"] * 2
     assert "AES-256-GCM" in [c.upper() for c in found[0]["ciphers"]]
+    serial, = [c["serial"] for c in json.loads(
+        world.server.cli("--json", "ca", "list", "example.org").stdout)["certificates"]]
+    world.server.cli("ca", "revoke", "example.org", serial)
+    assert lookup(world, BOB)[0]["source"] == "none"
     # The address book comes first.
     own = Person(world.folder, "bob", world.ca, [BOB])
     ask(world, "take", ALICE, "--certificate", str(own.file))
