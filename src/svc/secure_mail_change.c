@@ -42,6 +42,7 @@ struct adding {
 	const struct secure_key *before; /* the same key under a password that was forgotten */
 	bool start_over;
 	struct store_secure_cert cert; /* der empty: none */
+	int64_t predecessor;           /* the certificate that is renewed (store_issued); 0: none */
 	struct secure_made *made;
 	int outcome; /* of the transaction, where somebody else reports it */
 	struct why *why;
@@ -171,7 +172,8 @@ static int issue_for(struct adding *g, struct span address, struct span spki)
 		.addresses = &address,
 		.n_addresses = 1,
 		.spki = spki,
-		.renews = true };
+		.renews = true,
+		.predecessor = g->predecessor };
 	struct ca_certificate cert;
 	int r;
 
@@ -482,6 +484,31 @@ static int no_key(struct why *why)
 	return SECURE_E_NONE;
 }
 
+/* What the authority has issued for the key and is still good: it is followed, not joined, by the next. */
+struct issued_search {
+	const struct secure_account *account;
+	struct span der;
+	int64_t id;
+};
+
+static int match_issued(const struct store_issued *row, void *context)
+{
+	struct issued_search *s = context;
+
+	if (span_equal(row->der, s->der) && !row->successor && !row->revoked_us)
+		s->id = row->id;
+	return 0;
+}
+
+static int find_issued(struct store_conn *c, void *arg)
+{
+	struct issued_search *s = arg;
+
+	s->id = 0;
+	return store_issued_each(c, s->account->secure.domain, s->account->secure.account,
+		match_issued, s);
+}
+
 int secure_mail_renew(struct env *e, const struct secure_caller *who, int64_t key, struct why *why)
 {
 	CLEANUP(arena_done) struct arena arena = {};
@@ -492,6 +519,7 @@ int secure_mail_renew(struct env *e, const struct secure_caller *who, int64_t ke
 		.account = account,
 		.action = "smime.renew",
 		.why = why };
+	struct issued_search search = { .account = account };
 	const struct secure_key *found;
 	int r = secure_look_up(e, &arena, who->account, account, why);
 
@@ -502,6 +530,11 @@ int secure_mail_renew(struct env *e, const struct secure_caller *who, int64_t ke
 		return no_key(why);
 	g.row = found->row;
 	g.row.wrapped = (struct span){};
+	if (found->n_certs) {
+		search.der = found->certs[0].der;
+		TRY(store_read(e->store, find_issued, &search));
+		g.predecessor = search.id;
+	}
 	return issue(&g, found->row.spki);
 }
 

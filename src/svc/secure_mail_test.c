@@ -351,6 +351,8 @@ static void test_renew(void **state)
 	assert_int_equal(
 		fixture_number(f->store, "select count(*) from secure_cert where is_current = 1"),
 		1);
+	assert_int_equal(fixture_number(f->store, "select count(*) from issued where successor is null"),
+		1);
 	assert_int_equal(secure_mail_renew(&f->env, &who, 4711, &why), SECURE_E_NONE);
 	use(f, 0);
 }

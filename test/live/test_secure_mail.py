@@ -299,7 +299,7 @@ def test_command_line(server, authority, tmp_path):
     file_secret.write_text(FILE_SECRET + "\n")
     with_files = ("--password-file", secret, "--pfx-password-file", file_secret)
     r = server.cli("smime", "generate", address, "--password-file", secret, check=False)
-    assert r.returncode == 1 and "signet ca create" in r.stderr or r.returncode == 0
+    assert r.returncode == 1 and "signet ca create example.org" in r.stderr
     r = server.cli("smime", "import", address, pfx, check=False)
     assert r.returncode == 2
     r = server.cli("smime", "import", address, pfx, *with_files)
@@ -327,6 +327,23 @@ def test_command_line(server, authority, tmp_path):
     assert server.cli("smime", "unlock", address, "--password-file", secret, check=False).returncode == 1
     assert server.cli("smime", "generate", address, "--type", "ed25519", "--password-file", secret,
                       check=False).returncode == 1
+
+
+def test_generate_and_renew():
+    """The domain's authority issues; what is issued for a key is followed by what renews it."""
+    server = make_server().start()
+    address = server.add_account("gina@example.org")
+    server.cli("ca", "create", "example.org")
+    c = session(server, address)
+    made = c.ask("POST", smime(address) + "/generate", {"password": SECRET}, expect=201).json
+    key, = made["keys"]
+    assert made["unlocked"] and key["size"].startswith("RSA, 3072")
+    assert key["certificates"][0]["names"] == [address]
+    c.ask("POST", smime(address) + "/generate", {"password": "other"}, expect=403)
+    again = c.ask("POST", smime(address) + "/renew", {}, expect=200).json["keys"]
+    assert [x["current"] for x in again[0]["certificates"]] == [True, False]
+    assert again[0]["id"] == key["id"]
+    finish(server)
 
 
 @root
