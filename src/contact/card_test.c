@@ -232,5 +232,6 @@ int main(void)
 		cmocka_unit_test(made),
 	};
 
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -292,6 +292,7 @@ int main(void)
 	};
 	int failed;
 
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	log_set_level(LOG_ERROR);
 	environment = env_fixture_new();
 	failed = cmocka_run_group_tests(tests, NULL, NULL);
