@@ -79,6 +79,8 @@ struct pool {
 	size_t n_waiting;
 	size_t queue_max;
 	bool ending;
+	void (*refresh)(void *worker);
+	unsigned n_refreshes;
 	unsigned n_started;
 	int start_fault;
 	char name[16];
@@ -89,14 +91,32 @@ struct pool {
 	pthread_t threads[];
 };
 
-/* The next task, or NULL when the pool ends and nothing waits. */
-static struct task *pool_take(struct pool *p)
+/* With the lock, which is let go meanwhile. */
+static void pool_do_refresh(struct pool *p, void *worker, unsigned *refreshed)
+{
+	void (*refresh)(void *worker) = p->refresh;
+
+	*refreshed = p->n_refreshes;
+	(void)pthread_mutex_unlock(&p->lock);
+	refresh(worker);
+	(void)pthread_mutex_lock(&p->lock);
+}
+
+/* The next task, or NULL when the pool ends and nothing waits. refreshed: how many refreshes this
+ * thread has seen. */
+static struct task *pool_take(struct pool *p, void *worker, unsigned *refreshed)
 {
 	struct task *t = NULL;
 
 	(void)pthread_mutex_lock(&p->lock);
-	while (list_is_empty(&p->waiting) && !p->ending)
-		(void)pthread_cond_wait(&p->work, &p->lock);
+	for (;;) {
+		if (*refreshed != p->n_refreshes)
+			pool_do_refresh(p, worker, refreshed);
+		else if (list_is_empty(&p->waiting) && !p->ending)
+			(void)pthread_cond_wait(&p->work, &p->lock);
+		else
+			break;
+	}
 	if (!list_is_empty(&p->waiting)) {
 		t = CONTAINER_OF(p->waiting.next, struct task, link);
 		list_remove(&t->link);
@@ -110,6 +130,7 @@ static void *pool_thread(void *arg)
 {
 	struct pool *p = arg;
 	void *worker = NULL;
+	unsigned refreshed = 0;
 	struct task *t;
 	int r = 0;
 
@@ -124,7 +145,7 @@ static void *pool_thread(void *arg)
 	(void)pthread_mutex_unlock(&p->lock);
 	if (r)
 		return NULL;
-	while ((t = pool_take(p))) {
+	while ((t = pool_take(p, worker, &refreshed))) {
 		t->result = atomic_load(&t->cancelled) ? -ECANCELED : t->run(t, worker);
 		t->home->post(t->home, t);
 	}
@@ -206,6 +227,15 @@ struct pool *pool_free(struct pool *p)
 	(void)pthread_mutex_destroy(&p->lock);
 	free(p);
 	return NULL;
+}
+
+void pool_refresh(struct pool *p, void (*refresh)(void *worker))
+{
+	(void)pthread_mutex_lock(&p->lock);
+	p->refresh = refresh;
+	p->n_refreshes++;
+	(void)pthread_cond_broadcast(&p->work);
+	(void)pthread_mutex_unlock(&p->lock);
 }
 
 struct executor *pool_executor(struct pool *p)

@@ -67,6 +67,10 @@ int pool_new(struct pool **ret_pool, const char *name, unsigned n_threads, size_
 /* Lets waiting tasks run, then ends the threads. */
 struct pool *pool_free(struct pool *p);
 
+/* Each thread calls the function with its worker, once, between two tasks or while it has none; the
+ * same function in all calls. Returns at once. */
+void pool_refresh(struct pool *p, void (*refresh)(void *worker));
+
 /* The pool as an executor. */
 struct executor *pool_executor(struct pool *p);
 

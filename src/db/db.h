@@ -111,6 +111,10 @@ int db_tidy(struct db *db) MUST_CHECK;
  * it costs a write of each page that becomes free. */
 int db_erase(struct db *db, bool on) MUST_CHECK;
 
+/* Outside of transactions: what the connection keeps in memory of the database goes, and is wiped
+ * where the program wipes what is freed. */
+void db_forget(struct db *db);
+
 /* Octets of the database's files. */
 uint64_t db_file_octets(const struct db *db);
 

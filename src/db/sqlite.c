@@ -70,6 +70,8 @@ static void once(void)
 {
 	/* Its statistics take one lock for all threads at every allocation. */
 	(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+	/* No pages in bulk, which would stay when db_forget wants them gone. */
+	(void)sqlite3_config(SQLITE_CONFIG_PAGECACHE, NULL, 0, 0);
 }
 
 static int failure_errno(int rc)
@@ -397,6 +399,11 @@ int db_erase(struct db *db, bool on)
 	if (on)
 		db->has_erased = true;
 	return db_script(db, on ? "pragma secure_delete = on" : "pragma secure_delete = off");
+}
+
+void db_forget(struct db *db)
+{
+	(void)sqlite3_db_release_memory(db->sqlite);
 }
 
 /* The whole log into the database, and its file cut to nothing. Not while a reader uses it: then

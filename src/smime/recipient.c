@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "pki/altname.h"
 #include "pki/key.h"
+#include "smime/sender.h"
 
 #include <openssl/err.h>
 
@@ -31,6 +32,16 @@ const char *recipient_fault_name(enum recipient_fault fault)
 	return fault_names[fault];
 }
 
+/* Many certificates for mail have no subject, only addresses (RFC 5280 section 4.1.2.6). */
+static void add_name(const struct cert *cert, struct buf *out)
+{
+	struct span address;
+
+	cert_add_subject(cert, out);
+	if (!buf_size(out) && sender_cert_address(cert, 0, &address))
+		buf_add(out, address);
+}
+
 /* The reason behind the certificate's name. */
 static enum recipient_fault refuse(const struct cert *cert, enum recipient_fault fault,
 	struct why *why, const char *format, ...) __attribute__((format(printf, 4, 5)));
@@ -45,7 +56,7 @@ static enum recipient_fault refuse(const struct cert *cert, enum recipient_fault
 	va_start(ap, format);
 	reason = alloc_format_list(format, ap);
 	va_end(ap);
-	cert_add_subject(cert, &subject);
+	add_name(cert, &subject);
 	why_set(why, "the certificate of %.*s %s",
 		(int)(buf_size(&subject) > 200 ? 200 : buf_size(&subject)),
 		(const char *)buf_span(&subject).p, reason);

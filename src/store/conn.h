@@ -35,6 +35,7 @@ struct store_conn {
 
 	/* Of the writer, for the running transaction. */
 	struct buf changed;    /* int64_t: mailboxes to tell about after the commit */
+	bool has_erased;       /* readers shall forget what they keep of it */
 	int64_t loose_content; /* made by the running task, not referred to yet; 0: none */
 	bool routes_changed;
 };

@@ -154,10 +154,17 @@ int content_erase(struct store_conn *c, int64_t content, size_t *ret_n_holders)
 	TRY(holders(c, content, ret_n_holders));
 	if (*ret_n_holders)
 		return 0;
+	c->has_erased = true;
 	TRY(db_erase(c->db, true));
 	r = content_delete_rows(c, content);
 	TRY(db_erase(c->db, false));
 	return r;
+}
+
+void content_unpack_end(struct store_conn *c)
+{
+	(void)ZSTD_freeDCtx(c->unpack);
+	c->unpack = NULL;
 }
 
 int content_unpack(struct store_conn *c, unsigned codec, struct span stored, uint64_t size,

@@ -22,6 +22,9 @@ int content_released(struct store_conn *c, int64_t content, int64_t now_us) MUST
  * how many messages and queue rows do, and nothing happens. */
 int content_erase(struct store_conn *c, int64_t content, size_t *ret_n_holders) MUST_CHECK;
 
+/* What unpacking keeps in memory of the last bodies goes; it is made again when it is needed. */
+void content_unpack_end(struct store_conn *c);
+
 /* Octets as stored, appended as they were. size is what must come out. */
 int content_unpack(struct store_conn *c, unsigned codec, struct span stored, uint64_t size,
 	struct buf *out) MUST_CHECK;

@@ -130,11 +130,11 @@ int store_encryption_step(struct store_conn *c, int64_t account, int64_t message
 		"update encryption set after = $2, n_done = n_done + $3, n_held = n_held + $4,"
 		" n_already = n_already + $5, n_failed = n_failed + $6, changed = $7,"
 		" last_error = case when $6 > 0 then $8 else last_error end"
-		" where account = $1 and state = $9",
+		" where account = $1 and state in ($9, $10)",
 		DB_ARGS(DB_INT(account), DB_INT(message), DB_INT(encrypted),
 			DB_INT(step == ENCRYPTION_HELD), DB_INT(step == ENCRYPTION_ALREADY),
 			DB_INT(step == ENCRYPTION_FAILED), DB_INT(now_us), DB_SPAN(error),
-			DB_INT(ENCRYPTION_RUNNING))));
+			DB_INT(ENCRYPTION_RUNNING), DB_INT(ENCRYPTION_PAUSED))));
 	return n ? 0 : STORE_E_STALE;
 }
 

@@ -51,7 +51,8 @@ int store_encryption_set_state(struct store_conn *c, int64_t account, enum encry
 /* Writes: forgets it. What is encrypted stays so. STORE_E_NOT_FOUND. */
 int store_encryption_remove(struct store_conn *c, int64_t account) MUST_CHECK;
 
-/* Writes: the message has been dealt with. STORE_E_STALE: it is not running any more. */
+/* Writes: the message has been dealt with, perhaps while somebody paused it. STORE_E_STALE: it is
+ * over. */
 enum encryption_step {
 	ENCRYPTION_ENCRYPTED,
 	ENCRYPTION_HELD,

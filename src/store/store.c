@@ -18,7 +18,6 @@
 
 #include <assert.h>
 #include <stdlib.h>
-#include <zstd.h>
 
 /* Tasks that wait for a reader; one more is refused, so a flood cannot fill memory. Each session
  * has at most one. */
@@ -40,7 +39,7 @@ struct store_conn *conn_close(struct store_conn *c)
 	if (!c)
 		return NULL;
 	db_close(c->db);
-	(void)ZSTD_freeDCtx(c->unpack);
+	content_unpack_end(c);
 	buf_done(&c->unpacked);
 	buf_done(&c->changed);
 	free(c);
@@ -75,6 +74,16 @@ void conn_task_undo(struct store_conn *c, struct conn_mark mark)
 	buf_cut(&c->changed, mark.n_changed);
 }
 
+/* What a reader still keeps of bodies: pages, the body that was shown last, what unpacking left. */
+static void reader_forget(void *worker)
+{
+	struct store_conn *c = worker;
+
+	db_forget(c->db);
+	buf_done(&c->unpacked);
+	content_unpack_end(c);
+}
+
 void conn_committed(struct store_conn *c)
 {
 	const int64_t *mailboxes = (const int64_t *)(const void *)buf_span(&c->changed).p;
@@ -86,10 +95,14 @@ void conn_committed(struct store_conn *c)
 	if (c->routes_changed)
 		(void)atomic_fetch_add(&c->store->routes_version, 1);
 	c->routes_changed = false;
+	if (c->has_erased)
+		pool_refresh(c->store->readers, reader_forget);
+	c->has_erased = false;
 }
 
 void conn_rolled_back(struct store_conn *c)
 {
+	c->has_erased = false;
 	buf_clear(&c->changed);
 	c->routes_changed = false;
 }

@@ -129,6 +129,7 @@ class Authority(Issued):
             alt = x509.SubjectAlternativeName([*map(x509.DNSName, names),
                                                *map(x509.RFC822Name, emails)])
         begins = begins or now() - datetime.timedelta(hours=1)
+        mail, is_rsa = "mail" in usage, isinstance(public, rsa.RSAPublicKey)
         builder = x509.CertificateBuilder().subject_name(who).issuer_name(self.cert.subject) \
             .public_key(public).serial_number(x509.random_serial_number()) \
             .not_valid_before(begins) \
@@ -137,8 +138,8 @@ class Authority(Issued):
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(
                 self.key.public_key()), False) \
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), False) \
-            .add_extension(x509.KeyUsage(True, False, False, False, False, False, False, False,
-                                         False), True)
+            .add_extension(x509.KeyUsage(True, False, mail and is_rsa, False, mail and not is_rsa,
+                                         False, False, False, False), True)
         if list(alt):
             builder = builder.add_extension(alt, not list(who))
         if usage:

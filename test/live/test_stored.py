@@ -1,0 +1,239 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Messages that lie in mailboxes: listed and read by their owner over the API, encrypted and decrypted
+where they lie, and old mail encrypted in the background; and that nothing stays of what was in clear."""
+import os
+import re
+import subprocess
+import time
+
+import pytest
+from authority import Authority
+from mailtools import Smtp, imap
+from test_confinement import memory_holds
+from test_secure_mail import FILE_SECRET, SECRET, pfx_body, session, smime
+from webclient import BASE, quoted
+
+root = pytest.mark.skipif(os.geteuid() != 0, reason="reading another process's memory needs root")
+
+
+@pytest.fixture(scope="module")
+def authority(server, tmp_path_factory):
+    a = Authority("Stored Mail Root")
+    path = tmp_path_factory.mktemp("trust") / "root.pem"
+    path.write_text(a.pem)
+    server.cli("trust", "add", str(path), "--server", "--for", "mail")
+    return a
+
+
+def person(server, authority, address):
+    """An account with an imported key that is open in the session."""
+    server.add_account(address)
+    issued = authority.issue(emails=[address], usage=("mail",), key="rsa")
+    c = session(server, address)
+    c.ask("POST", smime(address) + "/import",
+          pfx_body(issued.pkcs12(FILE_SECRET, "mine"), password=SECRET), expect=201)
+    c.address = address
+    return c, issued
+
+
+def deliver(server, address, subject, body, extra=""):
+    message = (f"From: Someone <someone@elsewhere.example>\r\nTo: {address}\r\nSubject: {subject}\r\n"
+               f"Date: Sat, 28 Nov 2026 10:00:00 +0000\r\n{extra}\r\n{body}\r\n").encode()
+    s = Smtp(server)
+    s.send("someone@elsewhere.example", [address], message)
+    s.close()
+
+
+def messages(c, mailbox="INBOX"):
+    return c.get(f"/accounts/{c.address}/mailboxes/{quoted(mailbox)}/messages?limit=200")["messages"]
+
+
+def one(c, subject):
+    found, = [m for m in messages(c) if m["subject"] == subject]
+    return found
+
+
+def path(c, message, act):
+    return f"{BASE}/accounts/{c.address}/messages/{message['id']}/{act}"
+
+
+def read(c, message):
+    return c.ask("GET", path(c, message, "read"), expect=200).json
+
+
+def octets(c, message):
+    return c.ask("GET", path(c, message, "read").removesuffix("/read"), expect=200).body
+
+
+def files_hold(server, secret):
+    """Whether the octets stand in any file of the store (the log of the database too)."""
+    store = server.data / "store"
+    return any(secret in f.read_bytes() for f in store.rglob("*") if f.is_file())
+
+
+def until(what, seconds=20):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if what():
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def test_a_message_is_encrypted_and_decrypted_in_place(server, authority):
+    c, issued = person(server, authority, "lena@example.org")
+    deliver(server, c.address, "=?utf-8?q?gr=C3=BC=C3=9Fe?=", "nobody else reads this")
+    deliver(server, c.address, "another", "stays")
+    m = messages(c)[1]
+    assert m["subject"] == "grüße"
+    box = imap(server, c.address)
+    box.select("INBOX")
+    box.store("1", "+FLAGS", r"(\Flagged kept)")
+    before = box.fetch("1", "(INTERNALDATE FLAGS)")[1][0]
+    clear = octets(c, m)
+    done = c.ask("POST", path(c, m, "encrypt"), expect=200).json
+    assert done["uid"] == 3 and done["id"] != m["id"] and done["held_elsewhere"] == 0
+    c.ask("GET", path(c, m, "read"), expect=404)
+    m = next(x for x in messages(c) if x["id"] == done["id"])
+    assert m["smime"] == "encrypted" and "flagged" in m["flags"]
+    sealed = octets(c, m)
+    assert b"nobody else reads this" not in sealed and b"Subject:" in sealed
+    box.noop()
+    after = box.fetch("2", "(INTERNALDATE FLAGS)")[1][0]
+    assert after.split(b"INTERNALDATE")[1].split(b'"')[1] == before.split(b"INTERNALDATE")[1].split(b'"')[1]
+    assert b"kept" in after and rb"\Flagged" in after
+    # Read, with the key open: encrypted, and what was in it.
+    shown = read(c, m)
+    assert shown["report"]["status"] == "encrypted" and not shown["locked"]
+    assert "nobody else reads this" in shown["parts"][0]["text"]
+    part = c.ask("GET", path(c, m, "parts/1"), expect=200)
+    assert part.body == b"nobody else reads this\r\n"
+    # A second time it is left alone.
+    c.ask("POST", path(c, m, "encrypt"), expect=409)
+    # Locked: neither read nor encrypted nor decrypted, and nothing of it is told.
+    c.ask("POST", smime(c.address) + "/lock", expect=200)
+    shown = read(c, m)
+    assert shown["locked"] and shown["parts"] == [] and shown["report"]["status"] == "locked"
+    c.ask("GET", path(c, m, "parts/1"), expect=403)
+    for act in ("encrypt", "decrypt"):
+        c.ask("POST", path(c, m, act), expect=403)
+    c.ask("POST", smime(c.address) + "/unlock", {"password": SECRET}, expect=200)
+    done = c.ask("POST", path(c, m, "decrypt"), expect=200).json
+    m = next(x for x in messages(c) if x["id"] == done["id"])
+    # An entity that goes into another needs a type: that, and no more, came to the header.
+    assert re.sub(rb"(?m)^(MIME-Version|Content-Type): .*\r\n", b"", octets(c, m)) == clear
+    c.ask("POST", path(c, m, "decrypt"), expect=409)
+    box.logout()
+
+
+def test_openssl_reads_what_was_encrypted_here(server, authority, tmp_path):
+    c, issued = person(server, authority, "olaf@example.org")
+    deliver(server, c.address, "for openssl", "the same text for everybody")
+    c.ask("POST", path(c, one(c, "for openssl"), "encrypt"), expect=200)
+    (tmp_path / "m").write_bytes(octets(c, one(c, "for openssl")))
+    (tmp_path / "k").write_text(issued.key_pem())
+    (tmp_path / "c").write_text(issued.pem)
+    opened = subprocess.run(["openssl", "cms", "-decrypt", "-in", tmp_path / "m", "-inkey", tmp_path / "k",
+                             "-recip", tmp_path / "c"], capture_output=True, check=True)
+    assert b"the same text for everybody" in opened.stdout
+
+
+def test_a_mailbox_is_its_owners(server, authority):
+    c, _ = person(server, authority, "paula@example.org")
+    deliver(server, c.address, "private", "for paula")
+    m = one(c, "private")
+    server.add_account("boss@example.org")
+    server.cli("account", "set", "boss@example.org", "role=admin")
+    boss = session(server, "boss@example.org")
+    boss.ask("GET", f"{BASE}/accounts/{c.address}/mailboxes/INBOX/messages", expect=403)
+    for act in ("read", "parts/1"):
+        boss.ask("GET", path(c, m, act), expect=403)
+    boss.ask("GET", path(c, m, "read").removesuffix("/read"), expect=403)
+    boss.ask("POST", path(c, m, "encrypt"), expect=403)
+    # An id of somebody else's is none of one's own.
+    other, _ = person(server, authority, "quentin@example.org")
+    other.ask("GET", f"{BASE}/accounts/{other.address}/messages/{m['id']}/read", expect=404)
+    for nonsense in ("0", "-1", "x", "9" * 30):
+        other.ask("GET", f"{BASE}/accounts/{other.address}/messages/{nonsense}/read", expect=404)
+
+
+@root
+def test_nothing_stays_of_what_was_encrypted(server, authority):
+    c, _ = person(server, authority, "rosa@example.org")
+    secret = b"the treasure lies under the third oak"
+    for n in range(3):
+        deliver(server, c.address, f"map {n}", f"{n}: " + secret.decode())
+    assert files_hold(server, secret)  # else the test sees nothing
+    box = imap(server, c.address)
+    box.select("INBOX")
+    assert secret in box.fetch("1", "(BODY[])")[1][0][1]
+    for n in range(3):
+        m = one(c, f"map {n}")
+        c.ask("POST", path(c, m, "encrypt"), expect=200)
+    box.logout()
+    assert until(lambda: not files_hold(server, secret))
+    # What is read with an open key is nowhere afterwards either.
+    assert secret.decode() in read(c, one(c, "map 1"))["parts"][0]["text"]
+    c.ask("POST", smime(c.address) + "/lock", expect=200)
+    assert secret not in server.log_text().encode()
+    assert not files_hold(server, secret)
+    for name in ("server", "keyd-user", "keyd-domain"):
+        assert until(lambda: not memory_holds(server.children()[name], secret)), name
+
+
+def test_old_mail_is_encrypted_in_the_background(server, authority):
+    c, _ = person(server, authority, "sven@example.org")
+    base = f"/accounts/{c.address}/encryption"
+    c.get(base, expect=404)
+    for n in range(60):
+        deliver(server, c.address, f"old {n}", "x" * 500)
+    c.ask("POST", path(c, one(c, "old 7"), "encrypt"), expect=200)
+    # Only with the key open, since nobody could read it again otherwise.
+    c.ask("POST", smime(c.address) + "/lock", expect=200)
+    c.ask("POST", BASE + base, expect=403)
+    c.ask("POST", smime(c.address) + "/unlock", {"password": SECRET}, expect=200)
+    started = c.ask("POST", BASE + base, expect=200).json
+    assert started["total"] == 60 and started["state"] == "running"
+    c.ask("POST", BASE + base, expect=409)
+    paused = c.ask("POST", BASE + base + "/pause").status
+    if paused == 200:
+        at = c.get(base)
+        time.sleep(0.5)
+        assert c.get(base)["state"] == "paused"
+        assert c.get(base)["encrypted"] - at["encrypted"] <= 1  # the one that was under way
+        c.ask("POST", BASE + base + "/pause", expect=409)
+        deliver(server, c.address, "came later", "in clear")
+        c.ask("POST", BASE + base + "/resume", expect=200)
+    assert until(lambda: c.get(base)["state"] == "done", 60)
+    done = c.get(base)
+    assert done["encrypted"] == 59 and done["encrypted_before"] == 1 and done["failed"] == 0
+    kinds = {m["subject"]: m["smime"] for m in messages(c)}
+    assert all(kinds[f"old {n}"] == "encrypted" for n in range(60))
+    assert kinds.get("came later") is None
+    assert "x" * 500 in read(c, one(c, "old 3"))["parts"][0]["text"]
+    c.ask("DELETE", BASE + base, expect=204)
+    c.get(base, expect=404)
+
+
+def test_it_goes_on_after_a_kill(server, authority):
+    c, _ = person(server, authority, "tina@example.org")
+    base = f"/accounts/{c.address}/encryption"
+    for n in range(80):
+        deliver(server, c.address, f"old {n}", "y" * 300)
+    c.ask("POST", BASE + base, expect=200)
+    os.kill(server.children()["server"], 9)
+    assert until(lambda: server.is_alive() and server.children().get("server"))
+    again = until_session(server, c.address)
+    again.address = c.address
+    assert until(lambda: again.get(base)["state"] == "done", 90)
+    rows = messages(again)
+    assert len(rows) == 80 and all(m["smime"] == "encrypted" for m in rows)
+
+
+def until_session(server, address):
+    for _ in range(100):
+        try:
+            return session(server, address)
+        except (OSError, ConnectionError):
+            time.sleep(0.1)
+    raise AssertionError("the server does not come back")
