@@ -108,7 +108,7 @@ class People:
 class Connection:
     def __init__(self, server, name, tls_first):
         self.server = server
-        service = {"imap": ("imap", "imaps"), "pop3": ("pop3", "pop3s"), "smtp": ("smtp", None), "managesieve": ("managesieve", None),
+        service = {"imap": ("imap", "imaps"), "pop3": ("pop3", "pop3s"), "smtp": ("smtp", None), "managesieve": ("managesieve", "managesieve"),
                    "smtp/submission": ("submission", "submissions")}
         folder = name.rpartition("/")[0]
         port = service.get(folder, service[folder.partition("/")[0]])[tls_first]
@@ -118,7 +118,17 @@ class Connection:
         self.is_closed = False
         self.inflate = self.deflate = None
         if tls_first:
+            if folder == "managesieve":
+                self.ask_for_tls()
             self.start_tls()
+
+    def ask_for_tls(self):
+        """Where no port has TLS from the start, as if one had."""
+        with self.s.makefile("rb") as answers:
+            while not answers.readline().startswith(b"OK "):
+                pass
+            self.s.sendall(b"STARTTLS\r\n")
+            assert answers.readline().startswith(b"OK ")
 
     def start_tls(self):
         assert not self.inbox, self.inbox
