@@ -64,20 +64,25 @@ static bool is_fingerprint(const char *text)
 	return n >= 40 && strspn(text, "0123456789abcdefABCDEF:") == n;
 }
 
-/* The certificate of a file, PEM or DER. */
+/* The certificate of a file that holds one. */
 static int read_cert(struct cli *cli, const char *name, struct cert **ret_cert)
 {
+	CLEANUP(cert_list_done) struct cert_list list = {};
 	CLEANUP(buf_done) struct buf file = {};
 	struct why why = {};
 	int r = cli_read_file(cli, name, &file);
 
 	if (r)
 		return r;
-	r = cert_from_pem(ret_cert, buf_span(&file), &why);
-	if (r > 0)
-		r = cert_from_der(ret_cert, buf_span(&file), &why);
-	if (r <= 0)
+	r = cert_list_from_file(&list, buf_span(&file), &why);
+	if (r < 0)
 		return r;
+	if (!r && list.n == 1) {
+		*ret_cert = cert_ref(list.certs[0]);
+		return 0;
+	}
+	if (!r)
+		why_set(&why, "%zu certificates in the file, one is wanted", list.n);
 	why_set(&cli->why, "%s: %s", name, why.text);
 	return CLIENT_E_REFUSED;
 }

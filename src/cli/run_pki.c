@@ -173,16 +173,19 @@ int run_trust_deny(struct cli *cli)
 static int fingerprint_of(struct cli *cli, const char *file, struct buf *out)
 {
 	CLEANUP(buf_done) struct buf octets = {};
-	CLEANUP(cert_unrefp) struct cert *cert = NULL;
+	CLEANUP(cert_list_done) struct cert_list list = {};
 	int r = cli_read_file(cli, file, &octets);
 
 	if (r)
 		return r;
-	r = pem_is(buf_span(&octets)) ? cert_from_pem(&cert, buf_span(&octets), &cli->why) :
-		cert_from_der(&cert, buf_span(&octets), &cli->why);
+	r = cert_list_from_file(&list, buf_span(&octets), &cli->why);
 	if (r)
 		return r < 0 ? r : CLIENT_E_REFUSED;
-	cert_add_fingerprint_text(cert, out);
+	if (list.n != 1) {
+		why_set(&cli->why, "%zu certificates in %s: name one by its fingerprint", list.n, file);
+		return CLIENT_E_REFUSED;
+	}
+	cert_add_fingerprint_text(list.certs[0], out);
 	return 0;
 }
 

@@ -26,13 +26,19 @@ int cli_read_certs(struct cli *cli, const char *name, struct cert_list *ret_list
 
 	if (r)
 		return r;
-	r = pem_is(buf_span(&file)) ? cert_list_from_pem(ret_list, buf_span(&file), &cli->why)
-				    : cert_list_from_der(ret_list, buf_span(&file), &cli->why);
-	if (!r && ret_list->n == 0) {
-		why_set(&cli->why, "the file is empty");
-		r = CERT_E_SYNTAX;
-	}
+	r = cert_list_from_file(ret_list, buf_span(&file), &cli->why);
 	return r ? cli_refuse_file(cli, name, r) : 0;
+}
+
+/* Roots of a file without a certificate in PEM: DER or PKCS #7, or it is no such file. */
+static int add_few_roots(struct cli *cli, const char *name, struct trust *trust, unsigned purposes)
+{
+	CLEANUP(cert_list_done) struct cert_list list = {};
+	int r = cli_read_certs(cli, name, &list);
+
+	for (size_t i = 0; i < list.n; i++)
+		trust_add(trust, list.certs[i], purposes);
+	return r;
 }
 
 static int add_roots(struct cli *cli, const char *name, struct trust *trust, unsigned purposes)
@@ -44,15 +50,12 @@ static int add_roots(struct cli *cli, const char *name, struct trust *trust, uns
 
 	if (r)
 		return r;
+	if (purposes != TRUST_BUILT_IN_PURPOSES && !pem_find(buf_span(&file), "CERTIFICATE", &first))
+		return add_few_roots(cli, name, trust, purposes);
 	trust_add_bundle(trust, buf_span(&file), purposes, &n_unreadable);
-	if (purposes == TRUST_BUILT_IN_PURPOSES)
+	if (!n_unreadable || purposes == TRUST_BUILT_IN_PURPOSES)
 		return 0;
-	if (n_unreadable)
-		why_set(&cli->why, "%zu certificates in it cannot be read", n_unreadable);
-	else if (!pem_find(buf_span(&file), "CERTIFICATE", &first))
-		why_set(&cli->why, "there is no certificate in it");
-	else
-		return 0;
+	why_set(&cli->why, "%zu certificates in it cannot be read", n_unreadable);
 	return cli_refuse_file(cli, name, CERT_E_SYNTAX);
 }
 

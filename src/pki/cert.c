@@ -18,6 +18,7 @@
 #include "pki/key.h"
 #include "pki/name.h"
 #include "pki/pem.h"
+#include "pki/pkcs7.h"
 #include "pki/subject.h"
 
 #include <openssl/err.h>
@@ -227,23 +228,38 @@ int cert_list_from_der(struct cert_list *ret_list, struct span der, struct why *
 	return 0;
 }
 
-/* The next CERTIFICATE block; 0 with *ret_cert NULL behind the last. */
-static int pem_next(struct cert **ret_cert, BIO *bio, struct why *why)
+/* RFC 7468 sections 5, 8 and 9, and a label of older programs. */
+static int list_add_block(struct cert_list *l, const char *label, struct span der, struct why *why)
 {
-	char *name = NULL, *header = NULL;
+	static const char *const bundles[] = { PEM_STRING_PKCS7, PEM_STRING_CMS,
+		PEM_STRING_PKCS7_SIGNED };
+	CLEANUP(cert_unrefp) struct cert *c = NULL;
+	int r;
+
+	for (size_t i = 0; i < sizeof bundles / sizeof bundles[0]; i++) {
+		if (strcmp(label, bundles[i]) == 0)
+			return pkcs7_add_certs(l, der, why);
+	}
+	if (strcmp(label, PEM_STRING_X509) != 0)
+		return 0;
+	r = cert_from_der(&c, der, why);
+	return r ? r : list_add(l, c, why);
+}
+
+static int list_add_pem(struct cert_list *l, BIO *bio, struct why *why)
+{
+	char *label = NULL, *header = NULL;
 	uint8_t *data = NULL;
 	long n = 0;
 	int r = 0;
 
-	*ret_cert = NULL;
-	while (!r && !*ret_cert && PEM_read_bio(bio, &name, &header, &data, &n)) {
-		if (strcmp(name, PEM_STRING_X509) == 0)
-			r = cert_from_der(ret_cert, span_of(data, (size_t)n), why);
-		OPENSSL_free(name);
+	while (!r && PEM_read_bio(bio, &label, &header, &data, &n)) {
+		r = list_add_block(l, label, span_of(data, (size_t)n), why);
+		OPENSSL_free(label);
 		OPENSSL_free(header);
 		OPENSSL_clear_free(data, (size_t)n);
 	}
-	if (!r && !*ret_cert && ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE) {
+	if (!r && ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE) {
 		key_openssl_why(why, "the PEM text is damaged");
 		r = CERT_E_SYNTAX;
 	}
@@ -255,6 +271,7 @@ int cert_list_from_pem(struct cert_list *ret_list, struct span pem, struct why *
 {
 	CLEANUP(cert_list_done) struct cert_list list = {};
 	CLEANUP(BIO_free_allp) BIO *bio = NULL;
+	int r;
 
 	if (pem.n == 0 || pem.n > (size_t)CERT_LIST_MAX * LIMIT_CERT) {
 		why_set(why, pem.n ? "the file is too large" : "the file is empty");
@@ -263,21 +280,32 @@ int cert_list_from_pem(struct cert_list *ret_list, struct span pem, struct why *
 	bio = BIO_new_mem_buf(pem.p, (int)pem.n);
 	if (!bio)
 		return key_openssl_fault("BIO_new_mem_buf");
-	for (;;) {
-		CLEANUP(cert_unrefp) struct cert *c = NULL;
-		int r = pem_next(&c, bio, why);
-
-		if (!r && !c)
-			break;
-		if (!r)
-			r = list_add(&list, c, why);
-		if (r)
-			return r;
-	}
+	r = list_add_pem(&list, bio, why);
+	if (r)
+		return r;
 	if (list.n == 0) {
-		why_set(why, "there is no certificate in the file");
+		why_set(why, pem_has_private_key(pem) ?
+			"there is a private key in the file, but no certificate" :
+			"there is no certificate in the file");
 		return CERT_E_SYNTAX;
 	}
+	*ret_list = list;
+	list = (struct cert_list){};
+	return 0;
+}
+
+int cert_list_from_file(struct cert_list *ret_list, struct span file, struct why *why)
+{
+	CLEANUP(cert_list_done) struct cert_list list = {};
+	int r;
+
+	if (pem_is(file) || file.n == 0)
+		return cert_list_from_pem(ret_list, file, why);
+	if (!pkcs7_is(file))
+		return cert_list_from_der(ret_list, file, why);
+	r = pkcs7_add_certs(&list, file, why);
+	if (r)
+		return r;
 	*ret_list = list;
 	list = (struct cert_list){};
 	return 0;

@@ -23,7 +23,7 @@ enum cert_outcome { CERT_E_SYNTAX = 1 };
 /* From DER: one certificate and nothing behind it, at most LIMIT_CERT octets. */
 int cert_from_der(struct cert **ret_cert, struct span der, struct why *why) MUST_CHECK;
 
-/* From PEM with exactly one CERTIFICATE block (RFC 7468); text around it is left alone. */
+/* From PEM with exactly one certificate (RFC 7468); text around it is left alone. */
 int cert_from_pem(struct cert **ret_cert, struct span pem, struct why *why) MUST_CHECK;
 
 /* From an object; the caller keeps its reference. */
@@ -41,10 +41,14 @@ struct cert_list {
 
 enum { CERT_LIST_MAX = 64 };
 
-/* All CERTIFICATE blocks of a PEM text, or DER certificates behind each other (how the store keeps
- * chains). At most CERT_LIST_MAX; an empty PEM text is CERT_E_SYNTAX, empty DER an empty list. */
+/* All CERTIFICATE blocks of a PEM text, and the certificates of its PKCS7 and CMS blocks
+ * (pki/pkcs7.h); or DER certificates behind each other (how the store keeps chains). At most
+ * CERT_LIST_MAX; a PEM text without any is CERT_E_SYNTAX, empty DER an empty list. */
 int cert_list_from_pem(struct cert_list *ret_list, struct span pem, struct why *why) MUST_CHECK;
 int cert_list_from_der(struct cert_list *ret_list, struct span der, struct why *why) MUST_CHECK;
+
+/* A file of one or more in whatever form: PEM, DER, PKCS #7. Empty: CERT_E_SYNTAX. */
+int cert_list_from_file(struct cert_list *ret_list, struct span file, struct why *why) MUST_CHECK;
 void cert_list_done(struct cert_list *l);
 
 /* Appends, with a reference of its own and without that limit. */

@@ -2,7 +2,7 @@
 /* Copyright the Signet authors */
 
 /*
- * Any octets as a certificate, in DER and in PEM: refused with a reason, or the same octets again;
+ * Any octets as a certificate or a file of several, in DER, PEM and PKCS #7: refused with a reason, or the same octets again;
  * every question has an answer; validation ends with a verdict, which is JSON, whether it is
  * trusted or not.
  */
@@ -79,8 +79,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	} else {
 		assert(why.text[0]);
 	}
-	if (cert_list_from_pem(&list, span_of(data, size), NULL) == 0)
+	if (cert_list_from_file(&list, span_of(data, size), NULL) == 0) {
+		assert(list.n > 0 && list.n <= CERT_LIST_MAX);
 		ask(list.certs[0], &list);
+	}
 	assert(ERR_peek_error() == 0);
 	return 0;
 }

@@ -25,6 +25,11 @@ bool pem_is(struct span file)
 	return span_find_span(file, SPAN("-----BEGIN ")) < file.n;
 }
 
+bool pem_has_private_key(struct span text)
+{
+	return pem_is(text) && span_find_span(text, SPAN("PRIVATE KEY-----")) < text.n;
+}
+
 bool pem_find(struct span text, const char *label, struct buf *out)
 {
 	BIO *bio = text.n <= INT32_MAX ? BIO_new_mem_buf(text.p, (int)text.n) : NULL;

@@ -15,3 +15,6 @@ bool pem_is(struct span file);
 /* The first block of that label (NULL: of any) in a text, decoded and appended; false if there is none or it is
  * damaged. */
 bool pem_find(struct span text, const char *label, struct buf *out);
+
+/* Whether a text has a block with a private key, encrypted or not: what people take for a certificate. */
+bool pem_has_private_key(struct span text);

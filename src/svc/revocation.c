@@ -66,6 +66,7 @@ struct revocations *revocations_new(struct env *e)
 {
 	struct revocations *r = ALLOC(struct revocations);
 
+	(void)pthread_mutex_init(&r->loading, NULL);
 	(void)pthread_mutex_init(&r->lock, NULL);
 	r->server = ALLOC(struct revocation);
 	r->server->refs = 1;
@@ -82,6 +83,7 @@ struct revocations *revocations_free(struct revocations *r)
 	(void)revocation_unref(r->server);
 	buf_done(&r->version);
 	(void)pthread_mutex_destroy(&r->lock);
+	(void)pthread_mutex_destroy(&r->loading);
 	free(r);
 	return NULL;
 }
@@ -205,12 +207,14 @@ int revocation_load(struct env *e)
 	int r;
 
 	(void)load_find(&l, 0);
+	(void)pthread_mutex_lock(&e->revocations->loading);
 	r = store_read(e->store, load_rows, &l);
 	if (!r) {
 		seal(l.server);
 		map_each(&l.domains, seal_domain, &l);
 		swap(e->revocations, &l);
 	}
+	(void)pthread_mutex_unlock(&e->revocations->loading);
 	load_done(&l);
 	return err_fold(r);
 }

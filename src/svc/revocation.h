@@ -54,7 +54,7 @@ void revocation_stop(struct env *e);
 int revocation_load(struct env *e) MUST_CHECK;
 
 /* Takes lists in that somebody gave (PEM or DER; one or several), for a domain or the server (0).
- * authority: PEM or DER of certificates that may have signed them, besides those that are known here;
+ * authority: a file of certificates that may have signed them, besides those that are known here;
  * may be empty. prepare verifies and blocks; write runs in the writer's task, for each list; the
  * caller then loads. REFUSED with why. */
 enum revocation_outcome { REVOCATION_E_REFUSED = 1 };

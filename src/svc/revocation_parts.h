@@ -11,11 +11,12 @@
 #include <pthread.h>
 
 struct revocations {
-	pthread_mutex_t lock; /* over what follows */
-	struct map domains;   /* struct revocation, by id; the server's lists are in each */
+	pthread_mutex_t loading; /* from reading the rows to the swap: a later reading swaps later */
+	pthread_mutex_t lock;    /* over what follows */
+	struct map domains;      /* struct revocation, by id; the server's lists are in each */
 	struct revocation *server;
-	struct buf version;   /* of the rows they were read from */
-	struct map wanted;    /* int64_t, the domain, by it and URL: named by certificates */
+	struct buf version;      /* of the rows they were read from */
+	struct map wanted;       /* int64_t, the domain, by it and URL: named by certificates */
 
 	struct errand errand;
 };

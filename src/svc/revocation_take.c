@@ -13,7 +13,6 @@
 #include "base/log.h"
 #include "net/fetch.h"
 #include "pki/crl_check.h"
-#include "pki/der.h"
 #include "pki/path.h"
 #include "store/crl_rows.h"
 #include "store/domain.h"
@@ -161,14 +160,10 @@ static int take_one(struct env *e, struct arena *a, const struct crl *crl,
 	return r;
 }
 
-static int read_authorities(struct span data, struct cert_list *ret_list, struct why *why)
+static int read_authorities(struct span file, struct cert_list *ret_list, struct why *why)
 {
-	int r;
+	int r = file.n ? cert_list_from_file(ret_list, file, why) : 0;
 
-	if (data.n == 0)
-		return 0;
-	r = data.p[0] == DER_SEQUENCE && data.n > 1 && (data.p[1] & 0x80) ? cert_list_from_der(ret_list, data, why) :
-				cert_list_from_pem(ret_list, data, why);
 	return r > 0 ? REVOCATION_E_REFUSED : r;
 }
 
@@ -219,8 +214,12 @@ static int explain_put(int r, struct why *why)
 int revocation_put(struct store_conn *c, const struct revocation_taking *taking, struct why *why)
 {
 	for (size_t i = 0; i < taking->n; i++) {
-		int r = store_crl_put(c, &taking->rows[i], &taking->rows[i].id);
+		struct store_crl row = taking->rows[i];
+		int r;
 
+		/* A transaction that is repeated finds the id that was rolled back. */
+		row.id = 0;
+		r = store_crl_put(c, &row, &taking->rows[i].id);
 		if (r)
 			return explain_put(r, why);
 	}

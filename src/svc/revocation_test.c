@@ -107,6 +107,30 @@ static int take_octets(struct env_fixture *f, int64_t domain, struct span lists,
 	return r;
 }
 
+/* What a database does that has to repeat a transaction. */
+static int put_and_roll_back(struct store_conn *c, void *arg)
+{
+	assert_int_equal(put(c, arg), 0);
+	return REVOCATION_E_REFUSED;
+}
+
+static void test_repeated_transaction(void **state)
+{
+	struct env_fixture *f = *state;
+	CLEANUP(arena_done) struct arena arena = {};
+	CLEANUP(buf_done) struct buf der = {};
+	struct crl_order o = good(1);
+	struct taking t = {};
+
+	crl_make(&o, &der);
+	assert_int_equal(revocation_take(&f->env, &arena, 0, buf_span(&der), SPAN(""), &t.taking,
+		&t.why), 0);
+	assert_int_equal(store_write(f->env.store, put_and_roll_back, &t), REVOCATION_E_REFUSED);
+	assert_true(t.taking.rows[0].id != 0);
+	if (store_write(f->env.store, put, &t))
+		fail_msg("%s", t.why.text);
+}
+
 static int take(struct env_fixture *f, int64_t domain, struct crl_order o, struct why *why)
 {
 	CLEANUP(buf_done) struct buf der = {};
@@ -371,6 +395,7 @@ int main(void)
 		ROW(test_scopes),
 		ROW(test_refused),
 		ROW(test_older),
+		ROW(test_repeated_transaction),
 		ROW(test_given_authority),
 		ROW(test_stale),
 		ROW(test_named_by_certificates),

@@ -264,6 +264,33 @@ def test_cgp_19_a_certificate_for_other_names(server, domain, intermediate):
     assert f"none of the domain's names ({domain})" in r.stderr
 
 
+@pytest.mark.parametrize("form", ["DER", "PEM"])
+def test_bundles_in_pkcs7(server, domain, root, intermediate, form):
+    """.p7b, as authorities send it: for cert install, chain set and trust add."""
+    def bundle(name, *pems):
+        out = server.folder / name
+        subprocess.run(["openssl", "crl2pkcs7", "-nocrl", "-outform", form, "-out", out] +
+                       [w for i, p in enumerate(pems)
+                        for w in ("-certfile", write(server, f"{i}.pem", p))], check=True)
+        return str(out)
+
+    csr = server.folder / "bundle.csr"
+    server.cli("request", "create", domain, "-o", str(csr))
+    issued = intermediate.issue(request=csr.read_bytes())
+    server.cli("cert", "install", domain, bundle("all.p7b", root.pem, intermediate.pem, issued.pem))
+    assert [c["fingerprint"] for c in answer(server, "cert", "list", domain)["certificates"]] == [
+        issued.fingerprint]
+    chain = ["CN=Company Issuer"]
+    assert [c["subject"] for c in answer(server, "chain", "show", domain)["certificates"]] == chain
+    server.cli("chain", "remove", domain)
+    server.cli("chain", "set", domain, bundle("chain.p7b", intermediate.pem))
+    assert [c["subject"] for c in answer(server, "chain", "show", domain)["certificates"]] == chain
+    strangers = [Authority("First Stranger"), Authority("Second Stranger")]
+    server.cli("trust", "add", bundle("trust.p7b", *[a.pem for a in strangers]), "--domain", domain)
+    assert {"CN=First Stranger", "CN=Second Stranger"} <= {
+        c["subject"] for c in answer(server, "trust", "list", "--domain", domain)["certificates"]}
+
+
 @pytest.mark.parametrize("content", [b"", b"nothing", b"-----BEGIN CERTIFICATE-----\nAAAA\n",
                                      b"\x30\x82\xff\xff" + b"x" * 100])
 def test_installing_rubbish(server, domain, content):

@@ -226,6 +226,14 @@ def test_trust(files):
     assert run(files, *at, "--roots", "leaf.pem", "leaf.pem").returncode == 0
     assert run(files, *at, "--roots", "leaf.pem", "leaf.der").returncode == 0
     assert run(files, *at, "--roots", "root.pem", "leaf.pem").returncode == 1
+    for form in "DER", "PEM":
+        subprocess.run(["openssl", "crl2pkcs7", "-nocrl", "-certfile", files / "root.pem", "-certfile",
+                        files / "between.pem", "-outform", form, "-out", files / "all.p7b"], check=True)
+        assert run(files, *at, "--roots", "all.p7b", "leaf.pem").returncode == 0
+    (files / "key.pem").write_text("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n")
+    done = run(files, *at, "--roots", "key.pem", "leaf.pem")
+    assert done.returncode == 1
+    assert "key.pem: there is a private key in the file, but no certificate" in done.stderr
     assert run(files, *at, "--roots", "other.pem", "chain.pem").returncode == 1
     assert run(files, *at, "chain.pem").returncode == 1
 

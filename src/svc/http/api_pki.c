@@ -31,20 +31,12 @@ int api_file(struct http_request *q, const char *member, struct buf *out)
 int api_file_certs(struct http_request *q, const char *member, struct cert_list *ret_list)
 {
 	CLEANUP(buf_done) struct buf file = {};
-	struct cert *cert = NULL;
 	struct why why = {};
 	int r = api_file(q, member, &file);
 
 	if (r)
 		return r;
-	if (pem_is(buf_span(&file))) {
-		r = cert_list_from_pem(ret_list, buf_span(&file), &why);
-	} else {
-		r = cert_from_der(&cert, buf_span(&file), &why);
-		if (!r)
-			r = cert_list_from_der(ret_list, buf_span(&file), &why);
-		cert_unref(cert);
-	}
+	r = cert_list_from_file(ret_list, buf_span(&file), &why);
 	return r > 0 ? http_problem(q, 422, member, "%s", why.text) : r;
 }
 

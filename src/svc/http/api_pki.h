@@ -12,7 +12,7 @@
  * with the member if it is neither. */
 int api_file(struct http_request *q, const char *member, struct buf *out) MUST_CHECK;
 
-/* The certificates of such a file: PEM with any number, or one in DER. */
+/* The certificates of such a file: PEM, DER or PKCS #7; at least one. */
 int api_file_certs(struct http_request *q, const char *member, struct cert_list *ret_list) MUST_CHECK;
 
 /* What there is to say of a certificate, as members of the object. */
