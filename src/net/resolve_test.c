@@ -33,5 +33,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(hosts_have_addresses) };
 
-	return cmocka_run_group_tests_name("resolve", tests, NULL, NULL);
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -127,5 +127,6 @@ int main(void)
 		cmocka_unit_test(long_replies_end),
 	};
 
-	return cmocka_run_group_tests_name("smtp_reply", tests, NULL, NULL);
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
 }

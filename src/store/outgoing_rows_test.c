@@ -168,5 +168,6 @@ int main(void)
 		cmocka_unit_test(rules_have_a_limit),
 	};
 
-	return cmocka_run_group_tests_name("outgoing_rows", tests, NULL, NULL);
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -190,5 +190,6 @@ int main(void)
 		cmocka_unit_test(values_are_words),
 	};
 
-	return cmocka_run_group_tests_name("outgoing_rules", tests, NULL, NULL);
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
 }

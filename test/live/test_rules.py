@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 from conftest import BUILD, PASSWORD
+from webclient import BASE, Client
 
 SECRET = "a secure mail password"
 
@@ -221,3 +222,17 @@ def test_commands(server, alice, tmp_path):
     assert r.returncode == 1
     for owner in ("nobody@example.org", "example.com"):
         assert server.cli("rule", "list", owner, check=False).returncode == 1
+
+
+def test_over_the_api_everybody_has_his_own(server, alice, bob):
+    """Also who is called as a domain or the server is: a path names the owner, not the login."""
+    for name in ("server", "example.org"):
+        address = server.add_account(f"{name}@example.org")
+        c = Client(server, login=address)
+        c.ask("PUT", f"{BASE}/rules/{address}/mine", {"text": "keep;"}, expect=200)
+        for owner in ("server", "example.org", alice):
+            c.ask("PUT", f"{BASE}/rules/{owner}/theirs", {"text": "discard;"}, expect=403)
+            c.ask("GET", f"{BASE}/rules/{owner}", expect=403)
+        c.ask("DELETE", f"{BASE}/rules/{address}/mine", expect=204)
+    bad = c.ask("PUT", f"{BASE}/rules/{address}/bad", {"text": "keep;\nfileinto 3;"}, expect=422)
+    assert "line 2" in bad.json["detail"]

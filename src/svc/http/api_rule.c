@@ -11,7 +11,7 @@
 #include "store/store.h"
 #include "svc/http/api.h"
 
-static int owner_of(struct http_request *q, struct store_conn *c, struct rule_owner *ret_owner)
+static int find_owner(struct http_request *q, struct store_conn *c, struct rule_owner *ret_owner)
 {
 	struct span name = q->params[0];
 	struct store_account account;
@@ -31,6 +31,17 @@ static int owner_of(struct http_request *q, struct store_conn *c, struct rule_ow
 	if (r == 0)
 		*ret_owner = (struct rule_owner){ RULE_DOMAIN, domain.id };
 	return http_store_problem(q, r, "domain", NULL, NULL);
+}
+
+/* RIGHT_OWN has looked the name up as a login: an account may be called as a domain or the server
+ * is. */
+static int owner_of(struct http_request *q, struct store_conn *c, struct rule_owner *ret_owner)
+{
+	int r = find_owner(q, c, ret_owner);
+
+	if (!r && ret_owner->level != RULE_ACCOUNT && !http_is_admin(q))
+		return http_problem(q, 403, NULL, "this is for administrators");
+	return r;
 }
 
 static json_t *describe(const struct store_rule *rule)

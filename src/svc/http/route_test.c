@@ -5,9 +5,9 @@
 
 #include "svc/http/route.h"
 
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 
 #include <cmocka.h>
 
@@ -23,7 +23,8 @@ static const struct row rows[] = {
 	{ "GET", "/", 0, "/", NULL, NULL },
 	{ "HEAD", "/", 0, "/", NULL, NULL },
 	{ "GET", "/api/v1/domains", 0, "/api/v1/domains", NULL, NULL },
-	{ "GET", "/api/v1/domains/example.org", 0, "/api/v1/domains/{domain}", "example.org", NULL },
+	{ "GET", "/api/v1/domains/example.org", 0, "/api/v1/domains/{domain}", "example.org",
+		NULL },
 	{ "DELETE", "/api/v1/accounts/a%40b/mailboxes/x%2Fy", 0,
 		"/api/v1/accounts/{address}/mailboxes/{mailbox}", "a@b", "x/y" },
 	{ "GET", "/api/v1/accounts/%C3%A4@b", 0, "/api/v1/accounts/{address}", "\xc3\xa4@b", NULL },
@@ -83,11 +84,11 @@ static void test_allow(void **state)
 static void test_open(void **state)
 {
 	static const char *const open[] = { "/api/v1/session", "/", "/pki/{domain}/cert.pem",
-		"/pki/{domain}/cert.der", "/pki/{domain}/chain.pem",
-		"/pki/{domain}/ca.der", "/pki/{domain}/ca.crl", "/pki/{domain}/ocsp",
-		"/pki/{domain}/ocsp/{request*}", "/pki/{domain}/{authority}/ca.der",
-		"/pki/{domain}/{authority}/ca.crl", "/pki/{domain}/{authority}/ocsp",
-		"/pki/{domain}/{authority}/ocsp/{request*}", "/.well-known/acme-challenge/{token}" };
+		"/pki/{domain}/cert.der", "/pki/{domain}/chain.pem", "/pki/{domain}/ca.der",
+		"/pki/{domain}/ca.crl", "/pki/{domain}/ocsp", "/pki/{domain}/ocsp/{request*}",
+		"/pki/{domain}/{authority}/ca.der", "/pki/{domain}/{authority}/ca.crl",
+		"/pki/{domain}/{authority}/ocsp", "/pki/{domain}/{authority}/ocsp/{request*}",
+		"/.well-known/acme-challenge/{token}" };
 
 	(void)state;
 	for (size_t i = 0; i < n_http_routes; i++) {
@@ -99,7 +100,8 @@ static void test_open(void **state)
 		if (route->right == RIGHT_ANYONE)
 			assert_true(listed);
 		else if (route->right == RIGHT_OWN || route->right == RIGHT_SELF)
-			assert_memory_equal(route->path, "/api/v1/accounts/{address}", 26);
+			assert_true(strncmp(route->path, "/api/v1/accounts/{address}", 26) == 0 ||
+				    strncmp(route->path, "/api/v1/rules/{owner}", 21) == 0);
 		/* What changes something is no GET, and what is no GET changes in a transaction. */
 		if (strcmp(route->method, "GET") == 0)
 			assert_int_not_equal(route->where, ROUTE_WRITES);

@@ -77,14 +77,20 @@ static void world_init(struct world *w)
 	static const uint32_t uids[] = { 10, 20, 30 };
 	static const uint64_t modseqs[] = { 5, 100, 7 };
 	static const uint64_t flags[] = {
-		0, FLAG_SEEN | FLAG_FLAGGED | 2ull << FLAG_KEYWORD_SHIFT, FLAG_DRAFT,
+		0,
+		FLAG_SEEN | FLAG_FLAGGED | 2ull << FLAG_KEYWORD_SHIFT,
+		FLAG_DRAFT,
 	};
 	static char junk[] = "$Junk", work[] = "Work";
 	struct span octets = span_of(message, sizeof message - 1);
 	struct part_tree *tree = part_parse(octets);
 
 	w->view = (struct view){
-		.n = 3, .uids = uids, .flags = flags, .modseqs = modseqs, .uidnext = 31,
+		.n = 3,
+		.uids = uids,
+		.flags = flags,
+		.modseqs = modseqs,
+		.uidnext = 31,
 	};
 	w->keywords = (struct keywords){ .n = 2, .names = { junk, work } };
 	structure_pack(tree, &w->structure);
@@ -92,9 +98,15 @@ static void world_init(struct world *w)
 	part_tree_free(tree);
 	assert_int_equal(envelope_parse(buf_span(&w->envelope_text), &w->arena, &w->envelope), 0);
 	w->row = (struct store_message){
-		.id = 1, .content = 2, .thread = 3, .uid = 20, .size = octets.n,
+		.id = 1,
+		.content = 2,
+		.thread = 3,
+		.uid = 20,
+		.size = octets.n,
 		.received_us = NOW_US - 3600 * INT64_C(1000000), /* 2026-01-01 23:00 */
-		.saved_us = NOW_US + 5, .structure = buf_span(&w->structure), .data = octets,
+		.saved_us = NOW_US + 5,
+		.structure = buf_span(&w->structure),
+		.data = octets,
 	};
 }
 
@@ -132,11 +144,19 @@ static void answers(struct world *w, const char *text, char ret[static 5])
 {
 	bool found[SEARCH_TEXTS] = {};
 	struct imap_command c = {
-		.view = &w->view, .keywords = &w->keywords, .recent_from = 20, .account = 9,
+		.view = &w->view,
+		.keywords = &w->keywords,
+		.recent_from = 20,
+		.account = 9,
+		.owner = 9,
 		.id_key = id_key,
 	};
 	struct search_facts facts = {
-		.c = &c, .position = 1, .row = &w->row, .envelope = &w->envelope, .found = found,
+		.c = &c,
+		.position = 1,
+		.row = &w->row,
+		.envelope = &w->envelope,
+		.found = found,
 	};
 	const char *error = parse(&c, text);
 	struct search *q = c.args;
@@ -230,7 +250,9 @@ static void keys(void **state)
 		{ " TO y@example.com", "??YY" },
 		{ " TO \"a group\"", "??YY" },
 		{ " CC \"j\xC3\xB6rg\"", "??YY" },
-		{ " SUBJECT \"gr\xC3\x9C\xC3\x9F""E\"", "??YY" },
+		{ " SUBJECT \"gr\xC3\x9C\xC3\x9F"
+		  "E\"",
+			"??YY" },
 		{ " SUBJECT \"from paris\"", "??YY" },
 		{ " SUBJECT london", "??NN" },
 		{ " HEADER Message-ID <one@example.org>", "??YY" },
@@ -244,7 +266,9 @@ static void keys(void **state)
 		{ " HEADER x-long \"first second\"", "???Y" },
 		{ " HEADER X-Twice two", "???Y" },
 		{ " HEADER X-Twice X-Twice", "???N" },
-		{ " HEADER Subject \"gr\xC3\xBC\xC3\x9F""e\"", "???Y" },
+		{ " HEADER Subject \"gr\xC3\xBC\xC3\x9F"
+		  "e\"",
+			"???Y" },
 		{ " BODY \"caf\xC3\xA9 au lait\"", "???Y" },
 		{ " BODY \"fen\xC3\xAAtre\"", "???Y" },
 		{ " BODY hidden", "???N" },
@@ -339,19 +363,53 @@ static void bad(void **state)
 		const char *text;
 		unsigned enabled;
 	} rows[] = {
-		{ "" }, { " " }, { "ALL" }, { " ALL " }, { " ALL  SEEN" }, { " SEENX" }, { " 0" },
-		{ " 1:" }, { " ()" }, { " (ALL" }, { " ALL)" }, { " NOT" }, { " NOT " },
+		{ "" },
+		{ " " },
+		{ "ALL" },
+		{ " ALL " },
+		{ " ALL  SEEN" },
+		{ " SEENX" },
+		{ " 0" },
+		{ " 1:" },
+		{ " ()" },
+		{ " (ALL" },
+		{ " ALL)" },
+		{ " NOT" },
+		{ " NOT " },
 		{ " OR ALL" },
-		{ " OR ALL " }, { " KEYWORD" }, { " KEYWORD \\Seen" }, { " KEYWORD \"a\"" },
-		{ " UID" }, { " UID x" }, { " LARGER" }, { " LARGER x" }, { " LARGER -1" },
-		{ " LARGER 9223372036854775808" }, { " ON" }, { " ON 2026-01-01" },
-		{ " ON 30-Feb-2026" }, { " OLDER 0" }, { " YOUNGER x" }, { " MODSEQ" },
-		{ " MODSEQ \"/flags/x\" 1" }, { " MODSEQ \"/flags/x\" nobody 1" },
-		{ " MODSEQ \"/other\" all 1" }, { " FROM" }, { " FROM (" }, { " HEADER x" },
-		{ " HEADER (a) b" }, { " TEXT {9}\r\nshort" }, { " SUBJECT {1}\r\n\xFF" },
-		{ " RETURN ALL" }, { " RETURN (ALL)" }, { " RETURN (WHAT) ALL" },
-		{ " RETURN (ALL  MIN) ALL" }, { " RETURN (ALL MIN ALL" }, { " CHARSET" },
-		{ " CHARSET UTF-8" }, { " CHARSET UTF-8 RETURN (ALL) ALL" },
+		{ " OR ALL " },
+		{ " KEYWORD" },
+		{ " KEYWORD \\Seen" },
+		{ " KEYWORD \"a\"" },
+		{ " UID" },
+		{ " UID x" },
+		{ " LARGER" },
+		{ " LARGER x" },
+		{ " LARGER -1" },
+		{ " LARGER 9223372036854775808" },
+		{ " ON" },
+		{ " ON 2026-01-01" },
+		{ " ON 30-Feb-2026" },
+		{ " OLDER 0" },
+		{ " YOUNGER x" },
+		{ " MODSEQ" },
+		{ " MODSEQ \"/flags/x\" 1" },
+		{ " MODSEQ \"/flags/x\" nobody 1" },
+		{ " MODSEQ \"/other\" all 1" },
+		{ " FROM" },
+		{ " FROM (" },
+		{ " HEADER x" },
+		{ " HEADER (a) b" },
+		{ " TEXT {9}\r\nshort" },
+		{ " SUBJECT {1}\r\n\xFF" },
+		{ " RETURN ALL" },
+		{ " RETURN (ALL)" },
+		{ " RETURN (WHAT) ALL" },
+		{ " RETURN (ALL  MIN) ALL" },
+		{ " RETURN (ALL MIN ALL" },
+		{ " CHARSET" },
+		{ " CHARSET UTF-8" },
+		{ " CHARSET UTF-8 RETURN (ALL) ALL" },
 		{ " CHARSET iso-2022-jp SUBJECT {2}\r\n\xFF\xFF" },
 		{ " CHARSET UTF-8 ALL", IMAP_UTF8 },
 	};
