@@ -93,7 +93,8 @@
 #define CERT_COLUMNS                                                                               \
 	{ { "alias", "alias" }, { "subject", "subject" }, { "names", "names" },                    \
 		{ "not_before", "not_before" }, { "not_after", "not_after" },                      \
-		{ "fingerprint", "fingerprint" }, { "services", "services" } }
+		{ "fingerprint", "fingerprint" }, { "services", "services" },                      \
+		{ "displaced", "displaced" } }
 
 /* Whose policy; neither: the server's. */
 #define TLS_WHOSE                                                                                  \
@@ -411,11 +412,12 @@ const struct command commands[] = {
 		{ WORD("DOMAIN", NULL), MAYBE("KEY", NULL), WHICH_KEY },
 		"POST", "/domains/{0}/keys/{1}/test", .run = run_key_test },
 
-	{ "request", "list", "requests for certificates that wait for an answer",
+	{ "request", "list", "requests for certificates, and the certificates that answer them",
 		"signet request list example.org", { WORD("DOMAIN", NULL) }, "GET",
 		"/domains/{0}/requests", "requests",
 		{ { "REQUEST", "alias" }, { "SUBJECT", "subject" }, { "NAMES", "names" },
-			{ "KEY", "key" }, { "CREATED", "created" } } },
+			{ "KEY", "key" }, { "CREATED", "created" },
+			{ "ANSWERED BY", "certificate" } } },
 	{ "request", "create", "a request for a certificate, to be given to an authority",
 		"signet request create example.org --alt mail.example.org,imap.example.org"
 		" -o example.csr",

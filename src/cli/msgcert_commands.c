@@ -61,7 +61,8 @@
 #define CERT_COLUMNS                                                                               \
 	{ { MARKED("Alias"), "alias" }, { MARKED("Issued to"), "subject" },                        \
 		{ MARKED("Issued by"), "issuer" }, { MARKED("Valid from"), "not_before" },         \
-		{ MARKED("Expires on"), "not_after" }, { MARKED("Serves"), "services" } }
+		{ MARKED("Expires on"), "not_after" }, { MARKED("Serves"), "services" },           \
+		{ MARKED("Displaced"), "displaced" } }
 
 #define CERTIFICATES "/domains/{d}/certificates"
 

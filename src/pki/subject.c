@@ -97,6 +97,12 @@ static int check_email(struct span email, struct why *why)
 
 	if (email.n == 0 || ok)
 		return 0;
+	if (!span_is_ascii(span_head(email, at))) {
+		why_set(why, "the contact has letters outside ASCII before the @, which the attribute"
+			" emailAddress cannot hold (IA5String, RFC 5280 appendix A.1): give an address"
+			" without them");
+		return SUBJECT_E_REFUSED;
+	}
 	why_set(why, "the contact is an e-mail address (local@domain, ASCII)");
 	return SUBJECT_E_REFUSED;
 }

@@ -281,6 +281,38 @@ int store_cert_activate(struct store_conn *c, int64_t id, struct span services)
 	return services_write(c, id, bits);
 }
 
+static int displace(struct store_conn *c, const struct rival *rival, unsigned lost,
+	int (*each)(struct span alias, struct span lost, void *context), void *context)
+{
+	CLEANUP(db_resetp) struct db_statement *q = NULL;
+	CLEANUP(buf_done) struct buf text = {};
+	bool row;
+
+	TRY(db_query_row(&q, &row, c->db, "select alias from cert where id = $1",
+		DB_ARGS(DB_INT(rival->id))));
+	services_add(lost, &text);
+	return row ? each(db_blob(q, 0), buf_span(&text), context) : 0;
+}
+
+int store_cert_displaces(struct store_conn *c, int64_t id, struct span services,
+	int (*each)(struct span alias, struct span lost, void *context), void *context)
+{
+	CLEANUP(buf_done) struct buf list = {};
+	const struct rival *rivals;
+	unsigned bits;
+	int r = store_cert_services(services, &bits);
+
+	if (r)
+		return r;
+	TRY(rivals_read(c, id, &list));
+	rivals = (const struct rival *)(const void *)buf_span(&list).p;
+	for (size_t i = 0; i < buf_size(&list) / sizeof *rivals && !r; i++) {
+		if (rivals[i].bits & bits)
+			r = displace(c, &rivals[i], rivals[i].bits & bits, each, context);
+	}
+	return r;
+}
+
 int store_cert_free_services(struct store_conn *c, int64_t id, struct buf *services)
 {
 	CLEANUP(buf_done) struct buf list = {};

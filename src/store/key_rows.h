@@ -65,6 +65,9 @@ int store_cert_replace(struct store_conn *c, int64_t id, struct span der, struct
 /* Writes: what is sent behind it. STORE_E_NOT_FOUND. */
 int store_cert_set_chain(struct store_conn *c, int64_t id, struct span chain) MUST_CHECK;
 int store_cert_activate(struct store_conn *c, int64_t id, struct span services) MUST_CHECK;
+/* Reads: whom that would take services away from, and which of them. Spans are valid during each(). */
+int store_cert_displaces(struct store_conn *c, int64_t id, struct span services,
+	int (*each)(struct span alias, struct span lost, void *context), void *context) MUST_CHECK;
 /* Appends what none of the domain's other certificates of the same key type serves. */
 int store_cert_free_services(struct store_conn *c, int64_t id, struct buf *services) MUST_CHECK;
 int store_cert_each(struct store_conn *c, int64_t domain,

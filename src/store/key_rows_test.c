@@ -55,6 +55,20 @@ static int cert_remove(struct store_conn *c, struct call *k)
 	return store_cert_remove(c, k->id);
 }
 
+static int add_lost(struct span alias, struct span lost, void *context)
+{
+	buf_add(context, alias);
+	buf_add_octet(context, ' ');
+	buf_add(context, lost);
+	buf_add_octet(context, '\n');
+	return 0;
+}
+
+static int cert_displaces(struct store_conn *c, struct call *k)
+{
+	return store_cert_displaces(c, k->id, k->services, add_lost, &k->text);
+}
+
 static int cert_activate(struct store_conn *c, struct call *k)
 {
 	return store_cert_activate(c, k->id, k->services);
@@ -152,6 +166,16 @@ static void test_keys(void **state)
 	arena_done(&k.arena);
 }
 
+static void expect_displaced(struct fixture *f, int64_t id, const char *services, const char *wanted)
+{
+	struct call k = { .id = id, .services = span_str(services) };
+
+	assert_int_equal(run(f, cert_displaces, &k), 0);
+	if (!span_is(buf_span(&k.text), wanted))
+		fail_msg("%.*s", (int)buf_size(&k.text), (const char *)buf_span(&k.text).p);
+	buf_done(&k.text);
+}
+
 /* Of one service and key type one certificate is active. */
 static void test_activation(void **state)
 {
@@ -166,7 +190,12 @@ static void test_activation(void **state)
 	struct call k = { .id = second };
 
 	expect(f, "ec ec2 rsa | first=all second= third=all foreign= ");
+	expect_displaced(f, second, "smtp,http", "first smtp,http\n");
+	expect_displaced(f, second, "all", "first all\n");
+	expect_displaced(f, second, "", "");
+	expect_displaced(f, first, "all", "");
 	assert_int_equal(activate(f, second, "smtp,http"), 0);
+	expect_displaced(f, first, "smtp,imap", "second smtp\n");
 	expect(f, "ec ec2 rsa | first=imap,pop3 second=smtp,http third=all foreign= ");
 	assert_int_equal(activate(f, first, "all"), 0);
 	expect(f, "ec ec2 rsa | first=all second= third=all foreign= ");

@@ -224,7 +224,57 @@ def test_requests_refused(server, args, says):
     assert says in refused(server, "request", "create", "example.org", *args)
 
 
+def test_an_answered_request_does_not_wait(server, domain, intermediate):
+    """Another name, a self-signed certificate of the key: no answers. The answer is named."""
+    one = server.folder / "one.csr"
+    server.cli("request", "create", domain, "--alias", "one", "-o", str(one))
+    server.cli("request", "create", domain, "--alias", "more", "--alt", f"{domain},www.{domain}")
+    server.cli("cert", "self-sign", domain)
+
+    def answers():
+        return {r["alias"]: r["certificate"] for r in answer(server, "request", "list", domain)["requests"]}
+    assert answers() == {"one": None, "more": None}
+    issued = intermediate.issue(request=one.read_bytes())
+    server.cli("cert", "install", domain, write(server, "one.pem", issued.chain_pem()), "--alias", "new")
+    assert answers() == {"one": "new", "more": None}
+    assert answer(server, "request", "show", domain, "one")["certificate"] == "new"
+    listed = server.cli("request", "list", domain).stdout.splitlines()
+    assert listed[0].endswith("ANSWERED BY") and listed[1].endswith("  new")
+    server.cli("cert", "remove", domain, "new")
+    assert answers() == {"one": None, "more": None}
+
+
+@pytest.mark.parametrize("name,foreign", [
+    ("www.other.example", True), ("x{}", True), ("www.{}", False), ("*.{}", False), ("{}", False)])
+def test_names_that_are_not_the_domains_warn(server, domain, name, foreign):
+    name = name.format(domain)
+    for command in ["request", "create"], ["cert", "self-sign"]:
+        r = server.cli(*command, domain, "--cn", name)
+        assert (f"signet: warning: names: {name} is no name of {domain}" in r.stderr) == foreign
+        assert bool(r.stderr) == foreign
+
+
+def test_contact(server, domain):
+    csr = write(server, "contact.csr", server.cli("request", "create", domain, "--email",
+                                                  "ca@bücher.example").stdout)
+    text = subprocess.run(["openssl", "req", "-in", csr, "-noout", "-subject"], check=True,
+                          capture_output=True, text=True).stdout
+    assert "ca@xn--bcher-kva.example" in text
+    line = refused(server, "request", "create", domain, "--email", "bücher@example.net")
+    assert "outside ASCII before the @" in line and "IA5String" in line
+
+
 # Certificates
+
+def test_what_is_displaced_is_named(server, domain):
+    assert "displaced" not in answer(server, "cert", "self-sign", domain, "--alias", "first")
+    made = answer(server, "cert", "self-sign", domain, "--alias", "second")
+    assert made["displaced"] == [{"alias": "first", "services": "all"}]
+    r = server.cli("cert", "activate", domain, "first", "--service", "imap,pop3")
+    assert r.stdout.endswith("displaced:\n  second  imap,pop3\n")
+    server.cli("key", "generate", domain, "--type", "rsa:2048", "--alias", "rsa")
+    assert "displaced" not in answer(server, "cert", "self-sign", domain, "--key", "rsa")
+
 
 def test_cgp_19_install(server, domain, root, intermediate):
     trust = write(server, "root.pem", root.pem)

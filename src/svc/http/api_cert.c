@@ -106,26 +106,6 @@ static int parse_services(struct http_request *q, struct span fallback, struct s
 	return 0;
 }
 
-/* What was found doubtful, as texts. */
-static void set_warnings(json_t *object, const struct check_list *checks)
-{
-	json_t *list = json_array();
-
-	for (size_t i = 0; i < checks->n; i++) {
-		CLEANUP(buf_done) struct buf text = {};
-
-		if (checks->rows[i].result < CHECK_WARNING)
-			continue;
-		buf_add_format(&text, "%s: ", checks->rows[i].check);
-		buf_add(&text, checks->rows[i].text);
-		(void)json_array_append_new(list, http_json_text(buf_span(&text)));
-	}
-	if (json_array_size(list))
-		(void)json_object_set_new(object, "warnings", list);
-	else
-		json_decref(list);
-}
-
 /* What clients will not like about a certificate that is put to use. */
 static int warn_of(const struct pki_look_up *l, struct span der, struct check_list *checks)
 {
@@ -134,6 +114,29 @@ static int warn_of(const struct pki_look_up *l, struct span der, struct check_li
 	TRY(cert_from_der(&cert, der, NULL));
 	check_certificate(checks, cert, l->names, l->n_names, clock_now_us());
 	return 0;
+}
+
+static int add_displaced(struct span alias, struct span lost, void *context)
+{
+	json_t *object = json_object();
+
+	api_set_text(object, "alias", alias);
+	api_set_text(object, "services", lost);
+	(void)json_array_append_new(context, object);
+	return 0;
+}
+
+/* Those that lose services by it are named in the answer. */
+static int put_to_use(struct http_request *q, struct store_conn *c, int64_t id, struct span services)
+{
+	json_t *list = json_array();
+	int r;
+
+	(void)json_object_set_new(q->answer, "displaced", list);
+	r = store_cert_displaces(c, id, services, add_displaced, list);
+	if (json_array_size(list) == 0)
+		(void)json_object_del(q->answer, "displaced");
+	return r ? r : store_cert_activate(c, id, services);
 }
 
 int api_cert_activate(struct http_request *q, struct store_conn *c)
@@ -149,17 +152,15 @@ int api_cert_activate(struct http_request *q, struct store_conn *c)
 		r = api_check_last(q, c, &l.domain, 0, l.cert.id);
 	if (r)
 		return r;
-	r = store_cert_activate(c, l.cert.id, services);
-	if (r == STORE_E_REFUSED)
+	if (!l.cert.key)
 		return http_problem(q, 422, "certificate",
 			"the domain does not have the key of this certificate");
-	if (r)
-		return http_store_problem(q, r, "certificate", "certificate", NULL);
 	q->answer = cert_json(&l.cert);
+	TRY(put_to_use(q, c, l.cert.id, services));
 	api_set_text(q->answer, "services", services);
 	if (services.n)
 		TRY(warn_of(&l, l.cert.der, &checks));
-	set_warnings(q->answer, &checks);
+	api_set_warnings(q->answer, &checks);
 	q->tls_changed = true;
 	return http_audit(q, c, "cert.activate", q->params[0], l.cert.alias);
 }
@@ -197,7 +198,8 @@ int api_cert_make_prepare(struct http_request *q, struct store_conn *c)
 		return r;
 	if (l.key.use != KEY_TLS)
 		return http_problem(q, 422, "key", "this key is not for TLS");
-	*new = (struct new_cert){ .key = l.key };
+	*new = (struct new_cert){ .key = l.key, .checks = { .arena = &q->arena } };
+	api_check_subject(&l, &subject, &new->checks);
 	r = domain_cert_self_sign(q->env, &q->arena, &l.key, http_text(q, "alias"), &subject,
 		days ? (unsigned)json_integer_value(days) : SELFSIGN_DAYS, &new->row, &why);
 	if (r > 0)
@@ -213,18 +215,23 @@ int api_cert_make_prepare(struct http_request *q, struct store_conn *c)
 static int write_cert(struct http_request *q, struct store_conn *c, const char *action)
 {
 	struct new_cert *new = q->prepared;
+	struct store_cert idle;
 	int r = new->key.id ? 0 : store_key_add(c, &new->key, &new->row.key);
 
 	if (r)
 		return http_store_problem(q, r, "key", "alias", NULL);
-	r = store_cert_add(c, &new->row, &new->row.id);
+	idle = new->row;
+	idle.services = SPAN("");
+	r = store_cert_add(c, &idle, &new->row.id);
 	if (r)
 		return http_store_problem(q, r, "certificate", "alias", NULL);
 	q->status = 201;
 	q->tls_changed = new->row.services.n > 0;
 	q->outgoing_changed = true; /* a rule may show it, whatever it serves */
 	q->answer = cert_json(&new->row);
-	set_warnings(q->answer, &new->checks);
+	if (new->row.services.n)
+		TRY(put_to_use(q, c, new->row.id, new->row.services));
+	api_set_warnings(q->answer, &new->checks);
 	return http_audit(q, c, action, q->params[0], new->row.alias);
 }
 
@@ -646,7 +653,7 @@ int api_cert_refresh(struct http_request *q, struct store_conn *c)
 			" certificate refuse another with the same number (RFC 5280 4.1.2.2); a new"
 			" number avoids that (--new-serial)");
 	q->answer = cert_json(&new->row);
-	set_warnings(q->answer, &new->checks);
+	api_set_warnings(q->answer, &new->checks);
 	return http_audit(q, c, "cert.refresh", q->params[0], new->row.alias);
 }
 
@@ -701,7 +708,7 @@ static int write_chain(struct http_request *q, struct store_conn *c, const struc
 		return http_store_problem(q, r, "certificate", "certificate", NULL);
 	q->tls_changed = true;
 	q->answer = cert_json(&new->row);
-	set_warnings(q->answer, &new->checks);
+	api_set_warnings(q->answer, &new->checks);
 	return http_audit(q, c, action, q->params[0], new->row.alias);
 }
 

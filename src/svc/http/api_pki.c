@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/digest.h"
 #include "base/enc.h"
+#include "pki/check.h"
 #include "pki/pem.h"
 #include "pki/subject.h"
 #include "store/store.h"
@@ -89,6 +90,25 @@ void api_set_cert(json_t *object, const struct cert *cert)
 	(void)json_object_set_new(object, "authority", json_boolean(cert_is_ca(cert)));
 	set_time(object, "not_before", cert_not_before_us(cert));
 	set_time(object, "not_after", cert_not_after_us(cert));
+}
+
+void api_set_warnings(json_t *object, const struct check_list *checks)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < checks->n; i++) {
+		CLEANUP(buf_done) struct buf text = {};
+
+		if (checks->rows[i].result < CHECK_WARNING)
+			continue;
+		buf_add_format(&text, "%s: ", checks->rows[i].check);
+		buf_add(&text, checks->rows[i].text);
+		(void)json_array_append_new(list, http_json_text(buf_span(&text)));
+	}
+	if (json_array_size(list))
+		(void)json_object_set_new(object, "warnings", list);
+	else
+		json_decref(list);
 }
 
 void api_set_file(json_t *object, struct span octets, bool is_text)

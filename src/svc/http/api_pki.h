@@ -18,6 +18,10 @@ int api_file_certs(struct http_request *q, const char *member, struct cert_list 
 /* What there is to say of a certificate, as members of the object. */
 void api_set_cert(json_t *object, const struct cert *cert);
 
+/* What was found doubtful, as "warnings" of an answer; none without any. */
+struct check_list;
+void api_set_warnings(json_t *object, const struct check_list *checks);
+
 /* A file for the client as members "file" and "encoding": text, or base64. */
 void api_set_file(json_t *object, struct span octets, bool is_text);
 
