@@ -16,6 +16,7 @@
 #include "base/arena.h"
 #include "mail/transaction.h"
 
+struct cert_cache;
 struct intake;
 struct content_draft;
 struct plan;
@@ -27,6 +28,7 @@ struct plan_request {
 	const struct transaction *transaction;
 	struct intake *intake; /* its end was reached */
 	struct rule_cache *cache;
+	struct cert_cache *certs; /* may be NULL */
 	const char *separators;
 	struct span hostname;
 	bool outgoing; /* somebody sends what is in the queue */

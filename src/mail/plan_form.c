@@ -116,7 +116,8 @@ static int seal(struct plan *p, uint32_t form, struct buf *text)
 	CLEANUP(buf_done) struct buf sealed = {}, clear = {};
 	struct form *f = &p->forms[form];
 	struct why why = {};
-	int r = seal_message(f->to, f->n_to, buf_span(text), p->request.now_us, &sealed, &why);
+	int r = seal_message(f->to, f->n_to, buf_span(text), p->request.certs, p->request.now_us,
+		&sealed, &why);
 
 	if (r < 0)
 		return r;

@@ -4,6 +4,7 @@
 #include "mail/seal.h"
 
 #include "mime/part.h"
+#include "smime/cert_cache.h"
 #include "smime/encrypt.h"
 
 enum { SEAL_RECIPIENTS_MAX = 4 };
@@ -33,7 +34,7 @@ static int seal(const struct encrypt_request *e, struct span message, struct buf
 }
 
 int seal_message(const struct seal_recipient *recipients, size_t n, struct span message,
-	int64_t now_us, struct buf *out, struct why *why)
+	struct cert_cache *certs, int64_t now_us, struct buf *out, struct why *why)
 {
 	CLEANUP(buf_done) struct buf sealed = {};
 	struct encrypt_recipient to[SEAL_RECIPIENTS_MAX] = {};
@@ -42,7 +43,7 @@ int seal_message(const struct seal_recipient *recipients, size_t n, struct span 
 
 	for (size_t i = 0; i < n && r == 0; i++) {
 		to[i].address = recipients[i].address;
-		r = cert_from_der(&to[i].cert, recipients[i].der, why);
+		r = cert_cache_read(certs, recipients[i].der, &to[i].cert, why);
 	}
 	if (r == 0)
 		r = seal(&request, message, &sealed, why);

@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 
+struct cert_cache;
 struct part_tree;
 
 struct seal_recipient {
@@ -21,6 +22,7 @@ enum seal_outcome {
 	SEAL_E_REFUSED = 1, /* why: a certificate that will not do, a message that is too large */
 };
 
-/* Appends the message encrypted, its outer header fields kept. Takes about 4 ms for a megabyte. */
+/* Appends the message encrypted, its outer header fields kept. Takes about 4 ms for a megabyte.
+ * certs (smime/cert_cache.h) may be NULL. */
 int seal_message(const struct seal_recipient *recipients, size_t n, struct span message,
-	int64_t now_us, struct buf *out, struct why *why) MUST_CHECK;
+	struct cert_cache *certs, int64_t now_us, struct buf *out, struct why *why) MUST_CHECK;

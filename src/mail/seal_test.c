@@ -50,7 +50,7 @@ static void bad_certificate(void **state)
 	struct why why = {};
 
 	(void)state;
-	assert_int_equal(seal_message(&to, 1, SPAN("Subject: x\r\n\r\ny\r\n"), 1770091506000000, &out,
+	assert_int_equal(seal_message(&to, 1, SPAN("Subject: x\r\n\r\ny\r\n"), NULL, 1770091506000000, &out,
 				 &why),
 		SEAL_E_REFUSED);
 	assert_true(why.text[0]);

@@ -55,7 +55,10 @@ static const struct key_curve {
 	{ "secp521r1", "ec:p521", "EC P-521" },
 };
 
-enum { N_ROWS = sizeof key_rows / sizeof key_rows[0], N_CURVES = sizeof key_curves / sizeof key_curves[0] };
+enum {
+	N_ROWS = sizeof key_rows / sizeof key_rows[0],
+	N_CURVES = sizeof key_curves / sizeof key_curves[0]
+};
 
 const char *key_type_name(enum key_type type)
 {
@@ -135,10 +138,11 @@ static bool curve_is_explicit(const EVP_PKEY *key)
 	int is_explicit = 0;
 
 	return EVP_PKEY_get_int_param(key, OSSL_PKEY_PARAM_EC_DECODED_FROM_EXPLICIT_PARAMS,
-		       &is_explicit) && is_explicit;
+		       &is_explicit) &&
+	       is_explicit;
 }
 
-static int key_check_kind(const EVP_PKEY *key, struct why *why)
+int key_check(const EVP_PKEY *key, struct why *why)
 {
 	int bits = EVP_PKEY_get_bits(key);
 
@@ -149,12 +153,11 @@ static int key_check_kind(const EVP_PKEY *key, struct why *why)
 			RSA_BITS_MAX);
 		return KEY_E_KIND;
 	}
-	if (key_is_ed25519(key) ||
-		(key_is_ec(key) && key_curve(key) && !curve_is_explicit(key)))
+	if (key_is_ed25519(key) || (key_is_ec(key) && key_curve(key) && !curve_is_explicit(key)))
 		return 0;
 	ERR_clear_error();
 	why_set(why, "a key of a kind that is not supported; supported are RSA, EC on the named "
-		"curves P-256, P-384 and P-521, and Ed25519");
+		     "curves P-256, P-384 and P-521, and Ed25519");
 	return KEY_E_KIND;
 }
 
@@ -169,7 +172,7 @@ int key_from_spki(EVP_PKEY **ret_key, struct span der, struct why *why)
 		key_openssl_why(why, "not a public key");
 		return KEY_E_SYNTAX;
 	}
-	r = key_check_kind(key, why);
+	r = key_check(key, why);
 	if (r)
 		return r;
 	*ret_key = TAKE(key);
@@ -193,7 +196,7 @@ int key_from_pkcs8(EVP_PKEY **ret_key, struct span der, struct why *why)
 		key_openssl_why(why, "the private key cannot be read");
 		return KEY_E_SYNTAX;
 	}
-	r = key_check_kind(key, why);
+	r = key_check(key, why);
 	if (r)
 		return r;
 	*ret_key = TAKE(key);
@@ -277,7 +280,7 @@ bool key_is_bounded(const EVP_PKEY *key)
 
 	if (bounded && key_is_rsa(key))
 		bounded = EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_RSA_E, &e) &&
-			BN_num_bits(e) <= KEY_EXPONENT_BITS_MAX;
+			  BN_num_bits(e) <= KEY_EXPONENT_BITS_MAX;
 	BN_free(e);
 	ERR_clear_error();
 	return bounded;
@@ -340,7 +343,8 @@ static int test_encryption(EVP_PKEY *key, EVP_PKEY *public, struct span text, st
 		EVP_PKEY_CTX_set_rsa_padding(from, RSA_PKCS1_OAEP_PADDING) <= 0 ||
 		EVP_PKEY_decrypt(from, opened, &n_opened, sealed, n) <= 0 ||
 		!span_equal(span_of(opened, n_opened), text)) {
-		key_openssl_why(why, "the private key does not decrypt what the public key encrypted");
+		key_openssl_why(why,
+			"the private key does not decrypt what the public key encrypted");
 		return KEY_TEST_E_FAILED;
 	}
 	return 0;
@@ -364,7 +368,8 @@ int key_self_test(EVP_PKEY *key, struct span spki, bool decrypts, struct why *wh
 
 void key_openssl_why(struct why *why, const char *what)
 {
-	/* The newest entry is the outermost call's; an empty queue happens (some failures leave none). */
+	/* The newest entry is the outermost call's; an empty queue happens (some failures leave
+	 * none). */
 	const char *reason = ERR_reason_error_string(ERR_peek_last_error());
 
 	if (reason)

@@ -36,6 +36,9 @@ int key_generate(EVP_PKEY **ret_key, enum key_type type) MUST_CHECK;
  * work with, with why. */
 enum key_outcome { KEY_E_SYNTAX = 1, KEY_E_KIND };
 
+/* Whether a key that was read otherwise, in a certificate, is one that we work with: KEY_E_KIND. */
+int key_check(const EVP_PKEY *key, struct why *why) MUST_CHECK;
+
 /* A public key from a DER SubjectPublicKeyInfo (RFC 5280 section 4.1.2.7). */
 int key_from_spki(EVP_PKEY **ret_key, struct span der, struct why *why) MUST_CHECK;
 

@@ -80,21 +80,20 @@ static enum recipient_fault check_key(const struct cert *cert, struct why *why)
 {
 	EVP_PKEY *key = X509_get0_pubkey(cert_x509(cert));
 	struct why kind = {};
-	CLEANUP(EVP_PKEY_freep) EVP_PKEY *known = NULL;
 
 	ERR_clear_error();
 	if (key && EVP_PKEY_is_a(key, "RSA") && EVP_PKEY_get_bits(key) < RSA_BITS_MIN)
 		return refuse(cert, RECIPIENT_WEAK_KEY, why,
 			"has an RSA key of %d bits: anybody can break that",
 			EVP_PKEY_get_bits(key));
-	if (!key || key_from_spki(&known, cert_spki(cert), &kind) || !key_is_bounded(known))
+	if (!key || key_check(key, &kind) || !key_is_bounded(key))
 		return refuse(cert, RECIPIENT_KEY_KIND, why, "has a key that is not supported%s%s",
 			kind.text[0] ? ": " : "", kind.text);
-	if (!EVP_PKEY_is_a(known, "RSA") && !key_is_ec(known))
+	if (!EVP_PKEY_is_a(key, "RSA") && !key_is_ec(key))
 		return refuse(cert, RECIPIENT_KEY_KIND, why,
 			"has a key (%s) that only signs: ask for a certificate that is good for "
 			"encryption",
-			EVP_PKEY_get0_type_name(known));
+			EVP_PKEY_get0_type_name(key));
 	return RECIPIENT_OK;
 }
 

@@ -416,6 +416,7 @@ static void start_rules(struct smtp *s)
 		.transaction = m->transaction,
 		.intake = m->intake,
 		.cache = s->env->rules,
+		.certs = s->env->mail_certs,
 		.separators = m->separators,
 		.hostname = span_str(m->hostname),
 		.outgoing = SMTP_OUTGOING,
