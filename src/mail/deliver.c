@@ -642,6 +642,15 @@ static int run_all(struct run *run)
 	return 0;
 }
 
+/* Who had the message encrypted before it is stored does not want what came in to lie about until
+ * the sweeper comes. */
+static int erase_unused(struct run *run)
+{
+	if (!run->d->plan || run->content || !run->draft->upload)
+		return 0;
+	return store_upload_erase(run->conn, run->draft->upload);
+}
+
 int deliver(struct store_conn *c, struct delivery *d)
 {
 	CLEANUP(run_done) struct run run = {
@@ -655,6 +664,7 @@ int deliver(struct store_conn *c, struct delivery *d)
 	};
 
 	size_t n_forms;
+	int r;
 
 	assert(d->transaction->n);
 	d->n_mailboxes = d->n_queued = d->n_failed = d->n_answered = 0;
@@ -670,5 +680,6 @@ int deliver(struct store_conn *c, struct delivery *d)
 		memset(run.contents, 0, (n_forms + 1) * sizeof run.contents[0]);
 		memset(run.applied, 0, (plan_n_entries(d->plan) + 1) * sizeof run.applied[0]);
 	}
-	return run_all(&run);
+	r = run_all(&run);
+	return r ? r : erase_unused(&run);
 }

@@ -52,6 +52,29 @@ int store_upload_add(struct store_conn *c, int64_t upload, uint32_t number,
 	return 0;
 }
 
+static int upload_delete_rows(struct store_conn *c, int64_t upload)
+{
+	int64_t n;
+
+	TRY(db_exec(c->db, &n, "delete from upload where id = $1", DB_ARGS(DB_INT(upload))));
+	if (!n)
+		return err_fault(EINVAL, "a content has taken the upload over");
+	TRY(db_exec(c->db, NULL, "delete from content_piece where upload = $1",
+		DB_ARGS(DB_INT(upload))));
+	return 0;
+}
+
+int store_upload_erase(struct store_conn *c, int64_t upload)
+{
+	int r;
+
+	c->has_erased = true;
+	TRY(db_erase(c->db, true));
+	r = upload_delete_rows(c, upload);
+	TRY(db_erase(c->db, false));
+	return r;
+}
+
 /* The pieces become the content's: the upload is not one any more. */
 static int upload_link(struct store_conn *c, const struct content_draft *d)
 {
@@ -243,8 +266,8 @@ static int read_pieces(struct store_conn *c, int64_t upload, uint64_t size, uint
 	return 0;
 }
 
-int store_upload_read(struct store_conn *c, int64_t upload, uint64_t size, uint64_t offset, uint64_t n,
-	struct buf *out)
+int store_upload_read(struct store_conn *c, int64_t upload, uint64_t size, uint64_t offset,
+	uint64_t n, struct buf *out)
 {
 	if (offset >= size)
 		return 0;

@@ -61,6 +61,9 @@ int store_upload_add(struct store_conn *c, int64_t upload, uint32_t number,
 int store_upload_read(struct store_conn *c, int64_t upload, uint64_t size, uint64_t offset, uint64_t n,
 	struct buf *out) MUST_CHECK;
 
+/* Writes: an upload that no content has taken over goes at once, and is overwritten. */
+int store_upload_erase(struct store_conn *c, int64_t upload) MUST_CHECK;
+
 /* Writes: makes the content; its id. The draft's upload is linked. */
 int store_content_add(struct store_conn *c, const struct content_draft *d, int64_t *ret_content)
 	MUST_CHECK;

@@ -181,6 +181,20 @@ def test_nothing_stays_of_what_was_encrypted(server, authority):
         assert until(lambda: not memory_holds(server.children()[name], secret)), name
 
 
+def test_mail_that_arrives_encrypted_was_never_stored_in_clear(server, authority):
+    c, _ = person(server, authority, "udo@example.org")
+    server.cli("rule", "set", c.address, "-", stdin='require "vnd.signet.encrypt"; keep :encrypt :mandatory;')
+    small, large = b"the small secret of the day", b"the large secret of the day"
+    deliver(server, c.address, "small", small.decode())
+    deliver(server, c.address, "large", large.decode() + "\r\n" + "z" * 70 + ("\r\n" + "y" * 70) * 30000
+            + "\r\n" + large.decode())
+    assert [m["smime"] for m in messages(c)] == ["encrypted", "encrypted"]
+    assert until(lambda: not files_hold(server, small) and not files_hold(server, large))
+    assert small.decode() in read(c, one(c, "small"))["parts"][0]["text"]
+    whole = c.ask("GET", path(c, one(c, "large"), "parts/1"), expect=200).body
+    assert len(whole) > 2_000_000 and whole.count(large) == 2
+
+
 def test_old_mail_is_encrypted_in_the_background(server, authority):
     c, _ = person(server, authority, "sven@example.org")
     base = f"/accounts/{c.address}/encryption"
