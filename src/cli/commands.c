@@ -695,7 +695,7 @@ const struct command commands[] = {
 		"signet smime show alice@example.org", { WORD("ADDR", NULL) }, "GET", "/accounts/{0}/smime",
 		SECURE_KEYS, .run = run_smime_show },
 	{ "smime", "set", "chooses for an account: from=ADDRESS, lock_after=TIME (10s to 1h), "
-		"cipher=automatic|aes256-gcm|aes256-cbc|aes192-cbc|aes128-cbc|3des",
+		"cipher=automatic|aes-256-gcm|aes-256-cbc|aes-192-cbc|aes-128-cbc|3des",
 		"signet smime set alice@example.org lock_after=5m", { WORD("ADDR", NULL), PAIRS }, "PATCH",
 		"/accounts/{0}/smime", SECURE_KEYS, .run = run_smime_change },
 	{ "smime", "use", "signs with this key from now on, and has others encrypt to it",

@@ -106,10 +106,10 @@ int db_void(const struct db *db);
 enum db_tidy_outcome { DB_TIDY_MORE = 1 };
 int db_tidy(struct db *db) MUST_CHECK;
 
-/* On: what is deleted from now on is overwritten where it lay, and the log, which has it too, is
- * emptied in the next quiet moment, by db_tidy. For what must not be found in the files any more;
- * it costs a write of each page that becomes free. */
-int db_erase(struct db *db, bool on) MUST_CHECK;
+/* What the running transaction deletes must not be found in the files any more: that deleted rows are
+ * overwritten holds anyway; the log, which has them too, is emptied in the next quiet moment, by
+ * db_tidy. */
+void db_erase(struct db *db);
 
 /* Outside of transactions: what the connection keeps in memory of the database goes, and is wiped
  * where the program wipes what is freed. */

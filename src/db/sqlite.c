@@ -13,6 +13,9 @@
  * What came next would then run, and be committed, on its own. So a transaction that is lost stays
  * void here: every call fails with the same result until db_rollback.
  *
+ * Freed cells and pages are overwritten (secure_delete), always and not only where something is to
+ * be erased: what a page split or merge left behind would be found otherwise.
+ *
  * One server uses a database at a time, since it keeps in memory what it read; a lock file sees to
  * it. What SQLite's own locks are for is left to SQLite.
  */
@@ -393,12 +396,10 @@ static int free_pages(struct db *db, int64_t *ret_n)
 	return 0;
 }
 
-int db_erase(struct db *db, bool on)
+void db_erase(struct db *db)
 {
 	assert(db->mode == DB_WRITER);
-	if (on)
-		db->has_erased = true;
-	return db_script(db, on ? "pragma secure_delete = on" : "pragma secure_delete = off");
+	db->has_erased = true;
 }
 
 void db_forget(struct db *db)
@@ -529,6 +530,7 @@ static int configure(struct db *db, struct why *why)
 				     "pragma journal_size_limit = 67108864;"
 				     "pragma cache_size = -65536;"
 				     "pragma temp_store = memory;"
+				     "pragma secure_delete = on;"
 				     "pragma foreign_keys = on;";
 	static const char reader[] = "pragma query_only = on;"
 				     "pragma cache_size = -8192;"

@@ -244,16 +244,19 @@ static int find_recipient(struct making *m, int64_t account, struct seal_recipie
 {
 	CLEANUP(arena_done) struct arena arena = {};
 	struct store_secure_cert cert;
-	struct store_account owner;
+	struct store_secure owner;
 	int r = store_secure_cert_get(m->conn, &arena, account, &cert);
 
 	*ret_found = r == 0;
 	if (r == STORE_E_NOT_FOUND)
 		return 0;
 	TRY(r);
-	TRY(store_account_get(m->conn, &arena, account, &owner));
-	ret_recipient->der = arena_span(&m->plan->arena, cert.der);
-	ret_recipient->address = arena_span(&m->plan->arena, owner.address);
+	TRY(store_secure_get(m->conn, &arena, account, &owner));
+	*ret_recipient = (struct seal_recipient){
+		.der = arena_span(&m->plan->arena, cert.der),
+		.address = arena_span(&m->plan->arena, owner.address),
+		.cipher = store_secure_ciphers[owner.cipher],
+	};
 	return 0;
 }
 

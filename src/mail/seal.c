@@ -41,6 +41,8 @@ int seal_message(const struct seal_recipient *recipients, size_t n, struct span 
 	struct encrypt_request request = { .recipients = to, .n_recipients = n, .now_us = now_us };
 	int r = 0;
 
+	if (recipients[0].cipher)
+		request.cipher = cipher_by_name(span_str(recipients[0].cipher));
 	for (size_t i = 0; i < n && r == 0; i++) {
 		to[i].address = recipients[i].address;
 		r = cert_cache_read(certs, recipients[i].der, &to[i].cert, why);

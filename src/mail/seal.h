@@ -13,6 +13,7 @@ struct part_tree;
 struct seal_recipient {
 	struct span der;     /* the certificate */
 	struct span address; /* that it must be for */
+	const char *cipher;  /* that its owner has chosen, by name; NULL or "automatic": none */
 };
 
 /* Encrypted for someone by S/MIME (RFC 8551 section 3.3) or OpenPGP (RFC 3156) already. */
@@ -22,7 +23,8 @@ enum seal_outcome {
 	SEAL_E_REFUSED = 1, /* why: a certificate that will not do, a message that is too large */
 };
 
-/* Appends the message encrypted, its outer header fields kept. Takes about 4 ms for a megabyte.
+/* Appends the message encrypted, with the cipher of the first recipient's choice, its outer header
+ * fields kept. Takes about 4 ms for a megabyte.
  * certs (smime/cert_cache.h) may be NULL. */
 int seal_message(const struct seal_recipient *recipients, size_t n, struct span message,
 	struct cert_cache *certs, int64_t now_us, struct buf *out, struct why *why) MUST_CHECK;

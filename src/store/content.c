@@ -66,13 +66,9 @@ static int upload_delete_rows(struct store_conn *c, int64_t upload)
 
 int store_upload_erase(struct store_conn *c, int64_t upload)
 {
-	int r;
-
 	c->has_erased = true;
-	TRY(db_erase(c->db, true));
-	r = upload_delete_rows(c, upload);
-	TRY(db_erase(c->db, false));
-	return r;
+	db_erase(c->db);
+	return upload_delete_rows(c, upload);
 }
 
 /* The pieces become the content's: the upload is not one any more. */
@@ -172,16 +168,12 @@ static int content_delete_rows(struct store_conn *c, int64_t content)
 
 int content_erase(struct store_conn *c, int64_t content, size_t *ret_n_holders)
 {
-	int r;
-
 	TRY(holders(c, content, ret_n_holders));
 	if (*ret_n_holders)
 		return 0;
 	c->has_erased = true;
-	TRY(db_erase(c->db, true));
-	r = content_delete_rows(c, content);
-	TRY(db_erase(c->db, false));
-	return r;
+	db_erase(c->db);
+	return content_delete_rows(c, content);
 }
 
 void content_unpack_end(struct store_conn *c)

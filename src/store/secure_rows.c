@@ -16,8 +16,8 @@
 
 #include <assert.h>
 
-const char *const store_secure_ciphers[] = { "automatic", "aes256-gcm", "aes256-cbc", "aes192-cbc",
-	"aes128-cbc", "3des", NULL };
+const char *const store_secure_ciphers[] = { "automatic", "aes-256-gcm", "aes-256-cbc",
+	"aes-192-cbc", "aes-128-cbc", "3des", NULL };
 
 struct values {
 	char *from;

@@ -328,11 +328,11 @@ static void test_settings(void **state)
 	k.value = "10m";
 	assert_int_equal(run(f, set, &k), 0);
 	k.name = "cipher";
-	k.value = "aes256-gcm";
+	k.value = "aes-256-gcm";
 	assert_int_equal(run(f, set, &k), 0);
 	k.value = "des";
 	assert_int_equal(run(f, set, &k), STORE_E_REFUSED);
-	assert_non_null(strstr(k.why.text, "aes128-cbc"));
+	assert_non_null(strstr(k.why.text, "aes-128-cbc"));
 	k.name = "lock_after";
 	k.value = "9";
 	assert_int_equal(run(f, set, &k), STORE_E_REFUSED);

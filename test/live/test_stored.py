@@ -191,6 +191,12 @@ def test_mail_that_arrives_encrypted_was_never_stored_in_clear(server, authority
     assert [m["smime"] for m in messages(c)] == ["encrypted", "encrypted"]
     assert until(lambda: not files_hold(server, small) and not files_hold(server, large))
     assert small.decode() in read(c, one(c, "small"))["parts"][0]["text"]
+    # With the cipher that the account has chosen.
+    for cipher in ("aes-128-cbc", "aes-256-gcm"):
+        c.ask("PATCH", smime(c.address), {"cipher": cipher}, expect=200)
+        deliver(server, c.address, cipher, "one of two")
+        layer, = read(c, one(c, cipher))["report"]["layers"]
+        assert layer["cipher"].lower() == cipher
     whole = c.ask("GET", path(c, one(c, "large"), "parts/1"), expect=200).body
     assert len(whole) > 2_000_000 and whole.count(large) == 2
 
