@@ -15,6 +15,10 @@ struct store_conn;
 /* DSN NOTIFY, RFC 3461 section 4.1; 0: not given. The values are those of queue rows. */
 enum { NOTIFY_NEVER = 1, NOTIFY_SUCCESS = 2, NOTIFY_FAILURE = 4, NOTIFY_DELAY = 8 };
 
+/* Whether anybody takes rows from the outgoing queue. While nobody does, mail to other domains is
+ * refused: accepting what will not be sent would be a lie. */
+enum { MAIL_OUTGOING = 0 };
+
 /* A mailbox: local part without quoting, domain as lower-case A-labels or a literal in []. */
 struct mail_address {
 	struct span local;

@@ -16,7 +16,7 @@
 enum { RSA_BITS_MIN = 1024 }; /* RFC 8551 section 4.3 */
 
 static const char *const fault_names[] = {
-	[RECIPIENT_OK] = "ok",
+	[RECIPIENT_FIT] = "ok",
 	[RECIPIENT_NONE] = "no_certificate",
 	[RECIPIENT_NOT_YET] = "not_yet_valid",
 	[RECIPIENT_EXPIRED] = "expired",
@@ -69,7 +69,7 @@ static enum recipient_fault check_time(const struct cert *cert, int64_t now_us, 
 	CLEANUP(buf_done) struct buf time = {};
 
 	if (!early && now_us <= cert_not_after_us(cert))
-		return RECIPIENT_OK;
+		return RECIPIENT_FIT;
 	clock_add_rfc3339(&time, early ? cert_not_before_us(cert) : cert_not_after_us(cert));
 	return refuse(cert, early ? RECIPIENT_NOT_YET : RECIPIENT_EXPIRED, why, "%s %.*s",
 		early ? "is not valid before" : "expired at", (int)buf_size(&time),
@@ -94,7 +94,7 @@ static enum recipient_fault check_key(const struct cert *cert, struct why *why)
 			"has a key (%s) that only signs: ask for a certificate that is good for "
 			"encryption",
 			EVP_PKEY_get0_type_name(key));
-	return RECIPIENT_OK;
+	return RECIPIENT_FIT;
 }
 
 /* RFC 8550 section 4.4.2 and RFC 5753 section 2.1 say which bit a kind of key needs. */
@@ -112,7 +112,7 @@ static enum recipient_fault check_usage(const struct cert *cert, struct why *why
 	if (!cert_allows(cert, CERT_USE_MAIL)) /* RFC 8550 section 4.4.4 */
 		return refuse(cert, RECIPIENT_EXTENDED_USAGE, why,
 			"is not for mail (its extended key usage lacks emailProtection)");
-	return RECIPIENT_OK;
+	return RECIPIENT_FIT;
 }
 
 static enum recipient_fault check_address(const struct cert *cert, struct span address,
@@ -121,7 +121,7 @@ static enum recipient_fault check_address(const struct cert *cert, struct span a
 	const struct path_name name = { PATH_EMAIL, address };
 
 	if (address.n == 0 || altname_covers(cert, &name))
-		return RECIPIENT_OK;
+		return RECIPIENT_FIT;
 	return refuse(cert, RECIPIENT_ADDRESS, why, "is not for the address %.*s",
 		(int)(address.n > 200 ? 200 : address.n), (const char *)address.p);
 }
@@ -163,7 +163,7 @@ enum recipient_fault recipient_choose(const struct cert_list *certs, struct span
 	}
 	if (best) {
 		*ret_cert = best;
-		return RECIPIENT_OK;
+		return RECIPIENT_FIT;
 	}
 	if (unfit)
 		return recipient_check(unfit, address, now_us, why);

@@ -11,7 +11,7 @@
  * asked when it was taken (pki/path.h).
  */
 enum recipient_fault {
-	RECIPIENT_OK,
+	RECIPIENT_FIT,
 	RECIPIENT_NONE, /* there is no certificate */
 	RECIPIENT_NOT_YET,
 	RECIPIENT_EXPIRED,
@@ -30,7 +30,7 @@ const char *recipient_fault_name(enum recipient_fault fault);
 enum recipient_fault recipient_check(const struct cert *cert, struct span address, int64_t now_us,
 	struct why *why);
 
-/* The newest of those that are fit. RECIPIENT_OK: borrowed from the list. Else what is wrong with
+/* The newest of those that are fit. RECIPIENT_FIT: borrowed from the list. Else what is wrong with
  * the one that is newest, with why. */
 enum recipient_fault recipient_choose(const struct cert_list *certs, struct span address,
 	int64_t now_us, struct cert **ret_cert, struct why *why);

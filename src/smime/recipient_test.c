@@ -55,25 +55,25 @@ static void checks(void **state)
 		const char *address;
 		enum recipient_fault fault;
 	} rows[] = {
-		{ { .more = AGREES }, "", RECIPIENT_OK },
-		{ { .key = "rsa:2048", .more = ENCIPHERS }, "", RECIPIENT_OK },
-		{ { .key = "rsa:1024", .more = ENCIPHERS }, "", RECIPIENT_OK },
+		{ { .more = AGREES }, "", RECIPIENT_FIT },
+		{ { .key = "rsa:2048", .more = ENCIPHERS }, "", RECIPIENT_FIT },
+		{ { .key = "rsa:1024", .more = ENCIPHERS }, "", RECIPIENT_FIT },
 		{ { .key = "rsa:1016", .more = ENCIPHERS }, "", RECIPIENT_WEAK_KEY },
 		{ { .key = "rsa:2048", .more = AGREES }, "", RECIPIENT_KEY_USAGE },
 		{ { .more = ENCIPHERS }, "", RECIPIENT_KEY_USAGE },
-		{ { .more = AGREES, .usage = "emailProtection" }, "", RECIPIENT_OK },
-		{ { .more = AGREES, .usage = "anyExtendedKeyUsage" }, "", RECIPIENT_OK },
+		{ { .more = AGREES, .usage = "emailProtection" }, "", RECIPIENT_FIT },
+		{ { .more = AGREES, .usage = "anyExtendedKeyUsage" }, "", RECIPIENT_FIT },
 		{ { .more = AGREES, .usage = "serverAuth" }, "", RECIPIENT_EXTENDED_USAGE },
 		{ { .more = AGREES, .till_us = now - SECOND }, "", RECIPIENT_EXPIRED },
 		{ { .more = AGREES, .from_us = now + 60 * (int64_t)SECOND }, "",
 			RECIPIENT_NOT_YET },
 		{ { .more = AGREES, .names = "email:a@example.org" }, "a@EXAMPLE.org",
-			RECIPIENT_OK },
+			RECIPIENT_FIT },
 		{ { .more = AGREES, .names = "email:a@example.org" }, "b@example.org",
 			RECIPIENT_ADDRESS },
 		{ { .more = { { "keyUsage", "critical,keyAgreement" },
 			    { "subjectAltName", UTF8_MAILBOX } } },
-			"gr\xc3\xbcn@example.org", RECIPIENT_OK },
+			"gr\xc3\xbcn@example.org", RECIPIENT_FIT },
 		{ { .use_key = pss, .more = ENCIPHERS }, "", RECIPIENT_KEY_KIND },
 		{ { .use_key = k1, .more = AGREES }, "", RECIPIENT_KEY_KIND },
 		{ { .more = AGREES }, "", RECIPIENT_KEY_KIND },
@@ -128,7 +128,7 @@ static void newest(void **state)
 		const struct cert_list list = { all, 4 }, unfit = { all + 2, 2 }, none = {};
 
 		assert_int_equal(recipient_choose(&list, SPAN("a@example.org"), now, &chosen, &why),
-			RECIPIENT_OK);
+			RECIPIENT_FIT);
 		assert_ptr_equal(chosen, second.cert);
 		assert_int_equal(
 			recipient_choose(&unfit, SPAN("a@example.org"), now, &chosen, &why),

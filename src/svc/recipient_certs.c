@@ -267,7 +267,7 @@ static int choose(struct lookup *l, struct recipient_cert *found, const struct c
 		found->taken_anyway = k->anyway && source == RECIPIENT_FROM_BOOK;
 		TRY(set_capabilities(l, found, cert, k));
 		found->cert = TAKE(cert);
-		found->fault = RECIPIENT_OK;
+		found->fault = RECIPIENT_FIT;
 		found->reason = (struct span){};
 	}
 	return 0;

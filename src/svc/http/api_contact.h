@@ -8,6 +8,7 @@
 #include "svc/http/api.h"
 
 struct contact_trust;
+struct recipient_cert;
 
 /* The address book of that name; a problem with the field if there is none. */
 int api_named_book(struct http_request *q, struct store_conn *c, int64_t account, struct span name,
@@ -16,3 +17,6 @@ int api_named_book(struct http_request *q, struct store_conn *c, int64_t account
 /* Outside of a transaction: the account of parameter 0, and what is trusted in its domain. */
 int api_contact_trust(struct http_request *q, struct store_account *ret_account,
 	struct contact_trust **ret_trust) MUST_CHECK;
+
+/* What was found for an address that mail is to be encrypted to. */
+json_t *api_recipient_json(const struct recipient_cert *found);

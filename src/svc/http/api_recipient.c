@@ -87,7 +87,7 @@ int api_waiting_cert_list(struct http_request *q, struct store_conn *c)
 
 /* Looking up. */
 
-static json_t *found_json(const struct recipient_cert *found)
+json_t *api_recipient_json(const struct recipient_cert *found)
 {
 	json_t *object = json_object();
 
@@ -142,7 +142,7 @@ int api_cert_lookup(struct http_request *q, struct store_conn *c)
 	TRY(recipient_certs_find(q->env, &q->arena, o.account.id, addresses, n, found));
 	answer = api_answer_list(q, "recipients");
 	for (i = 0; i < n; i++)
-		(void)json_array_append_new(answer, found_json(&found[i]));
+		(void)json_array_append_new(answer, api_recipient_json(&found[i]));
 	recipient_certs_done(found, n);
 	return 0;
 }

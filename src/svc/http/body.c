@@ -41,6 +41,22 @@ static int texts_check(struct http_request *q, const struct body_field *field, c
 	return 0;
 }
 
+static int objects_check(struct http_request *q, const struct body_field *field, const char *name,
+	const json_t *value)
+{
+	size_t i;
+	json_t *element;
+
+	if (!json_is_array(value) || json_array_size(value) > field->max)
+		return http_problem(q, 422, name, "%s is an array of at most %llu objects", name,
+			(unsigned long long)field->max);
+	json_array_foreach(value, i, element) {
+		if (!json_is_object(element))
+			return http_problem(q, 422, name, "%s is an array of objects", name);
+	}
+	return 0;
+}
+
 static int scalar_check(struct http_request *q, const struct body_field *field, const char *name,
 	const json_t *value)
 {
@@ -75,6 +91,8 @@ static int value_check(struct http_request *q, const struct body_field *field, c
 		if (json_is_object(value))
 			return 0;
 		return http_problem(q, 422, name, "%s is an object", name);
+	case BODY_OBJECTS:
+		return objects_check(q, field, name, value);
 	case BODY_SCALAR_OR_NULL:
 		if (json_is_null(value))
 			return 0;

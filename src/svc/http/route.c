@@ -25,6 +25,10 @@ enum {
 	DAYS_MAX = 3650,
 	FILE_MAX = 256 * 1024, /* of a file, as text */
 	WHICH_MAX = 1000,      /* which of several keys in it */
+	MAILBOX_MAX = 1000, /* octets of an address with its name */
+	SUBJECT_MAX = 10000,
+	REFERENCES_MAX = 100,
+	ATTACHMENTS_MAX = 100,
 	ATTRIBUTE_MAX = 4 * SUBJECT_TEXT_MAX,
 };
 
@@ -440,6 +444,26 @@ static const struct body_field decide_body[] = {
 	{},
 };
 
+static const struct body_field compose_body[] = {
+	{ "act", BODY_TEXT, false, 8 },
+	{ "from", BODY_TEXT, true, MAILBOX_MAX },
+	{ "to", BODY_TEXTS, false, RECIPIENTS_ASKED_MAX },
+	{ "cc", BODY_TEXTS, false, RECIPIENTS_ASKED_MAX },
+	{ "bcc", BODY_TEXTS, false, RECIPIENTS_ASKED_MAX },
+	{ "subject", BODY_TEXT, false, SUBJECT_MAX },
+	{ "in_reply_to", BODY_TEXT, false, MAILBOX_MAX },
+	{ "references", BODY_TEXTS, false, REFERENCES_MAX },
+	{ "text", BODY_TEXT, false, FILE_MAX },
+	{ "html", BODY_TEXT, false, FILE_MAX },
+	{ "attachments", BODY_OBJECTS, false, ATTACHMENTS_MAX },
+	{ "sign", BODY_BOOL, false, 0 },
+	{ "encrypt", BODY_BOOL, false, 0 },
+	{ "cipher", BODY_TEXT, false, 32 },
+	{ "header_protection", BODY_BOOL, false, 0 },
+	{ "save", BODY_BOOL, false, 0 },
+	{},
+};
+
 #define API "/api/v1"
 #define DOMAIN API "/domains/{domain}"
 #define ACCOUNT API "/accounts/{address}"
@@ -699,6 +723,8 @@ const struct http_route http_routes[] = {
 		api_message_read, NULL },
 	{ "GET", ACCOUNT "/messages/{id}/parts/{part}", RIGHT_SELF, NULL, NULL, ROUTE_OUTSIDE,
 		api_message_part, NULL },
+	{ "POST", ACCOUNT "/compose", RIGHT_SELF, compose_body, NULL, ROUTE_OUTSIDE, api_compose,
+		NULL },
 	{ "POST", ACCOUNT "/messages/{id}/encrypt", RIGHT_SELF, NULL, NULL, ROUTE_OUTSIDE,
 		api_stored_encrypt, NULL },
 	{ "POST", ACCOUNT "/messages/{id}/decrypt", RIGHT_SELF, NULL, NULL, ROUTE_OUTSIDE,

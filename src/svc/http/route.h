@@ -27,6 +27,7 @@ enum body_type {
 	BODY_SCALAR_OR_NULL,
 	BODY_BOOL,
 	BODY_OBJECT, /* a JSON object, which its handler checks */
+	BODY_OBJECTS, /* an array of them */
 };
 
 struct body_field {
@@ -112,7 +113,7 @@ route_fn api_smime_show, api_smime_set, api_smime_state, api_smime_generate, api
 route_fn api_smime_export, api_smime_compare, api_smime_password, api_smime_unlock, api_smime_lock;
 route_fn api_smime_install, api_smime_renew, api_smime_strength;
 route_fn api_message_list, api_message_octets, api_message_read, api_message_part;
-route_fn api_stored_encrypt, api_stored_decrypt;
+route_fn api_stored_encrypt, api_stored_decrypt, api_compose;
 route_fn api_encryption_show, api_encryption_start, api_encryption_pause, api_encryption_resume;
 route_fn api_encryption_remove;
 route_fn api_outgoing_list, api_outgoing_set, api_outgoing_remove, api_outgoing_show;

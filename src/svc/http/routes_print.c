@@ -16,6 +16,7 @@ static const char *const type_names[] = {
 	[BODY_SCALAR_OR_NULL] = "scalar-or-null",
 	[BODY_BOOL] = "bool",
 	[BODY_OBJECT] = "object",
+	[BODY_OBJECTS] = "objects",
 };
 
 /* "{name*}" is a parameter like others. */

@@ -169,7 +169,7 @@ static struct lookup *lookup_new(const struct smtp *s, const struct mail_address
 	l->rules = (struct recipient_rules){
 		.separators = arena_string(&l->arena, span_str(s->settings->subaddress_separators)),
 		.relay = s->logged_in,
-		.outgoing = SMTP_OUTGOING,
+		.outgoing = MAIL_OUTGOING,
 		.size = s->declared_size,
 	};
 	l->task.task.drop = lookup_drop;

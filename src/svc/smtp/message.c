@@ -25,6 +25,7 @@
 #include "store/settings.h"
 #include "store/store.h"
 #include "svc/env.h"
+#include "svc/rule_log.h"
 #include "svc/smtp/smtp.h"
 
 #include <errno.h>
@@ -312,7 +313,7 @@ static void start_delivery(struct smtp *s)
 	m->delivery.plan = m->plan;
 	m->delivery.hostname = span_str(m->hostname);
 	m->delivery.separators = m->separators;
-	m->delivery.outgoing = SMTP_OUTGOING;
+	m->delivery.outgoing = MAIL_OUTGOING;
 	m->delivery.has_delivered_to = trace_has_delivered_to(m->transaction);
 	m->delivery.hops_max = s->settings->hops_max;
 	m->delivery.now_us = clock_now_us();
@@ -332,29 +333,6 @@ static int build_run(struct task *t, void *worker)
 	return plan_build(m->plan, m->env->store);
 }
 
-static void log_notes(struct smtp *s)
-{
-	static const struct {
-		const char *event, *outcome;
-	} kinds[] = {
-		[NOTE_FAILED] = { "rule.run", "failed" },
-		[NOTE_CLEAR] = { "rule.encrypt", "not_encrypted" },
-		[NOTE_RIGHT] = { "rule.file", "no_right" },
-	};
-	const struct plan_note *notes;
-	size_t n;
-
-	notes = plan_notes(s->plan, &n);
-	for (size_t i = 0; i < n; i++) {
-		if (notes[i].kind == NOTE_FAILED)
-			env_count(s->env, COUNT_RULES_FAILED);
-		LOG(session_log(&s->session), LOG_WARNING, "RULE", kinds[notes[i].kind].event,
-			log_span("account", notes[i].account), log_str("level", notes[i].level),
-			log_span("reason", notes[i].text),
-			log_str("outcome", kinds[notes[i].kind].outcome));
-	}
-}
-
 /* Rules that cannot be run because of a fault here are tried again with the message. */
 static int rules_failed(struct smtp *s, int fault)
 {
@@ -370,7 +348,7 @@ static int build_done(struct session *session, struct session_task *t)
 	give_back(s, CONTAINER_OF(t, struct message_task, task));
 	if (t->task.result)
 		return rules_failed(s, t->task.result);
-	log_notes(s);
+	rule_log_notes(s->env, session_log(&s->session), s->plan);
 	start_delivery(s);
 	return 0;
 }
@@ -392,7 +370,7 @@ static int plan_done(struct session *session, struct session_task *t)
 	if (t->task.result)
 		return rules_failed(s, t->task.result);
 	if (!plan_needs_build(s->plan)) {
-		log_notes(s);
+		rule_log_notes(s->env, session_log(&s->session), s->plan);
 		start_delivery(s);
 		return 0;
 	}
@@ -419,7 +397,7 @@ static void start_rules(struct smtp *s)
 		.certs = s->env->mail_certs,
 		.separators = m->separators,
 		.hostname = span_str(m->hostname),
-		.outgoing = SMTP_OUTGOING,
+		.outgoing = MAIL_OUTGOING,
 		.now_us = clock_now_us(),
 		.unique = m->delivery.unique,
 	};

@@ -35,10 +35,6 @@ extern const struct session_protocol smtp_protocol;
  * What follows is between the files of this folder.
  */
 
-/* Whether anybody takes rows from the outgoing queue. While nobody does, mail to other domains is
- * refused: accepting what will not be sent would be a lie. */
-enum { SMTP_OUTGOING = 0 };
-
 struct smtp {
 	struct session session; /* first */
 	struct env *env;

@@ -1,0 +1,662 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the Signet authors */
+
+/*
+ * Messages that an account composes and sends. Everything that can be wrong is found before
+ * anything is made: whose address From is, each recipient's mailbox, each recipient's certificate,
+ * the keys. What is then made is delivered in one transaction with the sender's own copy, or not at
+ * all.
+ */
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/enc.h"
+#include "mime/address.h"
+#include "pki/altname.h"
+#include "smime/compose.h"
+#include "store/message.h"
+#include "store/secure_rows.h"
+#include "store/settings.h"
+#include "store/store.h"
+#include "svc/env.h"
+#include "svc/http/api_contact.h"
+#include "svc/http/api_message.h"
+#include "svc/recipient_certs.h"
+#include "svc/send.h"
+
+#include <stdlib.h>
+
+enum compose_act {
+	ACT_SEND,
+	ACT_CHECK, /* say who can be written to, and encrypted to */
+	ACT_DRAFT, /* into the drafts, unsigned, encrypted to its author where that is asked for */
+	ACT_MAKE,  /* answer the copies, deliver nothing */
+};
+static const char *const act_names[] = { "send", "check", "draft", "make" };
+enum { ACTS = sizeof act_names / sizeof act_names[0], FIELDS = 7 };
+
+/* A recipient. */
+struct party {
+	struct mail_address address;
+	struct span text;  /* local@domain */
+	const char *field; /* of the request, where it was first */
+};
+
+struct composing {
+	struct http_request *q;
+	struct message_asked asked;
+	enum compose_act act;
+	bool sign, encrypt;
+	struct mail_address from;
+	struct span from_text;
+	struct party *parties;
+	size_t n_parties;
+	struct compose_field fields[FIELDS];
+	struct compose_request request; /* and what it points to */
+	struct compose_recipient *recipients;
+	enum recipient_verdict *verdicts;
+	struct recipient_cert *certs; /* of all parties, if encrypted or asked */
+	struct store_secure secure;
+	struct composed composed;
+	struct why why;
+};
+
+static void composing_done(struct composing *k)
+{
+	if (k->certs)
+		recipient_certs_done(k->certs, k->n_parties);
+	composed_done(&k->composed);
+	message_asked_done(&k->asked);
+}
+
+static bool flag(const struct composing *k, const char *member, bool fallback)
+{
+	const json_t *value = json_object_get(k->q->json, member);
+
+	return value ? json_is_true(value) : fallback;
+}
+
+static struct span json_span(const json_t *text)
+{
+	return span_of(json_string_value(text), json_string_length(text));
+}
+
+/* One address, with or without a name: what a list or a group would hide is refused. */
+static int read_mailbox(struct composing *k, const char *field, struct span given,
+	struct mail_address *ret_address, struct span *ret_text)
+{
+	CLEANUP(address_reader_done) struct address_reader r = { .rest = given };
+	CLEANUP(buf_done) struct buf text = {};
+	struct address_name name;
+	struct address a;
+	bool good = address_next(&r, &a) && a.kind == ADDRESS_MAILBOX && a.host.n;
+
+	if (good)
+		address_add(&text, a.local, a.host);
+	if (!good || address_normalize(buf_span(&text), &name) || address_next(&r, &a))
+		return http_problem(k->q, 422, field, "\"%.*s\" is not one mail address",
+			(int)(given.n > 100 ? 100 : given.n), (const char *)given.p);
+	*ret_address = (struct mail_address){
+		.local = arena_span(&k->q->arena, address_name_local(&name)),
+		.domain = arena_span(&k->q->arena, address_name_domain(&name)),
+	};
+	buf_clear(&text);
+	mail_address_add(&text, ret_address);
+	*ret_text = arena_span(&k->q->arena, buf_span(&text));
+	return 0;
+}
+
+static bool is_there(const struct composing *k, const struct mail_address *address)
+{
+	for (size_t i = 0; i < k->n_parties; i++) {
+		if (mail_address_equal(&k->parties[i].address, address))
+			return true;
+	}
+	return false;
+}
+
+/* The list as a header field's value; who is in several lists counts for the first. */
+static int read_list(struct composing *k, const char *field, struct span *ret_value)
+{
+	const json_t *list = json_object_get(k->q->json, field), *one;
+	CLEANUP(buf_done) struct buf value = {};
+	size_t i;
+
+	json_array_foreach(list, i, one)
+	{
+		struct party party = { .field = field };
+		int r = read_mailbox(k, field, json_span(one), &party.address, &party.text);
+
+		if (r)
+			return r;
+		buf_add_string(&value, i ? ", " : "");
+		buf_add(&value, json_span(one));
+		if (!is_there(k, &party.address))
+			k->parties[k->n_parties++] = party;
+	}
+	*ret_value = arena_span(&k->q->arena, buf_span(&value));
+	return 0;
+}
+
+static int read_references(struct composing *k, struct span *ret_value)
+{
+	const json_t *list = json_object_get(k->q->json, "references"), *one;
+	CLEANUP(buf_done) struct buf value = {};
+	size_t i;
+
+	json_array_foreach(list, i, one)
+	{
+		buf_add(&value, json_span(one));
+		buf_add_octet(&value, ' ');
+	}
+	*ret_value = arena_span(&k->q->arena, buf_span(&value));
+	return 0;
+}
+
+static void add_field(struct composing *k, struct span name, struct span value)
+{
+	if (span_trim(value).n)
+		k->fields[k->request.message.n_fields++] = (struct compose_field){ name, value };
+}
+
+static int read_addresses(struct composing *k)
+{
+	static const struct {
+		const char *member;
+		struct span field;
+	} lists[] = { { "to", SPAN("To") }, { "cc", SPAN("Cc") }, { "bcc", SPAN("Bcc") } };
+	CLEANUP(settings_unrefp) struct settings *settings = settings_get(k->q->env->store);
+	struct span from = http_text(k->q, "from"), value;
+	size_t n = 0;
+	int r = read_mailbox(k, "from", from, &k->from, &k->from_text);
+
+	add_field(k, SPAN("From"), from);
+	for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
+		n += json_array_size(json_object_get(k->q->json, lists[i].member));
+		if (n > settings->recipients_max || n > RECIPIENTS_ASKED_MAX)
+			return http_problem(k->q, 422, lists[i].member,
+				"too many recipients: a message has at most %llu",
+				(unsigned long long)(settings->recipients_max < RECIPIENTS_ASKED_MAX
+							     ? settings->recipients_max
+							     : RECIPIENTS_ASKED_MAX));
+	}
+	k->parties = arena_alloc(&k->q->arena, (n + 1) * sizeof *k->parties);
+	for (size_t i = 0; !r && i < sizeof lists / sizeof lists[0]; i++) {
+		r = read_list(k, lists[i].member, &value);
+		add_field(k, lists[i].field, value);
+	}
+	if (!r && k->n_parties == 0 && k->act != ACT_DRAFT)
+		return http_problem(k->q, 422, "to", "the message has no recipient");
+	return r;
+}
+
+static int read_part(struct composing *k, const json_t *given, struct compose_part *ret_part)
+{
+	static const char *const members[] = { "name", "type", "content_id", "content" };
+	struct span texts[4] = {};
+	CLEANUP(buf_done) struct buf octets = {};
+	const char *member;
+	json_t *value;
+
+	json_object_foreach((json_t *)given, member, value)
+	{
+		size_t i = 0;
+
+		while (i < 4 && strcmp(member, members[i]) != 0)
+			i++;
+		if (i == 4 || !json_is_string(value))
+			return http_problem(k->q, 422, "attachments",
+				"an attachment has the texts name, type, content_id and content");
+		texts[i] = json_span(value);
+		if (i < 3 && texts[i].n > LIMIT_NAME)
+			return http_problem(k->q, 422, "attachments",
+				"%s is at most %d octets long", member, LIMIT_NAME);
+	}
+	if (!texts[3].p || !enc_base64_decode(&octets, texts[3]))
+		return http_problem(k->q, 422, "attachments",
+			"an attachment's content is there, as base64");
+	*ret_part = (struct compose_part){
+		.name = texts[0],
+		.type = texts[1],
+		.id = texts[2],
+		.octets = arena_span(&k->q->arena, buf_span(&octets)),
+	};
+	return 0;
+}
+
+static int read_parts(struct composing *k)
+{
+	const json_t *list = json_object_get(k->q->json, "attachments"), *one;
+	size_t n = json_array_size(list), i;
+	struct compose_part *parts = arena_alloc(&k->q->arena, (n + 1) * sizeof *parts);
+
+	json_array_foreach(list, i, one)
+	{
+		int r = read_part(k, one, &parts[i]);
+
+		if (r)
+			return r;
+	}
+	k->request.message.parts = parts;
+	k->request.message.n_parts = n;
+	return 0;
+}
+
+static int read_act(struct composing *k)
+{
+	struct span given = http_text(k->q, "act");
+	unsigned act = 0;
+
+	while (given.p && act < ACTS && !span_is(given, act_names[act]))
+		act++;
+	if (act == ACTS)
+		return http_problem(k->q, 422, "act", "act is send, check, draft or make");
+	k->act = (enum compose_act)act;
+	k->sign = flag(k, "sign", false) && act != ACT_DRAFT;
+	k->encrypt = flag(k, "encrypt", false);
+	return 0;
+}
+
+static int read_request(struct composing *k)
+{
+	struct compose_message *m = &k->request.message;
+	struct span references;
+	int r = read_act(k);
+
+	m->fields = k->fields;
+	if (!r)
+		r = read_addresses(k);
+	if (!r)
+		r = read_references(k, &references);
+	if (!r)
+		r = read_parts(k);
+	if (r)
+		return r;
+	add_field(k, SPAN("Subject"), http_text(k->q, "subject"));
+	add_field(k, SPAN("In-Reply-To"), http_text(k->q, "in_reply_to"));
+	add_field(k, SPAN("References"), references);
+	m->text = http_text(k->q, "text");
+	m->html = http_text(k->q, "html");
+	m->now_us = clock_now_us();
+	k->request.encrypt = k->encrypt;
+	k->request.no_header_protection = !flag(k, "header_protection", true);
+	return 0;
+}
+
+struct owning {
+	struct composing *k;
+	bool is_own;
+};
+
+/* An address is the account's if mail for it comes to it and to nobody else. */
+static int look_owner(struct store_conn *c, void *arg)
+{
+	struct owning *o = arg;
+	struct composing *k = o->k;
+	CLEANUP(settings_unrefp) struct settings *settings = settings_get(k->q->env->store);
+	struct route route;
+
+	TRY(store_route(c, &k->q->arena, k->from.local, k->from.domain,
+		settings->subaddress_separators, &route));
+	o->is_own = route.kind == ROUTE_ACCOUNT && route.n_targets == 1 &&
+		    route.targets[0].account == k->asked.account.id;
+	TRY(store_secure_get(c, &k->q->arena, k->asked.account.id, &k->secure));
+	return 0;
+}
+
+static int check_from(struct composing *k)
+{
+	struct owning o = { .k = k };
+
+	TRY(store_read(k->q->env->store, look_owner, &o));
+	return o.is_own ? 0
+			: http_problem(k->q, 403, "from",
+				  "%.*s is not an address of this account: mail for it would not "
+				  "come here",
+				  (int)k->from_text.n, (const char *)k->from_text.p);
+}
+
+static int choose_cipher(struct composing *k)
+{
+	struct span name = http_text(k->q, "cipher");
+
+	if (!name.p)
+		name = span_str(store_secure_ciphers[k->secure.cipher]);
+	k->request.cipher = cipher_by_name(name);
+	if (!k->request.cipher && !span_is(name, store_secure_ciphers[SECURE_CIPHER_AUTOMATIC]))
+		return http_problem(k->q, 422, "cipher", "there is no cipher of this name");
+	if (k->request.cipher && !k->request.cipher->may_write)
+		return http_problem(k->q, 422, "cipher", "%s is read here, not written",
+			k->request.cipher->text);
+	return 0;
+}
+
+/* The key whose certificate is for From, else the current one, of which composing says what is
+ * wrong. */
+static void choose_signer(struct composing *k)
+{
+	const struct secure_keys *keys = &k->asked.keys;
+	struct path_name name = { .kind = PATH_EMAIL, .text = k->from_text };
+
+	k->request.signers = keys->keys;
+	k->request.n_signers = 1;
+	for (size_t i = 0; i < keys->n; i++) {
+		if (!altname_covers(keys->keys[i].cert, &name))
+			continue;
+		k->request.signers = &keys->keys[i];
+		return;
+	}
+}
+
+static int need_keys(struct composing *k)
+{
+	int r;
+
+	if (!k->sign && !k->encrypt)
+		return 0;
+	if (k->asked.r)
+		return http_problem(k->q, 403, "password", "%s", k->asked.why.text);
+	r = choose_cipher(k);
+	if (!r && k->sign)
+		choose_signer(k);
+	return r;
+}
+
+/* The sender himself: by the newest certificate that he can open. */
+static int add_sender(struct composing *k)
+{
+	const struct secure_keys *keys = &k->asked.keys;
+	enum recipient_fault fault = RECIPIENT_NONE;
+
+	for (size_t i = 0; i < keys->n; i++) {
+		struct cert *cert = keys->keys[i].cert;
+
+		fault = recipient_check(cert, (struct span){}, k->request.message.now_us, &k->why);
+		if (fault != RECIPIENT_FIT)
+			continue;
+		k->recipients[k->request.n_recipients++] = (struct compose_recipient){
+			.to = { .cert = cert },
+			.place = COMPOSE_SENDER,
+		};
+		return 0;
+	}
+	return http_problem(k->q, 409, "smime", "%s",
+		k->why.text[0] ? k->why.text : "the account has no certificate");
+}
+
+static bool is_blind(const struct party *party)
+{
+	return strcmp(party->field, "bcc") == 0;
+}
+
+/* In the parties' order: a blind copy's recipient is the party of that number. */
+static void add_recipients(struct composing *k)
+{
+	for (size_t i = 0; k->act != ACT_DRAFT && i < k->n_parties; i++)
+		k->recipients[k->request.n_recipients++] = (struct compose_recipient){
+			/* Whose it is was asked when it was found. */
+			.to = { .cert = k->certs[i].cert,
+				.capabilities = k->certs[i].capabilities },
+			.place = is_blind(&k->parties[i]) ? COMPOSE_BLIND : COMPOSE_OPEN,
+		};
+}
+
+static int look_up(struct composing *k)
+{
+	struct arena *a = &k->q->arena;
+	struct mail_address *to = arena_alloc(a, (k->n_parties + 1) * sizeof *to);
+	struct span *texts = arena_alloc(a, (k->n_parties + 1) * sizeof *texts);
+	struct recipient_cert *certs = arena_alloc(a, (k->n_parties + 1) * sizeof *certs);
+
+	k->verdicts = arena_alloc(a, (k->n_parties + 1) * sizeof *k->verdicts);
+	for (size_t i = 0; i < k->n_parties; i++) {
+		to[i] = k->parties[i].address;
+		texts[i] = k->parties[i].text;
+	}
+	TRY(send_look(k->q->env, to, k->n_parties, k->verdicts));
+	if (!k->encrypt && k->act != ACT_CHECK)
+		return 0;
+	TRY(recipient_certs_find(k->q->env, a, k->asked.account.id, texts, k->n_parties, certs));
+	k->certs = certs;
+	return 0;
+}
+
+static bool is_refused(const struct composing *k, size_t i)
+{
+	return k->verdicts[i] != RECIPIENT_OK;
+}
+
+static bool has_no_cert(const struct composing *k, size_t i)
+{
+	return k->certs && !k->certs[i].cert;
+}
+
+static json_t *parties_json(const struct composing *k)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < k->n_parties; i++) {
+		const struct verdict_text *text = recipient_verdict_text(k->verdicts[i]);
+		json_t *one = json_object();
+
+		api_set_text(one, "address", k->parties[i].text);
+		(void)json_object_set_new(one, "field", json_string(k->parties[i].field));
+		(void)json_object_set_new(one, "accepted", json_boolean(!is_refused(k, i)));
+		if (is_refused(k, i))
+			(void)json_object_set_new(one, "refusal",
+				json_sprintf("%u %s %s", text->code, text->status, text->text));
+		if (k->certs)
+			(void)json_object_set_new(one, "certificate",
+				api_recipient_json(&k->certs[i]));
+		(void)json_array_append_new(list, one);
+	}
+	return list;
+}
+
+/* A problem (RFC 9457) with all recipients that there is something wrong with. */
+static void answer_refused(struct composing *k, size_t first, const char *detail)
+{
+	json_t *all = parties_json(k), *answer;
+
+	for (size_t i = k->n_parties; i-- > 0;) {
+		if (!is_refused(k, i) && !has_no_cert(k, i))
+			(void)json_array_remove(all, i);
+	}
+	answer = json_pack("{s:s, s:s, s:i, s:s, s:s, s:o}", "type", "about:blank", "title",
+		"Unprocessable Content", "status", 422, "detail", detail, "field",
+		k->parties[first].field, "recipients", all);
+	k->q->status = 422;
+	k->q->answer = answer;
+	k->q->type = "application/problem+json";
+}
+
+/* Whether somebody cannot be written to; the answer is set then. */
+static bool refuse_parties(struct composing *k)
+{
+	for (size_t i = 0; i < k->n_parties; i++) {
+		if (k->act == ACT_SEND && is_refused(k, i)) {
+			answer_refused(k, i, "not all recipients can be sent to; nothing was sent");
+			return true;
+		}
+		if (k->encrypt && has_no_cert(k, i)) {
+			answer_refused(k, i,
+				"not all recipients have a certificate that can be encrypted to; "
+				"nothing was sent");
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Each blind copy is a message of its own, all of them in memory. */
+static int check_size(struct composing *k)
+{
+	size_t n_copies = 2;
+
+	for (size_t i = 0; k->encrypt && i < k->n_parties; i++)
+		n_copies += is_blind(&k->parties[i]);
+	if (2 * buf_size(&k->q->body) <= LIMIT_SMIME_MESSAGE / n_copies)
+		return 0;
+	return http_problem(k->q, 422, "bcc",
+		"too many blind copies of a message of this size: each is encrypted on its own");
+}
+
+static int make(struct composing *k)
+{
+	CLEANUP(settings_unrefp) struct settings *settings = settings_get(k->q->env->store);
+	CLEANUP(encrypt_faults_done) struct encrypt_faults faults = {};
+	CLEANUP(buf_done) struct buf id = {};
+	int r = check_size(k);
+
+	k->recipients = arena_alloc(&k->q->arena, (k->n_parties + 1) * sizeof *k->recipients);
+	k->request.recipients = k->recipients;
+	if (k->encrypt)
+		add_recipients(k);
+	if (!r && k->encrypt)
+		r = add_sender(k);
+	if (r)
+		return r;
+	r = compose_secure(&k->request, &k->composed, &faults, &k->why);
+	if (r == COMPOSE_E_RECIPIENTS)
+		return http_problem(k->q, 422, "to", "%s", faults.faults[0].why.text);
+	if (r > 0)
+		return http_problem(k->q, 422, NULL, "%s", k->why.text);
+	for (size_t i = 0; !r && i < k->composed.n; i++) {
+		if (buf_size(&k->composed.copies[i].message) > settings->message_max)
+			return http_problem(k->q, 422, "attachments",
+				"the message is larger than the %llu octets that are taken here",
+				(unsigned long long)settings->message_max);
+	}
+	return r;
+}
+
+static bool is_for(const struct composing *k, const struct compose_copy *copy, size_t i)
+{
+	if (copy->recipient != SIZE_MAX)
+		return copy->recipient == i;
+	return copy->is_delivered && (!k->encrypt || !is_blind(&k->parties[i]));
+}
+
+/* The copies that go to somebody; the one that is kept, too, if wanted. */
+static void fill_send(struct composing *k, struct send_request *s)
+{
+	struct arena *a = &k->q->arena;
+	struct send_copy *copies = arena_alloc(a, (k->composed.n + 1) * sizeof *copies);
+
+	s->copies = copies;
+	for (size_t i = 0; i < k->composed.n; i++) {
+		const struct compose_copy *copy = &k->composed.copies[i];
+		struct mail_address *to = arena_alloc(a, (k->n_parties + 1) * sizeof *to);
+		size_t n = 0;
+
+		for (size_t p = 0; p < k->n_parties; p++) {
+			if (is_for(k, copy, p))
+				to[n++] = k->parties[p].address;
+		}
+		if (k->act != ACT_DRAFT && n)
+			copies[s->n_copies++] = (struct send_copy){ buf_span(&copy->message), to,
+				n };
+		if (copy->is_sent && (k->act == ACT_DRAFT || flag(k, "save", true)))
+			s->kept = buf_span(&copy->message);
+	}
+}
+
+static int send(struct composing *k)
+{
+	struct send_request request = {
+		.account = k->asked.account.id,
+		.sender = k->from,
+		.use = k->act == ACT_DRAFT ? USE_DRAFTS : USE_SENT,
+		.flags = k->act == ACT_DRAFT ? FLAG_DRAFT | FLAG_SEEN : FLAG_SEEN,
+		.now_us = k->request.message.now_us,
+	};
+	int64_t account = k->asked.account.id;
+	struct send_done done = {};
+	json_t *answer;
+	int r;
+
+	if (k->act == ACT_SEND &&
+		!limiter_take(k->q->env->smtp_account, span_of(&account, sizeof account),
+			clock_monotonic_ms())) {
+		http_header(k->q, "Retry-After", SPAN("60"));
+		return http_problem(k->q, 429, NULL, "too many messages; try again later");
+	}
+	fill_send(k, &request);
+	r = send_message(k->q->env, &request, &done, &k->why);
+	if (r > 0)
+		return http_problem(k->q, r == SEND_E_QUOTA ? 409 : 422,
+			r == SEND_E_QUOTA ? "save" : "to", "%s", k->why.text);
+	if (r)
+		return r;
+	answer = json_object();
+	api_set_number(answer, "delivered", done.n_delivered);
+	api_set_number(answer, "queued", done.n_queued);
+	api_set_number(answer, "failed", done.n_failed);
+	(void)json_object_set_new(answer, "kept",
+		done.kept ? message_json_id(done.kept) : json_null());
+	k->q->status = 200;
+	k->q->answer = answer;
+	return 0;
+}
+
+/* What would go to whom. */
+static void answer_copies(struct composing *k)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < k->composed.n; i++) {
+		const struct compose_copy *copy = &k->composed.copies[i];
+		CLEANUP(buf_done) struct buf text = {};
+		json_t *one = json_object(), *to = json_array();
+
+		for (size_t p = 0; p < k->n_parties; p++) {
+			if (is_for(k, copy, p))
+				(void)json_array_append_new(to, http_json_text(k->parties[p].text));
+		}
+		enc_base64(&text, buf_span(&copy->message));
+		(void)json_object_set_new(one, "recipients", to);
+		(void)json_object_set_new(one, "kept", json_boolean(copy->is_sent));
+		api_set_text(one, "message", buf_span(&text));
+		(void)json_array_append_new(list, one);
+	}
+	k->q->status = 200;
+	k->q->answer = json_pack("{s:o}", "copies", list);
+	http_header(k->q, "Cache-Control", SPAN("no-store"));
+}
+
+static int act(struct composing *k)
+{
+	int r;
+
+	if (k->act == ACT_CHECK) {
+		k->q->status = 200;
+		k->q->answer = json_pack("{s:o}", "recipients", parties_json(k));
+		return 0;
+	}
+	if (k->act != ACT_DRAFT && refuse_parties(k))
+		return 0;
+	r = make(k);
+	if (r)
+		return r;
+	if (k->act != ACT_MAKE)
+		return send(k);
+	answer_copies(k);
+	return 0;
+}
+
+int api_compose(struct http_request *q, struct store_conn *c)
+{
+	CLEANUP(composing_done) struct composing k = { .q = q };
+	int r = message_asked_begin(q, &k.asked);
+
+	(void)c;
+	if (!r)
+		r = read_request(&k);
+	if (!r)
+		r = check_from(&k);
+	if (!r && k.act != ACT_CHECK)
+		r = need_keys(&k);
+	if (!r)
+		r = look_up(&k);
+	return r ? r : act(&k);
+}
