@@ -31,9 +31,19 @@ static struct span between(const struct canonical *c, uint64_t from, uint64_t to
 	return span_head(span_skip(c->message, from), to - from);
 }
 
+/* A lone CR in a field ends no line; where lines get their CRLF it must not begin another field. */
 static void add_line_field(struct span field, struct buf *out)
 {
-	encode_crlf(field, out);
+	CLEANUP(buf_wipe) struct buf text = {};
+	uint8_t *p = buf_room(&text, field.n);
+
+	for (size_t i = 0; i < field.n; i++) {
+		bool is_lone = field.p[i] == '\r' && (i + 1 == field.n || field.p[i + 1] != '\n');
+
+		p[i] = is_lone ? ' ' : field.p[i];
+	}
+	buf_added(&text, field.n);
+	encode_crlf(buf_span(&text), out);
 	if (field.n && field.p[field.n - 1] != '\n')
 		buf_add(out, SPAN("\r\n"));
 }
@@ -155,8 +165,8 @@ bool entity_canonical(struct span message, enum entity_octets octets, struct buf
 	CLEANUP(buf_done) struct buf once = {};
 	size_t n = buf_size(out);
 
-	/* A lone CR that has become a line end may have made other fields and parts. It cannot become one
-	 * first: in a binary part it is an octet. */
+	/* A lone CR that has become a line end may have made other fields and parts. It cannot
+	 * become one first: in a binary part it is an octet. */
 	if (has_lone_cr(message)) {
 		add_canonical(message, octets, &once);
 		message = buf_span(&once);

@@ -122,6 +122,22 @@ static void seven_bits(void **state)
 	}
 }
 
+/* A CR that ends no line ends none in what is made either: no field comes out of another's value.
+ */
+static void lone_cr_is_no_line_end(void **state)
+{
+	CLEANUP(buf_done) struct buf outer = {}, entity = {}, joined = {};
+
+	(void)state;
+	entity_split(SPAN("Subject: a\rBcc: b@c\r\n\td\r\nContent-Type: text/plain;\rX: y\r\n\r\n"),
+		&outer, &entity);
+	assert_true(span_is(buf_span(&outer), "Subject: a Bcc: b@c\r\n\td\r\n"));
+	assert_true(span_is(buf_span(&entity), "Content-Type: text/plain; X: y\r\n\r\n"));
+	entity_join(SPAN("Subject: a\r\rBcc: b@c\r"), SPAN("\r\n"), &joined);
+	assert_true(
+		span_is(buf_span(&joined), "Subject: a  Bcc: b@c \r\nMIME-Version: 1.0\r\n\r\n"));
+}
+
 static void long_lines(void **state)
 {
 	CLEANUP(buf_done) struct buf message = {}, out = {}, kept = {};
@@ -156,6 +172,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(split),
 		cmocka_unit_test(seven_bits),
+		cmocka_unit_test(lone_cr_is_no_line_end),
 		cmocka_unit_test(long_lines),
 		cmocka_unit_test(eight_bits),
 	};

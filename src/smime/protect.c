@@ -7,18 +7,24 @@
 #include "mime/header.h"
 #include "mime/param.h"
 
-/* What servers on the way write, and what this standard itself does. */
-static const char *const unprotected[] = { "Return-Path", "Received", "Delivered-To",
-	"DKIM-Signature", "Authentication-Results", "ARC-Seal", "ARC-Message-Signature",
-	"ARC-Authentication-Results", "Received-SPF", "MIME-Version", "HP-Outer" };
+bool protect_is_trace(struct span name)
+{
+	static const char *const names[] = { "Return-Path", "Received", "Delivered-To",
+		"DKIM-Signature", "DomainKey-Signature", "Authentication-Results", "ARC-Seal",
+		"ARC-Message-Signature", "ARC-Authentication-Results", "Received-SPF",
+		"X-Original-To", "Envelope-To" };
+
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+		if (span_is_nocase(name, names[i]))
+			return true;
+	}
+	return false;
+}
 
 static bool is_unprotected(struct span name)
 {
-	for (size_t i = 0; i < sizeof unprotected / sizeof unprotected[0]; i++) {
-		if (span_is_nocase(name, unprotected[i]))
-			return true;
-	}
-	return name.n == 0;
+	return name.n == 0 || protect_is_trace(name) || span_is_nocase(name, "MIME-Version") ||
+	       span_is_nocase(name, "HP-Outer");
 }
 
 /* hcp_baseline (RFC 9788 section 3.2.1): the field as it goes outside; empty: not at all. */

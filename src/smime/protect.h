@@ -9,6 +9,9 @@
 
 #include "base/buf.h"
 
+/* Fields that servers on the way write: they are the header's outside, never the author's. */
+bool protect_is_trace(struct span name);
+
 /*
  * From an entity that is canonical and the fields that stand outside (smime/entity.h), both with
  * CRLF: appends the entity with the fields in it and its type marked, and the fields as they go

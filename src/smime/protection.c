@@ -14,6 +14,7 @@
 #include "mime/header.h"
 #include "mime/param.h"
 #include "smime/entity.h"
+#include "smime/protect.h"
 #include "smime/sender.h"
 
 #include <stdlib.h>
@@ -168,7 +169,7 @@ static char *value_text(struct span value)
 	s = buf_span(&text);
 	copy = alloc_zero(s.n + 1);
 	for (size_t i = 0; i < s.n; i++)
-		copy[i] = s.p[i] ? (char)s.p[i] : ' ';
+		copy[i] = s.p[i] && s.p[i] != '\r' ? (char)s.p[i] : ' ';
 	return copy;
 }
 
@@ -255,8 +256,9 @@ static void add_inner(const struct protection *p, struct smime_report *r)
 		struct smime_field *field;
 		struct span outer;
 
-		/* A field of the other header takes the place of this one: see add_from. */
-		if (f.name.n == 0 || is_structural(f.name) ||
+		/* A field of the other header takes the place of this one: see add_from. What
+		 * servers found out about the message is not for its author to say. */
+		if (f.name.n == 0 || is_structural(f.name) || protect_is_trace(f.name) ||
 			(r->from_mismatch && span_is_nocase(f.name, "From")))
 			continue;
 		field = field_add(r, f.name, f.value);

@@ -552,6 +552,34 @@ static void protected_header(void **state)
 	smime_result_done(&result);
 }
 
+/* What servers found out on the way is not for the author to say; nor does a value have lines. */
+static void trace_inside_is_not_reported(void **state)
+{
+	const struct cert_made *const to[] = { &people.bob };
+	const struct smime_key key = { people.bob.cert, people.bob.key, NULL };
+	CLEANUP(buf_done) struct buf m = {};
+	struct smime_request q;
+	struct smime_result result;
+
+	(void)state;
+	buf_add_string(&m, "Authentication-Results: mx; spf=fail\r\nFrom: mallory@example.net\r\n"
+			   "Subject: [...]\r\n");
+	fixture_encrypt(
+		SPAN("Authentication-Results: mx; spf=pass\r\nReturn-Path: <ceo@example.org>\r\n"
+		     "From: mallory@example.net\r\nSubject: a\rReceived: b\r\n"
+		     "Content-Type: text/plain; hp=\"cipher\"\r\n\r\nText\r\n"),
+		EVP_aes_256_gcm(), to, 1, 0, &m);
+	q = request_of(&m);
+	q.keys = &key;
+	q.n_keys = 1;
+	assert_int_equal(smime_read(&q, &result), 0);
+	assert_null(smime_report_field(&result.report, "Authentication-Results"));
+	assert_null(smime_report_field(&result.report, "Return-Path"));
+	for (size_t i = 0; i < result.report.n_fields; i++)
+		assert_null(strpbrk(result.report.fields[i].value, "\r\n"));
+	smime_result_done(&result);
+}
+
 static void wrapped_message(void **state)
 {
 	CLEANUP(buf_done) struct buf m = {};
@@ -657,6 +685,7 @@ int main(void)
 		cmocka_unit_test(decrypts_oaep),
 		cmocka_unit_test(signed_inside_encrypted),
 		cmocka_unit_test(protected_header),
+		cmocka_unit_test(trace_inside_is_not_reported),
 		cmocka_unit_test(wrapped_message),
 		cmocka_unit_test(from_inside_without_signature),
 		cmocka_unit_test(cache_follows_trust),

@@ -180,7 +180,7 @@ static int write_row(struct store_conn *c, void *arg)
 static int sign(struct issuing *g, struct cert *issuer, EVP_PKEY *signer)
 {
 	CLEANUP(cert_unrefp) struct cert *cert = NULL;
-	uint8_t serial[BUILD_SERIAL_OCTETS];
+	uint8_t serial[BUILD_SERIAL_OCTETS] = {};
 	const struct ca_wish *w = g->wish;
 	struct mailcert_order o = { .issuer = issuer,
 		.signer = signer,

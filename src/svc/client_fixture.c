@@ -79,7 +79,7 @@ struct change {
 static int write_trust(struct store_conn *c, void *arg)
 {
 	struct change *change = arg;
-	uint8_t sha256[32];
+	uint8_t sha256[32] = {};
 	const struct store_trust row = { .domain = change->c->f->store->domain,
 		.scope = TRUST_DOMAIN, .sha256 = span_of(sha256, sizeof sha256),
 		.der = cert_der(change->cert), .purposes = change->purposes };

@@ -8,6 +8,7 @@
 
 #include "svc/stored.h"
 
+#include "base/alloc.h"
 #include "base/clock.h"
 #include "mail/intake.h"
 #include "mime/header.h"
@@ -270,12 +271,16 @@ static bool was_encrypted(const struct smime_field *f)
 	       f->protection == SMIME_FIELD_SIGNED_ENCRYPTED;
 }
 
-static const struct smime_field *encrypted_field(const struct smime_report *report,
+/* The report's field for this one outside, each once: those of a name follow each other in both.
+ * NULL: there is none. */
+static const struct smime_field *take_field(const struct smime_report *report, bool *taken,
 	struct span name)
 {
 	for (size_t i = 0; i < report->n_fields; i++) {
-		if (span_equal_nocase(name, span_str(report->fields[i].name)))
-			return was_encrypted(&report->fields[i]) ? &report->fields[i] : NULL;
+		if (taken[i] || !span_equal_nocase(name, span_str(report->fields[i].name)))
+			continue;
+		taken[i] = true;
+		return &report->fields[i];
 	}
 	return NULL;
 }
@@ -289,17 +294,19 @@ static void add_field(struct buf *out, const struct smime_field *f)
  * them outside, and behind the others those that were left out there. */
 static void restore_header(const struct smime_report *report, struct span outer, struct buf *out)
 {
+	CLEANUP(alloc_freep) bool *taken = alloc_zero(report->n_fields + 1);
 	struct span rest = outer;
 	struct header_field field;
 
-	while (header_next(&rest, &field)) {
-		const struct smime_field *inner = encrypted_field(report, field.name);
+	for (size_t i = 0; i < LIMIT_HEADERS && header_next(&rest, &field); i++) {
+		const struct smime_field *inner = take_field(report, taken, field.name);
 
-		if (inner && inner->differs)
+		if (inner && was_encrypted(inner) && inner->differs)
 			add_field(out, inner);
 		else
 			buf_add(out, field.whole);
 	}
+	buf_add(out, rest);
 	for (size_t i = 0; i < report->n_fields; i++) {
 		const struct smime_field *f = &report->fields[i];
 
@@ -318,9 +325,7 @@ static int decrypt(struct span message, const struct smime_key *keys, size_t n_k
 	struct buf *out, struct why *why)
 {
 	CLEANUP(smime_result_done) struct smime_result result = {};
-	CLEANUP(buf_wipe) struct buf outer = {};
-	CLEANUP(buf_done) struct buf entity = {};
-	CLEANUP(buf_wipe) struct buf header = {};
+	CLEANUP(buf_wipe) struct buf outer = {}, inner = {}, header = {}, entity = {};
 	const struct smime_layer *layer;
 
 	TRY(read_layers(message, keys, n_keys, &result));
@@ -333,8 +338,11 @@ static int decrypt(struct span message, const struct smime_key *keys, size_t n_k
 		return why_not_open(layer, why);
 	entity_split(message, &outer, &entity);
 	restore_header(&result.report, buf_span(&outer), &header);
-	entity_join(buf_span(&header),
-		smime_layer_entity(&result, (size_t)(layer - result.report.layers)), out);
+	/* Of the header inside only what is about the body: the rest is restore_header's. */
+	buf_clear(&entity);
+	entity_split(smime_layer_entity(&result, (size_t)(layer - result.report.layers)), &inner,
+		&entity);
+	entity_join(buf_span(&header), buf_span(&entity), out);
 	return 0;
 }
 

@@ -126,6 +126,29 @@ def test_a_message_is_encrypted_and_decrypted_in_place(server, authority):
     box.logout()
 
 
+def test_a_sender_writes_no_trace_into_the_header(server, authority, tmp_path):
+    c, issued = person(server, authority, "tamara@example.org")
+    (tmp_path / "m").write_bytes(
+        b"From: Someone <someone@elsewhere.example>\r\nSubject: inside\rX-Forged: by a lone CR\r\n"
+        b"Authentication-Results: mx; spf=pass\r\nReceived: from nowhere\r\nReturn-Path: <forged@example.org>\r\n"
+        b"X-List: one\r\nX-List: two\r\n"
+        b"Content-Type: text/plain; hp=\"cipher\"\r\n\r\ntext\r\n")
+    (tmp_path / "c").write_text(issued.pem)
+    sealed = subprocess.run(["openssl", "cms", "-encrypt", "-aes256", "-binary", "-in", tmp_path / "m",
+                             tmp_path / "c"], capture_output=True, check=True).stdout.replace(b"\r\n", b"\n")
+    outer = (b"Authentication-Results: mx; spf=fail\nReceived: from somewhere\nX-List: eins\nX-List: zwei\n"
+             b"From: Someone <someone@elsewhere.example>\nSubject: [...]\n")
+    box = imap(server, c.address)
+    box.append("INBOX", None, None, (outer + sealed).replace(b"\n", b"\r\n"))
+    box.logout()
+    c.ask("POST", path(c, one(c, "[...]"), "decrypt"), expect=200)
+    header = octets(c, messages(c)[0]).split(b"\r\n\r\n")[0].split(b"\r\n")
+    assert b"Authentication-Results: mx; spf=fail" in header and b"Received: from somewhere" in header
+    assert b"Subject: inside X-Forged: by a lone CR" in header
+    assert [h for h in header if h.startswith(b"X-List")] == [b"X-List: one", b"X-List: two"]
+    assert not [h for h in header if h.startswith((b"X-Forged", b"Return-Path")) or b"pass" in h or b"nowhere" in h]
+
+
 def test_openssl_reads_what_was_encrypted_here(server, authority, tmp_path):
     c, issued = person(server, authority, "olaf@example.org")
     deliver(server, c.address, "for openssl", "the same text for everybody")

@@ -451,7 +451,7 @@ int api_smime_install(struct http_request *q, struct store_conn *c)
 	if (r)
 		return r;
 	for (size_t i = 0; i < chain.n; i++)
-		cert_list_add(&certs, cert_ref(chain.certs[i]));
+		cert_list_add(&certs, chain.certs[i]);
 	r = secure_mail_install(q->env, &k.who, &certs, &made, &k.why);
 	return r ? problem(&k, r, "certificate") : answer_made(&k, &made, false);
 }

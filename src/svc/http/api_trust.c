@@ -257,7 +257,7 @@ static int check_twin(struct http_request *q, struct store_conn *c, const struct
 static int write_one(struct http_request *q, struct store_conn *c, const struct new_trust *new,
 	struct span der)
 {
-	uint8_t digest[SHA256_OCTETS];
+	uint8_t digest[SHA256_OCTETS] = {};
 	struct store_trust row = { .domain = new->place.domain, .scope = new->place.scope,
 		.sha256 = span_of(digest, sizeof digest), .der = der, .purposes = new->purposes,
 		.alias = http_text(q, "alias") };
