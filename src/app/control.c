@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 struct wire {
@@ -40,6 +41,26 @@ static int wire_send(int control, struct wire *wire, const int *fds, size_t n_fd
 	}
 	if (sendmsg(control, &message, MSG_NOSIGNAL | flags) != sizeof *wire)
 		return err_fault(errno, "sendmsg");
+	return 0;
+}
+
+int control_pair(int ret_pair[static 2])
+{
+	struct timeval limit = { .tv_sec = CONTROL_SEND_MS / 1000,
+		.tv_usec = CONTROL_SEND_MS % 1000 * 1000 };
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
+		return err_fault(errno, "socketpair");
+	if (setsockopt(pair[0], SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit)) {
+		int error = errno;
+
+		(void)close(pair[0]);
+		(void)close(pair[1]);
+		return err_fault(error, "SO_SNDTIMEO");
+	}
+	ret_pair[0] = pair[0];
+	ret_pair[1] = pair[1];
 	return 0;
 }
 

@@ -49,6 +49,11 @@ struct control_message {
 	union control_payload payload; /* of CONTROL_HOOK; zero for the others */
 };
 
+/* A channel to a child: ret_pair[0] is the supervisor's end, on which nothing is sent for longer than
+ * CONTROL_SEND_MS: a child that reads nothing must not hold up the others. Both close on exec. */
+enum { CONTROL_SEND_MS = 1000 };
+int control_pair(int ret_pair[static 2]) MUST_CHECK;
+
 /* Sends; the caller keeps its descriptors. */
 int control_send(int control, enum control_kind kind, const int *fds, size_t n_fds) MUST_CHECK;
 

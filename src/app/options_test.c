@@ -4,6 +4,7 @@
 #include "app/options.h"
 #include "app/control.h"
 #include "app/ports.h"
+#include "base/clock.h"
 
 #include "base/test.h"
 
@@ -105,6 +106,24 @@ static void ports_are_bound_or_said(void **state)
 	(void)rmdir(folder);
 }
 
+/* A child that reads nothing holds up its supervisor for a second, and not for good. */
+static void control_is_bounded(void **state)
+{
+	int64_t start = clock_monotonic_ms(), took;
+	int pair[2], r, n = 0;
+
+	(void)state;
+	assert_int_equal(control_pair(pair), 0);
+	do
+		r = control_send(pair[0], CONTROL_READY, NULL, 0);
+	while (!r && n++ < 100000);
+	took = clock_monotonic_ms() - start;
+	assert_true(r < 0);
+	assert_true(took >= CONTROL_SEND_MS - 50 && took < 10 * CONTROL_SEND_MS);
+	(void)close(pair[0]);
+	(void)close(pair[1]);
+}
+
 static void control_messages(void **state)
 {
 	struct control_message m = {};
@@ -157,6 +176,7 @@ int main(void)
 		cmocka_unit_test(usage_is_said),
 		cmocka_unit_test(ports_are_bound_or_said),
 		cmocka_unit_test(control_messages),
+		cmocka_unit_test(control_is_bounded),
 		cmocka_unit_test(control_is_not_read),
 	};
 

@@ -147,6 +147,14 @@ static void end_all(struct supervisor *s, int exit_code)
 		(void)kill(s->children[ROLE_SERVER].pid, SIGTERM);
 }
 
+/* How telling a child something has gone: one that does not read is ended, and started again. */
+static int tell(const struct child *c, int r)
+{
+	if (r && c->pid)
+		(void)kill(c->pid, SIGKILL);
+	return r;
+}
+
 /* Both ends of new channels between the server and a keyd. A side that is not there gets its own
  * when it starts. */
 static int connect_keyd(struct supervisor *s, enum role role)
@@ -170,10 +178,10 @@ static int connect_keyd(struct supervisor *s, enum role role)
 		theirs[n] = pair[1];
 	}
 	if (!r)
-		r = keyd_control_add_channels(keyd->control, theirs, n);
+		r = tell(keyd, keyd_control_add_channels(keyd->control, theirs, n));
 	if (!r)
-		r = control_send(server->control, role == ROLE_KEYD_DOMAIN ?
-			CONTROL_CHANNELS_DOMAIN : CONTROL_CHANNELS_USER, ours, n);
+		r = tell(server, control_send(server->control, role == ROLE_KEYD_DOMAIN ?
+			CONTROL_CHANNELS_DOMAIN : CONTROL_CHANNELS_USER, ours, n));
 	while (n--) {
 		(void)close(ours[n]);
 		(void)close(theirs[n]);
@@ -236,8 +244,7 @@ static int start_keyd(struct supervisor *s, enum role role)
 	struct why why = {};
 	int r;
 
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
-		return err_fault(errno, "socketpair");
+	TRY(control_pair(pair));
 	/* A lost key-encryption key must not be replaced by a new one: none is made where there is a
 	 * database already. */
 	if (!database_exists(s))
@@ -305,8 +312,7 @@ static int start_server(struct supervisor *s)
 		argv[n++] = "yes";
 	}
 	argv[n] = NULL;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
-		return err_fault(errno, "socketpair");
+	TRY(control_pair(pair));
 	fds[0] = pair[1];
 	fds[1] = s->folders->store_fd;
 	for (size_t i = 0; i < s->n_bound; i++)

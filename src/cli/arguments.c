@@ -118,6 +118,87 @@ static bool take_words(struct cli *cli, char **words, size_t n_words)
 	return next == n_words;
 }
 
+static bool is_choice(struct span choices, struct span value)
+{
+	while (choices.n) {
+		if (span_equal(span_trim(span_cut(&choices, ',')), value))
+			return true;
+	}
+	return false;
+}
+
+/* The one value, or each that stands between commas. */
+static bool check_choices(struct cli *cli, const struct argument *a, struct span value)
+{
+	bool several = a->several || a->kind == ARG_LIST;
+
+	do {
+		struct span one = several ? span_trim(span_cut(&value, ',')) : value;
+
+		if (!is_choice(span_str(a->choices), one)) {
+			why_set(&cli->why, gettext("%s is one of %s; not \"%.*s\""), a->name, a->choices,
+				(int)span_head(one, 40).n, (const char *)one.p);
+			return false;
+		}
+	} while (several && value.n);
+	return true;
+}
+
+static bool check_letters(struct cli *cli, const struct argument *a, struct span value)
+{
+	bool fits = value.n == a->letters;
+
+	for (size_t i = 0; i < value.n && fits; i++)
+		fits = octet_is_alpha(value.p[i]);
+	if (!fits)
+		why_set(&cli->why, gettext("%s is a code of %zu letters"), a->name, a->letters);
+	return fits;
+}
+
+static bool check_number(struct cli *cli, const struct argument *a, struct span value)
+{
+	uint64_t number;
+
+	if (span_to_u64(value, a->most, &number) && number > 0)
+		return true;
+	why_set(&cli->why, gettext("%s is a number from 1 to %llu"), a->name,
+		(unsigned long long)a->most);
+	return false;
+}
+
+static bool has_word(struct span list)
+{
+	while (list.n) {
+		if (span_trim(span_cut(&list, ',')).n)
+			return true;
+	}
+	return false;
+}
+
+/* What the row says of an option's value. */
+static bool check_value(struct cli *cli, const struct argument *a, struct span value)
+{
+	if (a->kind == ARG_LIST && !has_word(value)) {
+		why_set(&cli->why, gettext("%s needs a value"), a->name);
+		return false;
+	}
+	if (a->choices)
+		return check_choices(cli, a, value);
+	if (a->letters)
+		return check_letters(cli, a, value);
+	return a->most ? check_number(cli, a, value) : true;
+}
+
+static bool check_options(struct cli *cli)
+{
+	for (size_t k = 0; k < ARGUMENTS_MAX && cli->command->arguments[k].kind != ARG_END; k++) {
+		if (cli->options[k] && !check_value(cli, &cli->command->arguments[k],
+					       span_str(cli->options[k])))
+			return false;
+	}
+	return true;
+}
+
 /* argv is reordered: words to the front. */
 bool cli_arguments(struct cli *cli, int argc, char **argv)
 {
@@ -131,7 +212,7 @@ bool cli_arguments(struct cli *cli, int argc, char **argv)
 		else if (!take_option(cli, argc, argv, &i))
 			return false;
 	}
-	return take_words(cli, argv, n_words);
+	return take_words(cli, argv, n_words) && check_options(cli);
 }
 
 void cli_done(struct cli *cli)

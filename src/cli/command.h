@@ -40,6 +40,10 @@ struct argument {
 	const char *help;   /* of an option */
 	const char *prompt; /* of a password; NULL: "Password: " */
 	bool many;          /* an option that may be given again */
+	const char *choices; /* its values, "a, b, c"; NULL: any */
+	bool several;       /* some of the choices, a comma between; ARG_LIST always */
+	size_t letters;     /* so many letters; 0: any text */
+	uint64_t most;      /* of a number, from 1; 0: any */
 };
 
 enum { ARGUMENTS_MAX = 20, COLUMNS_MAX = 16, CLI_FILE_MAX = 16 << 20 };
@@ -47,6 +51,7 @@ enum { ARGUMENTS_MAX = 20, COLUMNS_MAX = 16, CLI_FILE_MAX = 16 << 20 };
 struct column {
 	const char *title; /* NULL ends */
 	const char *member;
+	int width; /* what is longer is cut; 0: never */
 };
 
 struct cli;

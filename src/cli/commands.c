@@ -5,6 +5,10 @@
 
 #include "cli/command.h"
 
+#include "pki/authority.h"
+#include "pki/mailcert.h"
+#include "pki/selfsign.h"
+
 #define WORD(title, field)     { .kind = ARG_ONE, .name = title, .member = field }
 #define MAYBE(title, field)    { .kind = ARG_OPTIONAL, .name = title, .member = field }
 #define OPTION(title, of, field, text)                                                             \
@@ -25,13 +29,32 @@
 #define NUMBER(title, field, text)                                                                 \
 	{ .kind = ARG_OPTION, .name = title, .sample = "N", .member = field, .number = true,       \
 		.help = text }
+/* One of several values, which a comma divides in the list; with CHOICES some of them. */
+#define CHOICE(title, of, field, values, text)                                                     \
+	{ .kind = ARG_OPTION, .name = title, .sample = of, .member = field, .choices = values,     \
+		.help = text values }
+#define CHOICES(title, of, field, values, text)                                                    \
+	{ .kind = ARG_OPTION, .name = title, .sample = of, .member = field, .choices = values,     \
+		.several = true, .help = text values }
+#define DAYS(max, text)                                                                            \
+	{ .kind = ARG_OPTION, .name = "--days", .sample = "N", .member = "days", .number = true,   \
+		.most = (max), .help = text }
+#define COUNTRY                                                                                    \
+	{ .kind = ARG_OPTION, .name = "--country", .sample = "CC", .member = "country",            \
+		.letters = 2, .help = "country, two letters" }
+
+#define KEY_USES     "tls, smime, dkim, ca"
+#define KEY_TYPES    "rsa:2048, rsa:3072, rsa:4096, ec:p256, ec:p384, ed25519"
+#define RSA_EC_TYPES "rsa:2048, rsa:3072, rsa:4096, ec:p256, ec:p384"
+#define SERVICES     "smtp, imap, pop3, http, all, none"
+#define PURPOSES     "server, client, mail"
 #define OUTPUT(field)                                                                              \
 	{ .kind = ARG_OUTPUT, .name = "-o", .sample = "FILE", .member = field,                     \
 		.help = "where it goes (default: standard output)" }
 
 /* Which key, where none is named. */
 #define WHICH_KEY                                                                                  \
-	OPTION("--for", "USE", NULL, "of keys for tls, smime, dkim or ca (default tls)"),              \
+	CHOICE("--for", "USE", NULL, KEY_USES, "of keys for this (default tls): "),              \
 		OPTION("--type", "TYPE", NULL, "of keys of this type")
 
 #define WHICH                                                                                      \
@@ -47,7 +70,7 @@
 		OPTION("--unit", "TEXT", "unit", "its unit"),                                      \
 		OPTION("--city", "TEXT", "city", "city"),                                          \
 		OPTION("--state", "TEXT", "state", "state or province"),                           \
-		OPTION("--country", "CC", "country", "country, two letters")
+		COUNTRY
 
 /* Who an authority is. */
 #define CA_SUBJECT                                                                                 \
@@ -56,9 +79,9 @@
 		OPTION("--unit", "TEXT", "unit", "its unit"),                                      \
 		OPTION("--city", "TEXT", "city", "city"),                                          \
 		OPTION("--state", "TEXT", "state", "state or province"),                           \
-		OPTION("--country", "CC", "country", "country, two letters"),                      \
+		COUNTRY,                      \
 		OPTION("--key", "KEY", "key", "a key for ca or smime (default: a new one)"),       \
-		OPTION("--type", "TYPE", "type", "of a new key (default ec:p256)")
+		CHOICE("--type", "TYPE", "type", RSA_EC_TYPES, "of a new key (default ec:p256): ")
 
 #define CA_COLUMNS                                                                                 \
 	{                                                                                          \
@@ -363,7 +386,7 @@ const struct command commands[] = {
 
 	{ "key", "list", "keys, of one domain or all", "signet key list example.org",
 		{ MAYBE("DOMAIN", NULL),
-			OPTION("--for", "USE", NULL, "only those for tls, smime, dkim or ca"),
+			CHOICE("--for", "USE", NULL, KEY_USES, "only those for this: "),
 			OPTION("--type", "TYPE", NULL, "only those of this type") },
 		.run = run_key_list, .list = "keys",
 		.columns = { { "DOMAIN", "domain" }, { "KEY", "alias" }, { "TYPE", "type" },
@@ -371,10 +394,8 @@ const struct command commands[] = {
 	{ "key", "generate", "makes a key; it never leaves the key process",
 		"signet key generate example.org --type rsa:3072",
 		{ WORD("DOMAIN", NULL),
-			OPTION("--type", "TYPE", "type",
-				"rsa:2048, rsa:3072, rsa:4096, ec:p256, ec:p384 or ed25519"
-				" (default ec:p256)"),
-			OPTION("--for", "USE", "use", "tls, smime, dkim or ca (default tls)"),
+			CHOICE("--type", "TYPE", "type", KEY_TYPES, "kind and size (default ec:p256): "),
+			CHOICE("--for", "USE", "use", KEY_USES, "what it is for (default tls): "),
 			OPTION("--alias", "NAME", "alias", "the key's name") },
 		"POST", "/domains/{0}/keys",
 		.columns = { { "alias", "alias" }, { "use", "use" }, { "type", "type" },
@@ -389,7 +410,7 @@ const struct command commands[] = {
 			{ .kind = ARG_SECRET, .name = "--passphrase-file", .sample = "F",
 				.member = "passphrase",
 				.help = "file with the passphrase of an encrypted key" },
-			OPTION("--for", "USE", "use", "tls, smime, dkim or ca (default tls)"),
+			CHOICE("--for", "USE", "use", KEY_USES, "what it is for (default tls): "),
 			WHICH,
 			OPTION("--alias", "NAME", "alias", "the key's name") },
 		"POST", "/domains/{0}/keys/import",
@@ -448,7 +469,7 @@ const struct command commands[] = {
 		"/domains/{0}/certificates/{1}", .run = run_cert_in_use },
 	{ "cert", "self-sign", "makes a self-signed certificate and puts it to use at once",
 		"signet cert self-sign example.org --days 90",
-		{ WORD("DOMAIN", NULL), NUMBER("--days", "days", "how long it is valid (default 397)"),
+		{ WORD("DOMAIN", NULL), DAYS(SELFSIGN_DAYS_MAX, "how long it is valid (default 397)"),
 			SUBJECT,
 			OPTION("--key", "KEY", "key", "the key's name (default: the newest for TLS)"),
 			OPTION("--alias", "NAME", "alias", "the certificate's name") },
@@ -458,15 +479,14 @@ const struct command commands[] = {
 		{ WORD("DOMAIN", NULL), MAYBE("CERTIFICATE", NULL),
 			FLAG("--new-serial", "new_serial",
 				"with a serial number of its own, as browsers want it"),
-			NUMBER("--days", "days", "how long it is valid (default: as long as before)") },
+			DAYS(SELFSIGN_DAYS_MAX, "how long it is valid (default: as long as before)") },
 		"POST", "/domains/{0}/certificates/{1}/refresh", .columns = CERT_COLUMNS,
 		.run = run_cert_in_use },
 	{ "cert", "install", "takes an authority's answer to a request, with its chain, and puts it to use",
 		"signet cert install example.org example.crt --chain intermediates.pem",
 		{ WORD("DOMAIN", NULL), FILE_WORD("FILE", "certificate"),
 			OPTION_FILE("--chain", "chain", "intermediate certificates, if not in FILE"),
-			OPTION("--service", "S,...", "services",
-				"smtp, imap, pop3, http, with commas, or none (default all)"),
+			CHOICES("--service", "S,...", "services", SERVICES, "what it serves (default all): "),
 			OPTION("--alias", "NAME", "alias", "the certificate's name"),
 			FLAG("--force", "force", "take the chain exactly as it is") },
 		"POST", "/domains/{0}/certificates/install", .columns = CERT_COLUMNS },
@@ -484,8 +504,7 @@ const struct command commands[] = {
 				.member = "passphrase",
 				.help = "file with FILE's password; else it is asked for" },
 			WHICH,
-			OPTION("--service", "S,...", "services",
-				"smtp, imap, pop3, http, with commas, or none (default all)"),
+			CHOICES("--service", "S,...", "services", SERVICES, "what it serves (default all): "),
 			OPTION("--alias", "NAME", "alias", "the certificate's and the key's name"),
 			FLAG("--force", "force", "take the chain exactly as it is") },
 		"POST", "/domains/{0}/certificates/import", .columns = CERT_COLUMNS },
@@ -503,8 +522,8 @@ const struct command commands[] = {
 		"signet cert activate example.org first --service imap,pop3",
 		{ WORD("DOMAIN", NULL), MAYBE("CERTIFICATE", NULL),
 			{ .kind = ARG_OPTION, .name = "--service", .sample = "S,...",
-				.member = "services", .value = "all",
-				.help = "smtp, imap, pop3, http, with commas (default all)" } },
+				.member = "services", .value = "all", .choices = SERVICES,
+				.several = true, .help = "what it serves (default all): " SERVICES } },
 		"PATCH", "/domains/{0}/certificates/{1}", .columns = CERT_COLUMNS,
 		.run = run_cert_newest },
 	{ "cert", "remove", "removes a certificate; without CERTIFICATE the newest in use",
@@ -541,7 +560,7 @@ const struct command commands[] = {
 	{ "ca", "create", "makes an authority with a key of its own, for the domain's addresses only",
 		"signet ca create example.org --org 'Example Ltd'",
 		{ WORD("DOMAIN", NULL), CA_SUBJECT,
-			NUMBER("--days", "days", "how long it is valid (default 3650)") },
+			DAYS(AUTHORITY_DAYS_MAX, "how long it is valid (default 3650)") },
 		"POST", "/domains/{0}/ca", .columns = CA_COLUMNS },
 	{ "ca", "request", "asks another authority for one: a request to be given to it",
 		"signet ca request example.org -o ca.csr",
@@ -555,7 +574,7 @@ const struct command commands[] = {
 		"POST", "/domains/{0}/ca/install", .columns = CA_COLUMNS },
 	{ "ca", "refresh", "the same authority for another time and the domain's names of today",
 		"signet ca refresh example.org",
-		{ WORD("DOMAIN", NULL), NUMBER("--days", "days", "how long (default 3650)") },
+		{ WORD("DOMAIN", NULL), DAYS(AUTHORITY_DAYS_MAX, "how long (default 3650)") },
 		"POST", "/domains/{0}/ca/refresh", .columns = CA_COLUMNS },
 	{ "ca", "export", "its certificate, for those who are to trust it",
 		"signet ca export example.org --der -o example-ca.cer",
@@ -576,7 +595,7 @@ const struct command commands[] = {
 		{ WORD("ADDRESS", "address"),
 			OPTION_FILE("--request", "request", "a request (PKCS#10) with the user's key"),
 			OPTION("--name", "NAME", "name", "of the person (default: the account's)"),
-			NUMBER("--days", "days", "how long it is valid (default: setting ca_days)"),
+			DAYS(MAILCERT_DAYS_MAX, "how long it is valid (default: setting ca_days)"),
 			OUTPUT("certificate"), FLAG("--der", NULL, "in DER instead of PEM") },
 		"POST", "/domains/{d}/ca/certificates", .run = run_ca_issue },
 	{ "ca", "list", "what was issued for a domain's users", "signet ca list example.org",
@@ -623,16 +642,16 @@ const struct command commands[] = {
 		.run = run_rule_remove },
 
 	{ "trust", "list", "what is trusted, with what is inherited", "signet trust list --domain example.org",
-		{ SCOPE, OPTION("--for", "P,...", NULL, "only those for server, client or mail") },
+		{ SCOPE, CHOICES("--for", "P,...", NULL, PURPOSES, "only those for these: ") },
 		.run = run_trust_list, .list = "certificates",
-		.columns = { { "ISSUED TO", "subject" }, { "SERIAL", "serial" },
-			{ "FROM", "not_before" }, { "TILL", "not_after" }, { "SCOPE", "scope" },
-			{ "FOR", "purposes" }, { "DENIED", "denied" },
-			{ "FINGERPRINT", "fingerprint" } } },
+		.columns = { { "ISSUED TO", "subject", 28 }, { "SERIAL", "serial", 8 },
+			{ "FROM", "not_before", 10 }, { "TILL", "not_after", 10 },
+			{ "SCOPE", "scope" }, { "FOR", "purposes" },
+			{ "FINGERPRINT", "fingerprint", 11 } } },
 	{ "trust", "add", "trusts the certificates of a file, or one that is known by its fingerprint",
 		"signet trust add company-ca.pem --domain example.org --for client,mail",
 		{ { .kind = ARG_MANY, .name = "FILE..." }, SCOPE,
-			OPTION("--for", "P,...", NULL, "server, client, mail (default: all)"),
+			CHOICES("--for", "P,...", NULL, PURPOSES, "what for (default: all): "),
 			OPTION("--alias", "NAME", NULL, "how a single certificate is called") },
 		.run = run_trust_add, .list = "certificates",
 		.columns = { { "ISSUED TO", "subject" }, { "FINGERPRINT", "fingerprint" } } },
@@ -707,8 +726,7 @@ const struct command commands[] = {
 		"makes a key; the domain's authority (ca create) issues its certificate",
 		"signet smime generate alice@example.org --password-file secret",
 		{ WORD("ADDR", NULL),
-			OPTION("--type", "TYPE", "type",
-				"rsa:2048, rsa:3072 (default), rsa:4096, ec:p256 or ec:p384"),
+			CHOICE("--type", "TYPE", "type", RSA_EC_TYPES, "kind and size (default rsa:3072): "),
 			SECURE_PASSWORD, START_OVER },
 		"POST", "/accounts/{0}/smime/generate", SECURE_KEYS, .run = run_smime_add },
 	{ "smime", "import", "takes a key with its certificate from PKCS#12 or PEM",
@@ -835,12 +853,12 @@ const struct command commands[] = {
 			{ .kind = ARG_LIST, .name = "--names", .sample = "NAME,...",
 				.member = "names",
 				.help = "for these names (default: the domain and its aliases)" },
-			OPTION("--challenge", "KIND", "challenge",
-				"http-01, tls-alpn-01 or dns-01 (default http-01; a wildcard: dns-01)"),
+			CHOICE("--challenge", "KIND", "challenge", "http-01, tls-alpn-01, dns-01",
+				"proof (default http-01; a wildcard: dns-01): "),
 			{ .kind = ARG_LIST, .name = "--key", .sample = "TYPE,...",
-				.member = "types",
-				.help = "ec:p256, ec:p384, rsa:2048, rsa:3072, rsa:4096; a certificate"
-					" for each (default ec:p256)" },
+				.member = "types", .choices = RSA_EC_TYPES,
+				.help = "a certificate for each of these keys (default ec:p256): "
+					RSA_EC_TYPES },
 			FLAG("--wait", NULL, "until it is there, or has failed") },
 		"POST", "/domains/{0}/acme", "orders", ACME_COLUMNS, run_acme_order },
 	{ "acme", "renew", "obtains a domain's certificates anew, now",

@@ -5,6 +5,7 @@
 
 #include "cli/language.h"
 #include "cli/msgcert.h"
+#include "pki/selfsign.h"
 
 #define WORD(title, field)      { .kind = ARG_ONE, .name = title, .member = field }
 #define FILE_WORD(title, field) { .kind = ARG_FILE, .name = title, .member = field }
@@ -16,6 +17,7 @@
 #define ALIAS       WORD("ALIAS", NULL)
 #define DAYS                                                                                       \
 	{ .kind = ARG_OPTION, .name = "--days", .sample = "N", .member = "days", .number = true,   \
+		.most = SELFSIGN_DAYS_MAX,                                                                      \
 		.help = MARKED("how many days it is valid (default: three months)") }
 #define OUTPUT(field)                                                                              \
 	{ .kind = ARG_OUTPUT, .name = "-o", .sample = "FILE", .member = field,                     \
@@ -24,8 +26,9 @@
 	{ .kind = ARG_OPTION_FILE, .name = "--chain", .sample = "FILE", .member = "chain",         \
 		.help = MARKED("intermediate certificates, if not in FILE") }
 #define SERVICES                                                                                   \
-	OPTION("--service", "S,...", "services",                                                   \
-		"what it serves: some of smtp, imap, pop3, http, or none (default: all)")
+	{ .kind = ARG_OPTION, .name = "--service", .sample = "S,...", .member = "services",        \
+		.choices = "smtp, imap, pop3, http, all, none", .several = true,                   \
+		.help = MARKED("what it serves: some of smtp, imap, pop3, http, or none (default: all)") }
 #define FORCE FLAG("--force", "force", "send the chain exactly as it is given")
 #define FILE_PASSWORD                                                                              \
 	{ .kind = ARG_PASSPHRASE, .name = "--password-file", .sample = "F",                        \
@@ -45,11 +48,15 @@
 		OPTION("--org-unit", "ORG-UNIT", "unit", "its unit"),                              \
 		OPTION("--city", "CITY", "city", "city"),                                          \
 		OPTION("--state", "STATE", "state", "state or province"),                          \
-		OPTION("--country", "COUNTRY", "country", "country, two letters"),                 \
+		{ .kind = ARG_OPTION, .name = "--country", .sample = "COUNTRY",                    \
+			.member = "country", .letters = 2,                                         \
+			.help = MARKED("country, two letters") },                                  \
 		{ .kind = ARG_LIST, .name = "--alt", .sample = "NAME,...", .member = "names",      \
 			.help = MARKED("further host names") },                                    \
 		OPTION("--key", "KEY", NULL, "a key that is there (default: a new one)"),          \
-		OPTION("--type", "TYPE", NULL, "of the new key, as signet key generate --type")
+		{ .kind = ARG_OPTION, .name = "--type", .sample = "TYPE",                          \
+			.choices = "rsa:2048, rsa:3072, rsa:4096, ec:p256, ec:p384, ed25519",      \
+			.help = MARKED("of the new key, as signet key generate --type") }
 
 /* Of every subcommand. */
 #define GLOBAL                                                                                     \

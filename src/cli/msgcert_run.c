@@ -112,7 +112,7 @@ static int find_trusted(struct cli *cli, json_t **ret_list, const json_t **ret_c
 	if (*ret_cert)
 		return 0;
 	why_set(&cli->why, gettext("no certificate is called %s; see %s"), cli->words[0],
-		"msgcert list-certs -C");
+		cli_option(cli, "-C") ? "msgcert list-certs -C" : "msgcert list-certs [-C]");
 	return CLIENT_E_NOT_FOUND;
 }
 

@@ -13,6 +13,9 @@
 #include "cli/language.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <termios.h>
@@ -52,32 +55,98 @@ static int password_read_file(struct cli *cli, const char *name, char **ret_pass
 	return r;
 }
 
-static int password_prompt(struct cli *cli, FILE *terminal, const char *prompt,
-	char **ret_password)
-{
-	struct termios before, silent;
-	char *line = NULL;
-	size_t size = 0;
-	ssize_t n;
+/* What ends or suspends a program from the keyboard or outside: the terminal must not stay silent. */
+static const int ends[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP };
 
+enum { N_ENDS = sizeof ends / sizeof ends[0] };
+
+static volatile sig_atomic_t caught;
+
+static void note(int signal)
+{
+	caught = signal;
+}
+
+/* Those that are not ignored are noted, and come only while input is waited for. */
+static void hold_signals(struct sigaction *before, sigset_t *ret_mask)
+{
+	struct sigaction action = { .sa_handler = note };
+	sigset_t held;
+
+	caught = 0;
+	(void)sigemptyset(&held);
+	for (size_t i = 0; i < N_ENDS; i++)
+		(void)sigaddset(&held, ends[i]);
+	(void)sigprocmask(SIG_BLOCK, &held, ret_mask);
+	for (size_t i = 0; i < N_ENDS; i++) {
+		(void)sigaction(ends[i], NULL, &before[i]);
+		if (before[i].sa_handler != SIG_IGN)
+			(void)sigaction(ends[i], &action, NULL);
+	}
+}
+
+static void release_signals(const struct sigaction *before, const sigset_t *mask)
+{
+	for (size_t i = 0; i < N_ENDS; i++)
+		(void)sigaction(ends[i], &before[i], NULL);
+	(void)sigprocmask(SIG_SETMASK, mask, NULL);
+}
+
+/* Up to the end of the line, or until a signal was caught. */
+static void read_line(int terminal, const sigset_t *mask, struct buf *line)
+{
+	struct pollfd input = { .fd = terminal, .events = POLLIN };
+	char c = 0;
+
+	while (!caught && buf_size(line) <= LIMIT_PASSWORD) {
+		if (ppoll(&input, 1, NULL, mask) < 0) {
+			if (errno != EINTR)
+				return;
+			continue;
+		}
+		if (read(terminal, &c, 1) != 1 || c == '\n')
+			return;
+		buf_add_octet(line, (uint8_t)c);
+	}
+}
+
+/* One prompt, with the terminal silent as long as it stands. The signal that ended it; 0: none. */
+static int ask_silently(int terminal, const char *prompt, struct buf *line)
+{
+	struct sigaction before[N_ENDS];
+	struct termios loud, silent;
+	sigset_t mask;
+
+	hold_signals(before, &mask);
 	/* Silent first: who types at once, when the prompt is there, must not be seen either. */
-	(void)tcgetattr(fileno(terminal), &before);
-	silent = before;
+	(void)tcgetattr(terminal, &loud);
+	silent = loud;
 	silent.c_lflag &= (tcflag_t)~ECHO;
-	(void)tcsetattr(fileno(terminal), TCSAFLUSH, &silent);
-	(void)fputs(prompt, terminal);
-	(void)fflush(terminal);
-	n = getline(&line, &size, terminal);
-	(void)tcsetattr(fileno(terminal), TCSAFLUSH, &before);
-	(void)fputc('\n', terminal);
-	if (n > 0 && line[n - 1] == '\n')
-		line[--n] = 0;
-	if (n <= 0) {
-		free(line);
+	(void)tcsetattr(terminal, TCSAFLUSH, &silent);
+	(void)dprintf(terminal, "%s", prompt);
+	read_line(terminal, &mask, line);
+	(void)tcsetattr(terminal, TCSAFLUSH, &loud);
+	(void)dprintf(terminal, "\n");
+	release_signals(before, &mask);
+	return caught;
+}
+
+/* A signal gets what it wanted once the terminal is as it was; one that did not end us, or has let us go
+ * on, asks again. */
+static int password_prompt(struct cli *cli, int terminal, const char *prompt, char **ret_password)
+{
+	CLEANUP(buf_wipe) struct buf line = {};
+	int signal;
+
+	while ((signal = ask_silently(terminal, prompt, &line))) {
+		buf_wipe(&line);
+		(void)raise(signal);
+	}
+	if (buf_size(&line) == 0 || span_find(buf_span(&line), 0) < buf_size(&line)) {
 		why_set(&cli->why, gettext("no password was given"));
 		return CLIENT_E_REFUSED;
 	}
-	*ret_password = line;
+	*ret_password = span_to_string(buf_span(&line));
 	return 0;
 }
 
@@ -90,13 +159,13 @@ void cli_password_free(char *password)
 
 int cli_prompt(struct cli *cli, const char *prompt, char **ret_password)
 {
-	FILE *terminal = fopen("/dev/tty", "r+e");
+	int terminal = open("/dev/tty", O_RDWR | O_CLOEXEC);
 	int r;
 
-	if (!terminal)
+	if (terminal < 0)
 		return CLI_E_NO_TERMINAL;
 	r = password_prompt(cli, terminal, prompt, ret_password);
-	(void)fclose(terminal);
+	(void)close(terminal);
 	return r;
 }
 

@@ -9,6 +9,7 @@
 #include "cli/show.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 int run_setting_get(struct cli *cli)
@@ -151,7 +152,12 @@ static int ask_newest(struct cli *cli, size_t position, const char *what,
 		why_set(&cli->why, "the domain has none; make one with %s %s", remedy, cli->words[0]);
 		return CLIENT_E_REFUSED;
 	}
-	return r ? r : cli_request(cli, ret_answer);
+	if (!r)
+		r = cli_request(cli, ret_answer);
+	/* Nobody has named it, and it is no more. */
+	if (!r && list && !*ret_answer && !cli->json)
+		(void)printf("removed: %s\n", cli->words[position]);
+	return r;
 }
 
 static int run_newest(struct cli *cli, size_t position, const char *what,

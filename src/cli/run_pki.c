@@ -10,6 +10,7 @@
 #include "pki/pem.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 /* The table; and not valid, if clients would refuse something. */
 int run_cert_check(struct cli *cli)
@@ -98,6 +99,22 @@ static void keep_purposes(const struct cli *cli, json_t *list)
 	}
 }
 
+/* For the table: the usual ones in a word. */
+static void shorten_purposes(json_t *list)
+{
+	json_t *cert;
+	size_t i;
+
+	json_array_foreach(list, i, cert) {
+		const char *purposes = json_string_value(json_object_get(cert, "purposes"));
+
+		if (json_is_true(json_object_get(cert, "denied")))
+			(void)json_object_set_new(cert, "purposes", json_string("denied"));
+		else if (purposes && strcmp(purposes, "server,client,mail") == 0)
+			(void)json_object_set_new(cert, "purposes", json_string("all"));
+	}
+}
+
 int run_trust_list(struct cli *cli)
 {
 	CLEANUP(json_owned_freep) json_t *answer = NULL;
@@ -109,6 +126,8 @@ int run_trust_list(struct cli *cli)
 	if (!r)
 		r = cli_ask_at(cli, "GET", &path, NULL, &answer);
 	keep_purposes(cli, json_object_get(answer, "certificates"));
+	if (!cli->json)
+		shorten_purposes(json_object_get(answer, "certificates"));
 	return r ? r : cli_show(cli, answer);
 }
 
@@ -119,11 +138,64 @@ static bool is_fingerprint(const char *text)
 	return n >= 40 && strspn(text, "0123456789abcdefABCDEF:") == n;
 }
 
+/* Hexadecimal digits without colons, in lower case. */
+static void add_digits(struct buf *out, const char *fingerprint)
+{
+	for (; *fingerprint; fingerprint++) {
+		if (*fingerprint != ':')
+			buf_add_octet(out, octet_lower((uint8_t)*fingerprint));
+	}
+}
+
+/* Eight digits or more, as "trust list" shows them, and no file. */
+static bool is_beginning(const char *text)
+{
+	CLEANUP(buf_done) struct buf digits = {};
+
+	if (is_fingerprint(text) || text[strspn(text, "0123456789abcdefABCDEF:")] ||
+		access(text, F_OK) == 0)
+		return false;
+	add_digits(&digits, text);
+	return buf_size(&digits) >= 8;
+}
+
+/* The whole fingerprint of the one certificate of the scope's list that begins so. */
+static int find_beginning(struct cli *cli, const char *text, struct buf *out)
+{
+	CLEANUP(json_owned_freep) json_t *answer = NULL;
+	CLEANUP(buf_done) struct buf path = {}, wanted = {};
+	const json_t *cert;
+	size_t i, n = 0;
+	int r;
+
+	add_digits(&wanted, text);
+	buf_add_string(&path, "/trust");
+	add_scope(cli, &path);
+	r = cli_ask_at(cli, "GET", &path, NULL, &answer);
+	json_array_foreach(json_object_get(answer, "certificates"), i, cert) {
+		const char *fingerprint = json_string_value(json_object_get(cert, "fingerprint"));
+		CLEANUP(buf_done) struct buf digits = {};
+
+		add_digits(&digits, fingerprint ? fingerprint : "");
+		if (!span_starts(buf_span(&digits), buf_span(&wanted)))
+			continue;
+		/* What is denied is listed where it is inherited from, too. */
+		n += !span_is(buf_span(out), fingerprint);
+		buf_clear(out);
+		buf_add_string(out, fingerprint);
+	}
+	if (r || n == 1)
+		return r;
+	why_set(&cli->why, n ? "several certificates have a fingerprint that begins with %s" :
+		"no certificate has a fingerprint that begins with %s; see signet trust list", text);
+	return CLIENT_E_REFUSED;
+}
+
 /* One request about one certificate: a file, or the fingerprint of one that is known. */
 static int trust_write(struct cli *cli, const char *what, bool deny, json_t **ret_answer)
 {
 	CLEANUP(json_owned_freep) json_t *body = json_object();
-	CLEANUP(buf_done) struct buf path = {};
+	CLEANUP(buf_done) struct buf path = {}, whole = {};
 	const char *domain = cli_option(cli, "--domain"), *purposes = cli_option(cli, "--for");
 	const char *alias = cli_option(cli, "--alias");
 	int r = 0;
@@ -137,9 +209,14 @@ static int trust_write(struct cli *cli, const char *what, bool deny, json_t **re
 		(void)json_object_set_new(body, "alias", json_string(alias));
 	if (deny)
 		(void)json_object_set_new(body, "deny", json_true());
-	if (is_fingerprint(what))
+	if (is_beginning(what))
+		r = find_beginning(cli, what, &whole);
+	if (buf_size(&whole))
+		(void)json_object_set_new(body, "fingerprint",
+			json_stringn((const char *)buf_span(&whole).p, buf_size(&whole)));
+	else if (is_fingerprint(what))
 		(void)json_object_set_new(body, "fingerprint", json_string(what));
-	else
+	else if (!r)
 		r = cli_body_file(cli, body, "certificate", what);
 	buf_add_string(&path, "/trust");
 	return r ? r : cli_ask_at(cli, "POST", &path, body, ret_answer);
@@ -192,14 +269,17 @@ static int fingerprint_of(struct cli *cli, const char *file, struct buf *out)
 int run_trust_remove(struct cli *cli)
 {
 	CLEANUP(json_owned_freep) json_t *answer = NULL;
-	CLEANUP(buf_done) struct buf path = {};
+	CLEANUP(buf_done) struct buf path = {}, whole = {};
 	int r = check_scope(cli);
 
 	buf_add_string(&path, "/trust/");
 	if (is_fingerprint(cli->words[0]))
 		cli_add_segment(&path, cli->words[0]);
+	else if (!r && is_beginning(cli->words[0]))
+		r = find_beginning(cli, cli->words[0], &whole);
 	else if (!r)
 		r = fingerprint_of(cli, cli->words[0], &path);
+	buf_add(&path, buf_span(&whole));
 	add_scope(cli, &path);
 	return r ? r : cli_ask_at(cli, "DELETE", &path, NULL, &answer);
 }

@@ -93,11 +93,41 @@ static void print_cell(const char *text, int width, bool last)
 		(void)printf("%*s", width - text_width(text) + 2, "");
 }
 
+/* Times are cut to their date, fingerprints to their beginning; other texts end with a sign of it. */
+static void cut_text(char *text, int width)
+{
+	size_t length = strlen(text);
+	bool is_time = length == 20 && text[10] == 'T' && text[19] == 'Z';
+	bool is_fingerprint = length == 95 && text[2] == ':' && text[5] == ':';
+	int n = 0;
+
+	for (char *p = text; *p; p++) {
+		n += (*p & 0xC0) != 0x80;
+		if (n <= width)
+			continue;
+		*p = 0;
+		break;
+	}
+	if (n <= width || is_time || is_fingerprint)
+		return;
+	for (char *end = text + strlen(text); end > text;) {
+		end--;
+		if ((*end & 0xC0) != 0x80) {
+			*end = '~';
+			end[1] = 0;
+			return;
+		}
+	}
+}
+
 static char *column_text(const json_t *row, const struct column *column)
 {
 	const json_t *value = json_object_get(row, column->member);
+	char *text = value ? cell_text(value) : cell_text(json_null());
 
-	return value ? cell_text(value) : cell_text(json_null());
+	if (column->width)
+		cut_text(text, column->width);
+	return text;
 }
 
 static void print_rule(const int *widths, size_t n_columns)

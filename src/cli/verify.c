@@ -14,9 +14,11 @@
 #include "cli/batch.h"
 #include "cli/show.h"
 #include "cli/trust_files.h"
+#include "pki/name.h"
 #include "pki/path.h"
 #include "pki/pem.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -84,13 +86,61 @@ static int read_leaf(struct cli *cli, struct verify *v)
 	return 0;
 }
 
-static void take_name(struct cli *cli, struct verify *v, const char *option,
-	enum path_name_kind kind)
+static bool is_host(struct span text)
 {
-	const char *text = cli_option(cli, option);
+	CLEANUP(buf_done) struct buf name = {};
 
-	if (text)
-		v->names[v->q.n_names++] = (struct path_name){ kind, span_str(text) };
+	if (text.n && text.p[text.n - 1] == '.')
+		text.n--;
+	return name_to_ascii(text, &name) && name_is_dns(buf_span(&name), false);
+}
+
+static bool is_ip(struct span text)
+{
+	CLEANUP(alloc_freep) char *address = span_to_string(text);
+	uint8_t octets[16];
+
+	return address && (inet_pton(AF_INET, address, octets) == 1 ||
+		inet_pton(AF_INET6, address, octets) == 1);
+}
+
+static bool is_mailbox(struct span text)
+{
+	size_t at = text.n;
+
+	while (at && text.p[at - 1] != '@')
+		at--;
+	if (at < 2) /* no "@", or nothing before it */
+		return false;
+	return span_is_utf8(text) && is_host(span_skip(text, at));
+}
+
+/* What the certificate must be for. What cannot be such a name is a slip of the caller's. */
+static int take_names(struct cli *cli, struct verify *v)
+{
+	static const struct {
+		const char *option;
+		enum path_name_kind kind;
+		bool (*fits)(struct span text);
+		const char *is;
+	} rows[] = {
+		{ "--host", PATH_DNS, is_host, "a host name" },
+		{ "--ip", PATH_IP, is_ip, "an IPv4 or IPv6 address" },
+		{ "--email", PATH_EMAIL, is_mailbox, "a mail address" },
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		const char *text = cli_option(cli, rows[i].option);
+
+		if (!text)
+			continue;
+		if (!rows[i].fits(span_str(text))) {
+			why_set(&cli->why, "%s is %s", rows[i].option, rows[i].is);
+			return CLI_E_USAGE;
+		}
+		v->names[v->q.n_names++] = (struct path_name){ rows[i].kind, span_str(text) };
+	}
+	return 0;
 }
 
 static int take_options(struct cli *cli, struct verify *v)
@@ -107,10 +157,7 @@ static int take_options(struct cli *cli, struct verify *v)
 		why_set(&cli->why, "--purpose is server, client, mail or any");
 		return CLI_E_USAGE;
 	}
-	take_name(cli, v, "--host", PATH_DNS);
-	take_name(cli, v, "--ip", PATH_IP);
-	take_name(cli, v, "--email", PATH_EMAIL);
-	return 0;
+	return take_names(cli, v);
 }
 
 static void show_path(const struct verdict *v)
@@ -203,6 +250,11 @@ int run_verify(struct cli *cli)
 {
 	CLEANUP(verify_done) struct verify v = {};
 
+	if (cli_option(cli, "--batch") && cli->words[0]) {
+		why_set(&cli->why, "--batch reads certificates from standard input; %s is too much",
+			cli->words[0]);
+		return CLI_E_USAGE;
+	}
 	if (cli_option(cli, "--batch"))
 		return verify_batch(cli);
 	if (!cli->words[0]) {

@@ -15,7 +15,7 @@ struct selfsign {
 	unsigned days;            /* 1 to 3650 */
 };
 
-enum { SELFSIGN_DAYS = 397 };
+enum { SELFSIGN_DAYS = 397, SELFSIGN_DAYS_MAX = 3650 };
 
 /* REFUSED: a value is out of range or cannot be a subject; refreshed: the certificate is not signed by
  * this key. With why. */

@@ -2,10 +2,12 @@
 """signet as its users meet it: what it prints, what it says when something is wrong, exit codes."""
 import json
 import os
+import pty
 import re
 import shutil
 import signal
 import subprocess
+import termios
 import time
 
 import pytest
@@ -88,6 +90,136 @@ def test_keys_and_certificates(server):
     assert "main" in refused(server, "domain", "remove", "pki.example")
     server.cli("domain", "set", "example.org", "main=yes")
     server.cli("domain", "remove", "pki.example")
+
+
+CHOICES = [
+    ("--type", ("key", "generate", "choice.example")), ("--for", ("key", "generate", "choice.example")),
+    ("--for", ("key", "show", "choice.example")), ("--service", ("cert", "activate", "choice.example")),
+    ("--for", ("trust", "list")), ("--for", ("key", "list", "choice.example")),
+    ("--type", ("smime", "generate", "nobody@choice.example", "--password-file", "-")),
+    ("--challenge", ("acme", "order", "choice.example")), ("--key", ("acme", "order", "choice.example"))]
+
+
+@pytest.fixture(scope="module")
+def choosing(server):
+    server.cli("domain", "add", "choice.example")
+    server.cli("key", "generate", "choice.example")
+    server.cli("cert", "self-sign", "choice.example")
+    return server
+
+
+@pytest.mark.parametrize("option,command", CHOICES)
+def test_what_may_be_chosen_is_said(choosing, option, command):
+    """A value that is none is a usage error with the list; the server takes each of the list."""
+    line = refused(choosing, *command, option, "gopher", code=2)
+    values = re.search(rf"{option} is one of (.*); not \"gopher\"", line)[1].split(", ")
+    assert len(values) > 2
+    for value in values:
+        r = choosing.cli(*command, option, value, check=False, stdin="password-of-sixteen\n")
+        assert r.returncode < 2
+        assert not re.search(r"type|service|use is|purpose|challenge .* not known", r.stderr), r.stderr
+
+
+@pytest.mark.parametrize("words,says", [
+    (("--alt", ""), "--alt needs a value"), (("--alt", " , "), "--alt needs a value"),
+    (("--country", "Switzerland"), "--country is a code of 2 letters"),
+    (("--country", "D1"), "--country is a code of 2 letters"),
+    (("--days", "99999"), "--days is a number from 1 to 3650"),
+    (("--days", "0"), "--days is a number from 1 to 3650"),
+    (("--days", "many"), "--days is a number from 1 to 3650")])
+def test_errors_in_the_terms_of_the_options(choosing, words, says):
+    assert says in refused(choosing, "cert", "self-sign", "choice.example", *words, code=2)
+
+
+def test_what_was_removed_without_a_name(server):
+    server.cli("domain", "add", "gone.example")
+    server.cli("key", "generate", "gone.example", "--alias", "old")
+    server.cli("cert", "self-sign", "gone.example", "--alias", "cert")
+    server.cli("request", "create", "gone.example", "--alias", "asked")
+    assert server.cli("request", "remove", "gone.example").stdout == "removed: asked\n"
+    assert server.cli("cert", "remove", "gone.example").stdout == "removed: cert\n"
+    server.cli("key", "generate", "gone.example", "--alias", "new")
+    assert server.cli("key", "remove", "gone.example", "old").stdout == ""
+    assert server.cli("key", "remove", "gone.example").stdout == "removed: new\n"
+    assert server.cli("--json", "domain", "list").stdout
+
+
+def test_domain_show_says_what_a_bad_certificate_does(server):
+    server.cli("domain", "add", "abort.example")
+
+    def shown():
+        return json.loads(server.cli("--json", "domain", "show", "abort.example").stdout)["client_abort"]
+    assert shown() is False
+    server.cli("tls", "set", "client_abort=yes")
+    assert shown() is True
+    server.cli("domain", "set", "abort.example", "client_abort=no")
+    assert shown() is False
+    server.cli("tls", "reset", "client_abort")
+    assert "client_abort: no\n" in server.cli("domain", "show", "abort.example").stdout
+
+
+def test_trust_list_fits_a_terminal(server):
+    text = server.cli("trust", "list").stdout
+    assert len(text.splitlines()) > 50 and max(map(len, text.splitlines())) <= 100
+    row = rows(text)[0]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d", row["TILL"])
+    server.cli("trust", "deny", row["FINGERPRINT"])
+    assert "denied" in [r["FOR"] for r in rows(server.cli("trust", "list").stdout)
+                        if r["FINGERPRINT"] == row["FINGERPRINT"]]
+    server.cli("trust", "remove", row["FINGERPRINT"])
+    assert "no certificate has a fingerprint" in refused(server, "trust", "deny", "00:00:00:00:00")
+
+
+class Typed:
+    """A program on a terminal of its own."""
+
+    def __init__(self, *argv):
+        self.seen = b""
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            os.execv(argv[0], [str(a) for a in argv])
+
+    def wait_for(self, text, n=1):
+        while self.seen.count(text) < n:
+            self.seen += os.read(self.fd, 4096)
+
+    def echoes(self):
+        return bool(termios.tcgetattr(self.fd)[3] & termios.ECHO)
+
+    def end(self):
+        status = os.waitpid(self.pid, 0)[1]
+        os.close(self.fd)
+        return os.waitstatus_to_exitcode(status)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
+def test_a_signal_at_a_prompt_gives_the_echo_back(server, number):
+    t = Typed(BUILD / "signet", "--data", server.data, "account", "add", "pty@example.org")
+    t.wait_for(b"Password: ")
+    assert not t.echoes()
+    os.kill(t.pid, number)
+    os.waitid(os.P_PID, t.pid, os.WEXITED | os.WNOWAIT)
+    assert t.echoes()
+    assert t.end() == -number
+
+
+def test_suspended_at_a_prompt(server):
+    """The terminal is as before while a program is suspended; it asks again when it goes on."""
+    call = f"{BUILD}/signet --data {server.data} account add pty@example.org"
+    t = Typed("/bin/bash", "--norc", "-m", "-c", f"{call}; echo stopped $?; read line; fg; echo ended $?")
+    t.wait_for(b"Password: ")
+    assert not t.echoes()
+    os.write(t.fd, b"\x1a")
+    t.wait_for(b"stopped 148")
+    assert t.echoes()
+    os.write(t.fd, b"on\n")
+    t.wait_for(b"Password: ", 2)
+    assert not t.echoes()
+    os.write(t.fd, b"a long password\n")
+    t.wait_for(b"Again: ")
+    os.write(t.fd, b"a long password\n")
+    t.wait_for(b"ended 0")
+    assert t.end() == 0 and b"a long password" not in t.seen
 
 
 def test_settings_and_audit(server):

@@ -151,7 +151,10 @@ def test_show(server, tmp_path):
         assert f"        {line}" in shown, line
     flags = shown[shown.index("Certificate Trust Flags:"):].split()
     assert flags == "Certificate Trust Flags: SSL Flags: User Email Flags: Object Signing Flags:".split()
-    assert "no certificate is called none" in msgcert(server, "show-cert", "none", code=1)
+    line = msgcert(server, "show-cert", "none", code=1)
+    assert "no certificate is called none; see msgcert list-certs [-C]" in line
+    assert line.split(": ", 1)[1] == msgcert(server, "remove-cert", "none", code=1).split(": ", 1)[1]
+    assert "see msgcert list-certs -C" in msgcert(server, "show-cert", "-C", "none", code=1)
 
 
 def test_request_to_certificate(server, authority, tmp_path):
@@ -174,7 +177,7 @@ def test_request_to_certificate(server, authority, tmp_path):
 
     n_keys = len(json.loads(server.cli("--json", "key", "list", "example.org").stdout)["keys"])
     assert "DC cannot be asked for" in msgcert(server, "request-cert", "-S", "CN=a.example,DC=org", code=1)
-    assert "country" in msgcert(server, "request-cert", "--name", "a.example", "--country", "DEU", code=1)
+    assert "--country" in msgcert(server, "request-cert", "--name", "a.example", "--country", "DEU", code=2)
     assert "domain name" in msgcert(server, "request-cert", "--name", "two words", code=1)
     assert "is missing" in msgcert(server, "request-cert", "--org", "x", code=2)
     assert "-S" in msgcert(server, "request-cert", "-S", "CN=a.example", "--org", "x", code=2)

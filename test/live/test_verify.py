@@ -241,6 +241,10 @@ def test_trust(files):
 @pytest.mark.parametrize("words, code", [
     ((), 2), (("leaf.pem", "root.pem"), 2), (("--time", "yesterday", "leaf.pem"), 2),
     (("--purpose", "fun", "leaf.pem"), 2), (("--host",), 2), (("--nothing", "leaf.pem"), 2),
+    (("--host", "a b", "leaf.pem"), 2), (("--host", "192.0.2.1", "leaf.pem"), 2),
+    (("--ip", "zzz", "leaf.pem"), 2), (("--ip", "192.0.2", "leaf.pem"), 2),
+    (("--email", "nobody", "leaf.pem"), 2), (("--email", "@example.org", "leaf.pem"), 2),
+    (("--email", "a@b c", "leaf.pem"), 2), (("--batch", "extra"), 2),
     (("absent.pem",), 1), (("text.pem",), 1), (("empty.pem",), 1), (("--roots", "absent.pem", "leaf.pem"), 1),
     (("--roots", "text.pem", "leaf.pem"), 1), (("--untrusted", "crl.pem", "leaf.pem"), 1),
     (("--crl", "leaf.pem", "leaf.pem"), 1)])

@@ -12,6 +12,7 @@
 #include "svc/client.h"
 #include "svc/env.h"
 #include "svc/http/api.h"
+#include "svc/tls_policies.h"
 
 static json_t *domain_json(const struct store_domain *d)
 {
@@ -66,8 +67,13 @@ static int answer_whole(struct http_request *q, struct store_conn *c,
 	const struct store_domain *domain)
 {
 	json_t *aliases = json_array(), *addresses = json_array();
+	CLEANUP(tls_policies_done) struct tls_policies policies = {};
+	struct tls_policy policy;
 
 	q->answer = domain_json(domain);
+	TRY(tls_policies_read(&policies, c));
+	tls_policies_resolve(&policies, domain->id, TLS_ON, &policy, NULL);
+	(void)json_object_set_new(q->answer, "client_abort", json_boolean(policy.client_abort));
 	(void)json_object_set_new(q->answer, "aliases", aliases);
 	(void)json_object_set_new(q->answer, "addresses", addresses);
 	TRY(store_domain_alias_each(c, domain->id, append_text, aliases));

@@ -9,6 +9,7 @@
 #include "keyd/protocol.h"
 #include "pki/authority.h"
 #include "pki/mailcert.h"
+#include "pki/selfsign.h"
 #include "pki/subject.h"
 #include "sieve/limit.h"
 #include "store/client_rows.h"
@@ -22,7 +23,6 @@ enum {
 	URL_MAX = 2048,
 	NAME_MAX_OCTETS = 200,
 	TARGETS_MAX = 1000,
-	DAYS_MAX = 3650,
 	FILE_MAX = 256 * 1024, /* of a file, as text */
 	WHICH_MAX = 1000,      /* which of several keys in it */
 	MAILBOX_MAX = 1000, /* octets of an address with its name */
@@ -131,7 +131,7 @@ static const struct body_field key_body[] = {
 static const struct body_field cert_body[] = {
 	{ "key", BODY_TEXT, false, 64 },
 	{ "alias", BODY_TEXT, false, 64 },
-	{ "days", BODY_NUMBER, false, DAYS_MAX },
+	{ "days", BODY_NUMBER, false, SELFSIGN_DAYS_MAX },
 	{ "services", BODY_TEXT, false, 64 },
 	SUBJECT_FIELDS,
 	{},
@@ -194,7 +194,7 @@ static const struct body_field cert_import_body[] = {
 
 static const struct body_field refresh_body[] = {
 	{ "new_serial", BODY_BOOL, false, 0 },
-	{ "days", BODY_NUMBER, false, DAYS_MAX },
+	{ "days", BODY_NUMBER, false, SELFSIGN_DAYS_MAX },
 	{},
 };
 
