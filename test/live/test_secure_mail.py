@@ -326,7 +326,7 @@ def test_command_line(server, authority, tmp_path):
     assert json.loads(server.cli("--json", "smime", "show", address).stdout)["keys"] == []
     assert server.cli("smime", "unlock", address, "--password-file", secret, check=False).returncode == 1
     assert server.cli("smime", "generate", address, "--type", "ed25519", "--password-file", secret,
-                      check=False).returncode == 1
+                      check=False).returncode == 2
 
 
 def test_generate_and_renew():
