@@ -22,6 +22,7 @@
 #include "svc/ca_parts.h"
 #include "svc/domain_keys.h"
 #include "svc/env.h"
+#include "svc/revocation.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -142,6 +143,9 @@ static int make_list(struct making *m)
 		log_int("revoked", m->n));
 	m->row.crl = arena_span(m->arena, buf_span(&m->der));
 	m->row.crl_number++;
+	r = revocation_load(m->env);
+	if (r)
+		log_fault(NULL, "PKI", "ca.list", r);
 	return 0;
 }
 

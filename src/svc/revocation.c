@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "pki/path.h"
+#include "store/ca_rows.h"
 #include "store/crl_rows.h"
 #include "store/settings.h"
 #include "store/store.h"
@@ -151,12 +152,33 @@ static int load_row(const struct store_crl *row, void *context)
 	return 0;
 }
 
+/* The newest lists of the authorities of this server are everybody's: nobody has to fetch them. */
+static int load_own(const struct store_authority *row, void *context)
+{
+	const struct store_crl list = { .id = row->id, .der = row->crl };
+
+	return load_row(&list, context);
+}
+
+static int add_number(const struct store_authority *row, void *context)
+{
+	buf_add_format(context, " %lld.%lld", (long long)row->id, (long long)row->crl_number);
+	return 0;
+}
+
+static int read_version(struct store_conn *c, void *arg)
+{
+	TRY(store_crl_version(c, arg));
+	return store_authority_each(c, 0, add_number, arg);
+}
+
 static int load_rows(struct store_conn *c, void *arg)
 {
 	struct load *l = arg;
 
-	TRY(store_crl_version(c, &l->version));
-	return store_crl_each(c, load_row, l);
+	TRY(read_version(c, &l->version));
+	TRY(store_crl_each(c, load_row, l));
+	return store_authority_each(c, 0, load_own, l);
 }
 
 static void seal(struct revocation *r)
@@ -217,12 +239,6 @@ int revocation_load(struct env *e)
 	(void)pthread_mutex_unlock(&e->revocations->loading);
 	load_done(&l);
 	return err_fold(r);
-}
-
-/* Whether the row of the database is another than what is held. */
-static int read_version(struct store_conn *c, void *arg)
-{
-	return store_crl_version(c, arg);
 }
 
 int revocation_load_changed(struct env *e)

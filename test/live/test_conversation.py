@@ -2,6 +2,7 @@
 """Anna and Ben, who have accounts here, and Otto, who has openssl, write to each other: composed, sent, read,
 encrypted in place, exported and revoked over the API, as the web client does."""
 import base64
+import json
 import subprocess
 
 import pytest
@@ -10,6 +11,7 @@ from conftest import finish, make_server
 from cryptography import x509
 from mailtools import Smtp, imap
 from test_secure_mail import FILE_SECRET, session, smime
+from test_stored import until
 from webclient import BASE, quoted
 
 ANNA, BEN, CARA, OTTO = "anna@example.org", "ben@example.org", "cara@example.org", "otto@elsewhere.example"
@@ -195,6 +197,16 @@ def test_a_conversation(world, tmp_path):
     assert anna.reads(anna.finds("Kept", "Sent"))["locked"]
     assert b"My own copy." in decrypts(anna.octets(anna.finds("Kept", "Sent")), *anna.exports(tmp_path))
     anna.unlocks()
+
+    # The administrator revokes her certificate: on her next signed mail Ben sees that.
+    signed = anna.writes(BEN, subject="Later", text="Still me.\n", sign=True)
+    assert signed["delivered"] == 1
+    assert ben.reads(ben.finds("Later"))["report"]["status"] == "signed"
+    serial, = [i["serial"] for i in anna.c.get(f"/accounts/{ANNA}/issued")["certificates"]]
+    server.cli("ca", "revoke", "example.org", serial, "--reason", "keyCompromise")
+    anna.writes(BEN, subject="Too late", text="Is it me?\n", sign=True)
+    assert until(lambda: "revoked" in json.dumps(ben.reads(ben.finds("Too late"))["report"]))
+    assert ben.reads(ben.finds("Too late"))["report"]["status"] == "not-verified"
 
 
 def test_nothing_is_sent_in_part(world):
