@@ -341,12 +341,3 @@ def test_domain_authority(admin, web):
     admin.ask("POST", f"{mine}/{other['serial']}/revoke", {}, expect=200)
     assert admin.ask("GET", ca + "/crl", expect=200).json["revoked"] == 2
     admin.ask("DELETE", ca, expect=204)
-
-
-def test_every_route_was_answered():
-    """Runs last: each route that is described has succeeded at least once, here or in test_http.py."""
-    if ("get", BASE + "/queue") not in succeeded:
-        pytest.skip("test_http.py did not run before")
-    never = {("patch", BASE + "/queue/{id}"), ("delete", BASE + "/queue/{id}"),  # it is empty
-             ("get", "/.well-known/acme-challenge/{token}")}  # test_acme.py, by an authority
-    assert set(OPERATIONS) - succeeded == never

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The routes of contacts, of rights to mailboxes and of TLS to other servers over HTTP, each answer held
+against doc/openapi.yaml. What they mean is tested with the commands (test_contacts.py, test_sharing.py,
+test_outgoing.py)."""
+import subprocess
+
+import pytest
+from authority import Authority
+from conftest import BUILD
+from mailtools import Smtp, imap
+from webclient import BASE, Client, quoted
+
+ME = "nora@example.org"
+REMOTE = "rob@remote.example"
+
+
+@pytest.fixture(scope="module")
+def c(server):
+    server.add_account(ME)
+    return Client(server, login=ME)
+
+
+@pytest.fixture(scope="module")
+def admin(server):
+    return Client(server, login="postmaster@example.org", password=server.admin_password)
+
+
+@pytest.fixture(scope="module")
+def authority(server, tmp_path_factory):
+    a = Authority("Remote Root")
+    path = tmp_path_factory.mktemp("trust") / "root.pem"
+    path.write_text(a.pem)
+    server.cli("trust", "add", str(path), "--server", "--for", "mail")
+    return a
+
+
+def path(rest):
+    return f"{BASE}/accounts/{ME}{rest}"
+
+
+def card(uid, name, *addresses):
+    return {"@type": "Card", "version": "1.0", "uid": uid, "name": {"full": name},
+            "emails": {f"e{i}": {"address": a} for i, a in enumerate(addresses)}}
+
+
+def test_books_and_cards(c):
+    assert c.get(path("/books")[len(BASE):])["books"] == []
+    c.ask("POST", path("/books"), {"name": "Work"}, expect=201)
+    c.ask("POST", path("/books"), {"name": "Work"}, expect=409)
+    c.ask("PATCH", path("/books/Work"), {"name": "Office"}, expect=200)
+    c.ask("PATCH", path("/books/Work"), {"name": "Other"}, expect=404)
+    made = c.ask("POST", path("/cards"), {"card": card("urn:x:1", "Rob", REMOTE), "book": "Office"},
+                 expect=201).json
+    assert made["card"]["name"]["full"] == "Rob"
+    bad = c.ask("POST", path("/cards"), {"card": {"@type": "Card", "name": 3}}, expect=422)
+    assert bad.json["field"].startswith("card")
+    changed = card("urn:x:1", "Robert", REMOTE, "robert@remote.example")
+    c.ask("PUT", path("/cards/" + quoted("urn:x:1")), {"card": changed}, expect=200)
+    assert c.get(path("/cards/" + quoted("urn:x:1"))[len(BASE):])["card"]["name"]["full"] == "Robert"
+    listed, = c.get(path("/cards?book=Office")[len(BASE):])["cards"]
+    assert listed["addresses"] == [REMOTE, "robert@remote.example"] and listed["certificates"] == 0
+    c.ask("DELETE", path("/cards/" + quoted("urn:x:1")), expect=204)
+    c.ask("GET", path("/cards/" + quoted("urn:x:1")), expect=404)
+    c.ask("DELETE", path("/books/Office"), expect=204)
+
+
+def test_certificates_of_others(server, c, authority):
+    first = authority.issue(emails=[REMOTE], usage=("mail",), key="rsa")
+    second = authority.issue(emails=[REMOTE], usage=("mail",), key="rsa")
+    stranger = Authority("Stranger").issue(emails=["x@stranger.example"], usage=("mail",), key="rsa")
+    taken = c.ask("POST", path("/certificates/take"), {"certificate": first.pem}, expect=201).json
+    assert taken["state"] == "trusted" and taken["address"] == REMOTE
+    refused = c.ask("POST", path("/certificates/take"), {"certificate": stranger.pem}, expect=409).json
+    assert refused["detail"]
+    # A changed certificate waits for a word.
+    waits = c.ask("POST", path("/certificates/take"), {"certificate": second.pem}, expect=201).json
+    assert waits["state"] == "waiting"
+    listed, = c.get(path("/certificates/waiting")[len(BASE):])["certificates"]
+    c.ask("POST", path(f"/certificates/waiting/{quoted(listed['fingerprint'])}"), {"accept": True},
+          expect=200)
+    assert len(c.get(path(f"/certificates/known?address={REMOTE}")[len(BASE):])["certificates"]) >= 1
+    asked = c.ask("POST", path("/certificates/lookup"), {"addresses": [REMOTE, "nobody@remote.example"]},
+                  expect=200).json["recipients"]
+    assert [bool(r.get("certificate")) for r in asked] == [True, False]
+
+
+def test_rights(server, c):
+    server.add_account("otto@example.org")
+    rights = path("/mailboxes/INBOX/rights")
+    assert c.get(rights[len(BASE):])["rights"]
+    c.ask("PUT", rights + "/otto@example.org", {"rights": "lrs"}, expect=200)
+    c.ask("PUT", rights + "/otto@example.org", {"rights": "lrs!"}, expect=422)
+    box = imap(server, "otto@example.org")
+    assert box.select('"~nora/INBOX"')[0] == "OK"
+    box.logout()
+    c.ask("DELETE", rights + "/otto@example.org", expect=200)
+    box = imap(server, "otto@example.org")
+    assert box.select('"~nora/INBOX"')[0] == "NO"
+    box.logout()
+
+
+def test_tls_of_our_own_connections(server, admin):
+    rule = admin.ask("PATCH", BASE + "/outgoing/.example.com", {"tls": "must"}, expect=200).json
+    assert rule["pattern"] == ".example.com"
+    admin.ask("PATCH", BASE + "/outgoing/.example.com", {"tls": "perhaps"}, expect=422)
+    assert [r["pattern"] for r in admin.get("/outgoing")["rules"]] == [".example.com"]
+    policy = {p["key"]: p["value"] for p in admin.get("/outgoing/mx.example.com/policy")["policy"]}
+    assert policy["tls"] == "must"
+    # Our own port 25 is a server like any other; it has STARTTLS and a certificate of its own.
+    probe = admin.ask("POST", BASE + "/outgoing/mx.example.com/probe",
+                      {"host": "127.0.0.1", "port": server.port("smtp")}, expect=200).json
+    assert probe["tls"]["version"].startswith("TLSv1") if "tls" in probe else probe
+    admin.ask("DELETE", BASE + "/outgoing/.example.com", expect=204)
