@@ -143,3 +143,43 @@ bool mail_part_counts(const struct part_tree *tree, const struct part *part)
 	}
 	return true;
 }
+
+/* The next place of a number such as "2.1"; 0: it is none. */
+static unsigned next_place(struct span *number)
+{
+	unsigned place = 0;
+	size_t i = 0;
+
+	for (; i < number->n && number->p[i] >= '0' && number->p[i] <= '9'; i++) {
+		place = place * 10 + (unsigned)(number->p[i] - '0');
+		if (place > LIMIT_MIME_PARTS)
+			return 0;
+	}
+	if (i < number->n && (number->p[i] != '.' || i + 1 == number->n))
+		return 0;
+	i += i < number->n;
+	number->p += i;
+	number->n -= i;
+	return place;
+}
+
+const struct part *mail_part_find(const struct part_tree *tree, struct span number)
+{
+	const struct part *part = &tree->parts[0];
+
+	if (part->kind != PART_MULTIPART)
+		return span_is(number, "1") ? part : NULL;
+	while (number.n) {
+		unsigned place = next_place(&number);
+		uint32_t i = part->first_child;
+
+		if (!place || part->kind != PART_MULTIPART)
+			return NULL;
+		while (--place && i != PART_NONE)
+			i = tree->parts[i].next;
+		if (i == PART_NONE)
+			return NULL;
+		part = &tree->parts[i];
+	}
+	return mail_part_counts(tree, part) ? part : NULL;
+}

@@ -52,5 +52,8 @@ void mail_part_add(const struct mail_read *m, const struct part *part, bool is_t
  * "1", "2.1". */
 void mail_part_add_number(const struct part_tree *tree, const struct part *part, struct buf *out);
 
+/* The part of that number; NULL if there is none that counts. */
+const struct part *mail_part_find(const struct part_tree *tree, struct span number);
+
 /* Whether the part is one that is shown or saved: a leaf or an attached message, and in none. */
 bool mail_part_counts(const struct part_tree *tree, const struct part *part);

@@ -73,7 +73,7 @@ def test_certificates_of_others(server, c, authority):
     refused = c.ask("POST", path("/certificates/take"), {"certificate": stranger.pem}, expect=409).json
     assert refused["detail"]
     # A changed certificate waits for a word.
-    waits = c.ask("POST", path("/certificates/take"), {"certificate": second.pem}, expect=201).json
+    waits = c.ask("POST", path("/certificates/take"), {"certificate": second.pem}, expect=202).json
     assert waits["state"] == "waiting"
     listed, = c.get(path("/certificates/waiting")[len(BASE):])["certificates"]
     c.ask("POST", path(f"/certificates/waiting/{quoted(listed['fingerprint'])}"), {"accept": True},

@@ -25,7 +25,8 @@
 enum {
 	LIST_MAX = 200,
 	LIST_USUAL = 50,
-	TEXT_MAX = 1 << 20, /* octets of a part that stand in an answer; longer ones are cut */
+	TEXT_MAX = 1 << 20,  /* octets of a part that stand in an answer; longer ones are cut */
+	TEXTS_MAX = 4 << 20, /* of all parts of one */
 	PARTS_SHOWN = 500,
 };
 
@@ -271,13 +272,16 @@ static void set_param(json_t *object, const char *member, const struct param *pa
 		api_set_text(object, member, buf_span(&value));
 }
 
-static json_t *part_json(const struct mail_read *m, const struct part *part)
+/* left: how many octets of text the answer still has room for. */
+static json_t *part_json(const struct mail_read *m, const struct part *part, size_t *left)
 {
 	CLEANUP(buf_wipe) struct buf text = {};
 	CLEANUP(buf_done) struct buf number = {};
 	CLEANUP(buf_done) struct buf type = {};
 	json_t *object = json_object();
 	bool is_attached = span_is(part->disposition, "attachment");
+	size_t size = part->end_offset - part->body_offset;
+	size_t shown = size < TEXT_MAX ? size : TEXT_MAX;
 
 	mail_part_add_number(m->parts, part, &number);
 	buf_add(&type, part->type);
@@ -285,7 +289,7 @@ static json_t *part_json(const struct mail_read *m, const struct part *part)
 	buf_add(&type, part->subtype);
 	api_set_text(object, "part", buf_span(&number));
 	api_set_text(object, "type", buf_span(&type));
-	api_set_number(object, "encoded_size", part->end_offset - part->body_offset);
+	api_set_number(object, "encoded_size", size);
 	set_param(object, "name", part->params, part->n_params, "name");
 	set_param(object, "name", part->disposition_params, part->n_disposition_params, "filename");
 	if (part->id.n)
@@ -293,21 +297,25 @@ static json_t *part_json(const struct mail_read *m, const struct part *part)
 	(void)json_object_set_new(object, "attachment", json_boolean(is_attached));
 	if (is_attached || !span_is(part->type, "text"))
 		return object;
-	mail_part_add(m, part, true, TEXT_MAX, &text);
+	if (shown > *left)
+		shown = *left;
+	*left -= shown;
+	mail_part_add(m, part, true, shown, &text);
 	api_set_text(object, "text", buf_span(&text));
-	(void)json_object_set_new(object, "cut",
-		json_boolean(part->end_offset - part->body_offset > TEXT_MAX));
+	(void)json_object_set_new(object, "cut", json_boolean(shown < size));
 	return object;
 }
 
 static json_t *parts_json(const struct mail_read *m)
 {
 	json_t *array = json_array();
+	size_t left = TEXTS_MAX;
 
 	for (uint32_t i = 0; m->parts && i < m->parts->n && json_array_size(array) < PARTS_SHOWN;
 		i++) {
 		if (mail_part_counts(m->parts, &m->parts->parts[i]))
-			(void)json_array_append_new(array, part_json(m, &m->parts->parts[i]));
+			(void)json_array_append_new(array,
+				part_json(m, &m->parts->parts[i], &left));
 	}
 	return array;
 }
@@ -349,20 +357,6 @@ int api_message_read(struct http_request *q, struct store_conn *c)
 	return 0;
 }
 
-static const struct part *find_part(const struct mail_read *m, struct span wanted)
-{
-	for (uint32_t i = 0; m->parts && i < m->parts->n; i++) {
-		CLEANUP(buf_done) struct buf number = {};
-
-		if (!mail_part_counts(m->parts, &m->parts->parts[i]))
-			continue;
-		mail_part_add_number(m->parts, &m->parts->parts[i], &number);
-		if (span_equal(buf_span(&number), wanted))
-			return &m->parts->parts[i];
-	}
-	return NULL;
-}
-
 int api_message_part(struct http_request *q, struct store_conn *c)
 {
 	CLEANUP(message_asked_done) struct message_asked k = {};
@@ -378,7 +372,7 @@ int api_message_part(struct http_request *q, struct store_conn *c)
 	if (m.result.report.status == SMIME_STATUS_LOCKED)
 		return http_problem(q, 403, "password", "%s",
 			k.r ? k.why.text : "no key that is unlocked opens the message");
-	part = find_part(&m, q->params[2]);
+	part = m.parts ? mail_part_find(m.parts, q->params[2]) : NULL;
 	if (!part)
 		return http_problem(q, 404, "part", "the message has no such part");
 	mail_part_add(&m, part, false, SIZE_MAX, &q->out);

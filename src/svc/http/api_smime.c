@@ -9,6 +9,7 @@
  * outside of transactions: svc/secure_mail.c makes its own.
  */
 
+#include "base/clock.h"
 #include "pki/import_file.h"
 #include "store/store.h"
 #include "svc/env.h"
@@ -120,9 +121,22 @@ static json_t *key_json(const struct secure_account *account, const struct secur
 	return object;
 }
 
+/* A session that ended while its keys were being opened has nobody to end with. */
+static void lock_if_session_ended(struct asking *k)
+{
+	struct http_request *q = k->q;
+	struct web_session session;
+
+	if (q->login == HTTP_COOKIE &&
+		!web_session_find(q->sessions, q->token, clock_monotonic_ms(), &session))
+		secure_mail_lock(q->env, &k->who);
+}
+
 static void set_state(struct asking *k, json_t *object)
 {
 	struct secure_state state;
+
+	lock_if_session_ended(k);
 
 	secure_mail_state(k->q->env, &k->who, &state);
 	(void)json_object_set_new(object, "unlocked", json_boolean(state.unlocked));
