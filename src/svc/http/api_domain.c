@@ -66,12 +66,14 @@ static int append_address(int64_t domain, struct span address, void *context)
 static int answer_whole(struct http_request *q, struct store_conn *c,
 	const struct store_domain *domain)
 {
-	json_t *aliases = json_array(), *addresses = json_array();
 	CLEANUP(tls_policies_done) struct tls_policies policies = {};
-	struct tls_policy policy;
+	CLEANUP(tls_policy_done) struct tls_policy policy = {};
+	json_t *aliases, *addresses;
 
-	q->answer = domain_json(domain);
 	TRY(tls_policies_read(&policies, c));
+	q->answer = domain_json(domain);
+	aliases = json_array();
+	addresses = json_array();
 	tls_policies_resolve(&policies, domain->id, TLS_ON, &policy, NULL);
 	(void)json_object_set_new(q->answer, "client_abort", json_boolean(policy.client_abort));
 	(void)json_object_set_new(q->answer, "aliases", aliases);
