@@ -74,8 +74,9 @@ static void is_kept_out_of_dumps(void **state)
 	assert_true(secret_buf_add(&secret, SPAN("secret")));
 	assert_true(secret_buf_add(&plain, SPAN("plain")));
 	assert_true(mapping_has(secret.p, " dd"));
+	/* The sanitizers lock nothing, and keep a heap of their own out of dumps. */
+#if !defined __SANITIZE_ADDRESS__ && !defined __SANITIZE_THREAD__
 	assert_false(mapping_has(plain.p, " dd"));
-#ifndef __SANITIZE_ADDRESS__ /* which locks nothing */
 	if (!secret.is_swappable)
 		assert_true(mapping_has(secret.p, " lo"));
 #endif
