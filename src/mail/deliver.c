@@ -369,6 +369,9 @@ static int act_vacation(struct run *run, const struct route_target *target,
 	struct body body;
 	int r;
 
+	/* There were too many forms: what came in is no answer. */
+	if (act->form == PLAN_SAME)
+		return 0;
 	TRY(store_route(run->conn, &arena, to.address.local, to.address.domain,
 		run->rules.separators, &route));
 	if (route.kind == ROUTE_REMOTE && !run->d->outgoing)

@@ -343,6 +343,9 @@ static size_t cost(const struct sieve_matcher *m, struct span value, struct span
 {
 	if (m->type == TAG_MATCHES)
 		return (value.n + 1) * (1 + key.n);
+	/* All digits are looked at, however few the other has. */
+	if (m->comparator == COMPARATOR_NUMERIC)
+		return value.n + key.n;
 	return m->type == TAG_CONTAINS || value.n < key.n ? value.n : key.n;
 }
 

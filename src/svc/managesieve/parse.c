@@ -42,6 +42,9 @@ static const char *parse_quoted(struct span *rest, struct arena *a, struct span 
 	for (; i < raw.n && raw.p[i] != '"'; i++) {
 		if (raw.p[i] == '\\' && i + 1 < raw.n)
 			i++;
+		/* RFC 5804 section 4, QUOTED-CHAR: a line does not end within a string. */
+		if (raw.p[i] == '\r' || raw.p[i] == '\n' || raw.p[i] == 0)
+			return "a quoted string has an octet that needs a {literal+}";
 		text[n++] = raw.p[i];
 	}
 	if (i == raw.n)
@@ -57,7 +60,8 @@ static const char *parse_literal(struct span *rest, struct span *ret_text)
 	size_t end = span_find_span(*rest, SPAN("\r\n"));
 	uint64_t size;
 
-	if (!ms_parse_literal(span_head(*rest, end), &size) || size > rest->n - end - 2)
+	if (end == rest->n || !ms_parse_literal(span_head(*rest, end), &size) ||
+		size > rest->n - (end + 2))
 		return "a literal is malformed";
 	*ret_text = span_of(rest->p + end + 2, size);
 	*rest = span_skip(*rest, end + 2 + size);
