@@ -2,12 +2,10 @@
 """The routes of contacts, of rights to mailboxes and of TLS to other servers over HTTP, each answer held
 against doc/openapi.yaml. What they mean is tested with the commands (test_contacts.py, test_sharing.py,
 test_outgoing.py)."""
-import subprocess
-
 import pytest
 from authority import Authority
-from conftest import BUILD
-from mailtools import Smtp, imap
+from mailtools import imap
+from test_secure_mail import FILE_SECRET, SECRET, pfx_body, session, smime
 from webclient import BASE, Client, quoted
 
 ME = "nora@example.org"
@@ -111,3 +109,18 @@ def test_tls_of_our_own_connections(server, admin):
                       {"host": "127.0.0.1", "port": server.port("smtp")}, expect=200).json
     assert probe["tls"]["version"].startswith("TLSv1") if "tls" in probe else probe
     admin.ask("DELETE", BASE + "/outgoing/.example.com", expect=204)
+
+
+def test_another_certificate_for_a_key(server, authority):
+    address = "gerd@example.org"
+    server.add_account(address)
+    first = authority.issue(emails=[address], usage=("mail",), key="rsa")
+    second = authority.issue(emails=[address], usage=("mail",), key=first.key)
+    s = session(server, address)
+    label = s.ask("POST", smime(address) + "/strength", {"password": "12345"}, expect=200).json["strength"]["label"]
+    assert label == "very weak"
+    s.ask("POST", smime(address) + "/import",
+          pfx_body(first.pkcs12(FILE_SECRET, "mine"), password=SECRET), expect=201)
+    s.ask("POST", smime(address) + "/install", {"certificate": second.pem}, expect=201)
+    key, = s.get(f"/accounts/{address}/smime")["keys"]
+    assert [c["certificate"] for c in key["certificates"]] == [second.pem, first.pem]

@@ -230,6 +230,8 @@ def test_over_the_api_everybody_has_his_own(server, alice, bob):
         address = server.add_account(f"{name}@example.org")
         c = Client(server, login=address)
         c.ask("PUT", f"{BASE}/rules/{address}/mine", {"text": "keep;"}, expect=200)
+        assert [s["name"] for s in c.get(f"/rules/{address}")["scripts"]] == ["mine"]
+        assert c.get(f"/rules/{address}/mine")["text"] == "keep;"
         for owner in ("server", "example.org", alice):
             c.ask("PUT", f"{BASE}/rules/{owner}/theirs", {"text": "discard;"}, expect=403)
             c.ask("GET", f"{BASE}/rules/{owner}", expect=403)
