@@ -29,14 +29,17 @@ static bool is_same(const struct sieve_action *a, const struct sieve_action *b)
 static int add_action(struct sieve_run *r, const struct sieve_node *n, struct sieve_action *a)
 {
 	struct sieve_result *result = r->result;
+	int failed;
 
 	for (size_t i = 0; i < result->n; i++) {
 		if (excludes(result->actions[i].kind, a->kind))
 			return run_fail(r, "line %u: \"%s\" cannot go with another action",
 				n->place.line, n->row->name);
 		if (is_same(&result->actions[i], a)) {
-			result->actions[i]
-				.flags = a->flags; /* RFC 5232 section 5: the last counts */
+			/* RFC 5232 section 5: the last counts. */
+			result->actions[i].flags = a->flags;
+			result->actions[i].create |= a->create;
+			result->actions[i].mandatory |= a->mandatory;
 			return 0;
 		}
 	}
@@ -45,9 +48,10 @@ static int add_action(struct sieve_run *r, const struct sieve_node *n, struct si
 			SIEVE_ACTIONS_MAX);
 	if (!result->actions)
 		result->actions = alloc_array(NULL, SIEVE_ACTIONS_MAX, sizeof result->actions[0]);
-	a->header = run_header(r);
-	result->actions[result->n++] = *a;
-	return 0;
+	failed = run_header(r, &a->header);
+	if (failed == 0)
+		result->actions[result->n++] = *a;
+	return failed;
 }
 
 /* What fileinto and keep have in common. */

@@ -248,6 +248,182 @@ static void strings_are_bounded(void **state)
 		SIEVE_E_FAILED);
 }
 
+/* Small scripts and messages, made for each other, that would take seconds. */
+static void small_things_are_bounded(void **state)
+{
+	CLEANUP(buf_done) struct buf flags = {}, parts = {}, words = {}, message = {};
+	CLEANUP(sieve_result_done) struct sieve_result result = {};
+
+	(void)state;
+	/* Sixty long flags, and thousands of words that are none of them. */
+	buf_add_string(&flags, "require [\"variables\",\"imap4flags\"]; set \"x\" \"");
+	for (unsigned i = 0; i < 60; i++)
+		buf_add_format(&flags, "%099u ", i);
+	for (unsigned i = 0; i < 1000; i++)
+		buf_add_string(&flags, "a ");
+	buf_add_string(&flags, "\";");
+	for (unsigned i = 0; i < 1000; i++)
+		buf_add_string(&flags, "removeflag \"x\" \"\";");
+	buf_add_octet(&flags, 0);
+	assert_int_equal(eval((const char *)buf_span(&flags).p, SPAN("A: b\r\n\r\n"), &result),
+		SIEVE_E_FAILED);
+	/* A type of many empty variables, asked of many parts. */
+	buf_add_string(&parts, "require [\"variables\",\"body\"];");
+	for (unsigned i = 0; i < 120; i++)
+		buf_add_format(&parts, "set \"v%060u\" \"\";", i);
+	buf_add_string(&parts, "if body :content [\"a/");
+	for (unsigned i = 0; i < 2000; i++)
+		buf_add_format(&parts, "${v%059u9}", i);
+	buf_add_string(&parts, "\"] \"x\" { discard; }");
+	buf_add_octet(&parts, 0);
+	buf_add_string(&message, "Content-Type: multipart/mixed; boundary=b\r\n\r\n");
+	for (unsigned i = 0; i < 5000; i++)
+		buf_add_string(&message, "--b\r\n\r\nx\r\n");
+	assert_int_equal(eval((const char *)buf_span(&parts).p, buf_span(&message), &result),
+		SIEVE_E_FAILED);
+	/* Encoded words without an end: one field is decoded once, many are too many. */
+	buf_clear(&message);
+	for (unsigned i = 0; i < 20; i++) {
+		buf_add_string(&message, "X: ");
+		for (unsigned j = 0; j < 1400; j++)
+			buf_add_string(&message, "=?utf-8?Q?a");
+		buf_add_string(&message, "\r\n");
+	}
+	buf_add_string(&message, "\r\n");
+	assert_int_equal(eval("if header \"X\" \"a\" { discard; }", buf_span(&message), &result),
+		SIEVE_E_FAILED);
+	buf_add_string(&words, "require \"index\"; if anyof(false");
+	for (unsigned i = 0; i < 200; i++)
+		buf_add_string(&words, ", header :index 1 \"X\" \"a\"");
+	buf_add_string(&words, ") { discard; }");
+	buf_add_octet(&words, 0);
+	assert_int_equal(eval((const char *)buf_span(&words).p, buf_span(&message), &result), 0);
+}
+
+/* Each change of a header makes a new one: they are memory of the script's. */
+static void headers_are_bounded(void **state)
+{
+	CLEANUP(buf_done) struct buf script = {}, message = {};
+	CLEANUP(sieve_result_done) struct sieve_result result = {};
+
+	(void)state;
+	buf_add_string(&script, "require [\"editheader\",\"fileinto\"];");
+	for (unsigned i = 0; i < 20; i++)
+		buf_add_format(&script, "addheader \"X-A\" \"b\"; fileinto \"%u\";", i);
+	buf_add_octet(&script, 0);
+	for (unsigned i = 0; i < 1000; i++)
+		buf_add_string(&message, "X-B: cccccccccccccccccccccccccccccccccccccccc\r\n");
+	buf_add_string(&message, "\r\nbody\r\n");
+	assert_int_equal(eval((const char *)buf_span(&script).p, buf_span(&message), &result), 0);
+	assert_int_equal(result.n, 20);
+	assert_true(result.actions[19].header.n > result.actions[18].header.n);
+	buf_clear(&message);
+	for (unsigned i = 0; i < 9000; i++)
+		buf_add_string(&message, "X-B: cccccccccccccccccccccccccccccccccccccccc\r\n");
+	buf_add_string(&message, "\r\nbody\r\n");
+	assert_int_equal(eval((const char *)buf_span(&script).p, buf_span(&message), &result),
+		SIEVE_E_FAILED);
+}
+
+/* What lies behind the fields that are looked at stays where it was, and what would need them all
+ * is not done. */
+static void long_headers_stay_whole(void **state)
+{
+	CLEANUP(sieve_result_done) struct sieve_result result = {};
+	static const struct {
+		unsigned n;
+		size_t octets;
+	} rows[] = { { LIMIT_HEADERS + 5, 1 }, { 900, LIMIT_HEADER_BLOCK / 800 } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		CLEANUP(buf_done) struct buf message = {}, expected = {};
+
+		buf_add_string(&expected, "X-A: b\r\n");
+		for (unsigned j = 0; j < rows[i].n; j++) {
+			buf_add_format(&message, "X-%u: ", j);
+			for (size_t k = 0; k < rows[i].octets; k++)
+				buf_add_octet(&message, 'c');
+			buf_add_string(&message, "\r\n");
+		}
+		buf_add_string(&message, "\r\n");
+		buf_add(&expected, buf_span(&message));
+		buf_add_string(&message, "body\r\n");
+		assert_int_equal(eval("require \"editheader\"; addheader \"X-A\" \"b\";",
+					 buf_span(&message), &result),
+			0);
+		assert_true(span_equal(result.header, buf_span(&expected)));
+		assert_int_equal(eval("require \"editheader\"; addheader :last \"X-A\" \"b\";",
+					 buf_span(&message), &result),
+			SIEVE_E_FAILED);
+		assert_int_equal(eval("require \"editheader\"; deleteheader \"X-1\";",
+					 buf_span(&message), &result),
+			SIEVE_E_FAILED);
+	}
+}
+
+static void expect_header(const char *script, const char *message, const char *expected)
+{
+	CLEANUP(sieve_result_done) struct sieve_result result = {};
+
+	assert_int_equal(eval(script, span_str(message), &result), 0);
+	if (!span_is(result.header, expected))
+		fail_msg("expected\n%s\ngot\n%.*s", expected, (int)result.header.n,
+			(const char *)result.header.p);
+}
+
+/* No line of what is added is empty, too long, or anything but ASCII. */
+static void added_lines(void **state)
+{
+	CLEANUP(buf_done) struct buf script = {}, expected = {};
+
+	(void)state;
+	expect_header("require \"editheader\"; addheader :last \"X-A\" \"b\";", "A: b",
+		"A: b\r\nX-A: b\r\n\r\n");
+	expect_header("require [\"editheader\",\"encoded-character\"];"
+		      " addheader \"X-A\" \"a${hex:1b 7f 0b 0c 00}b${hex:9}c\";",
+		"A: b\r\n\r\n", "X-A: ab\tc\r\nA: b\r\n\r\n");
+	expect_header("require \"editheader\"; addheader \"X-A\" \"Gr\xC3\xBC\xC3\x9F"
+		      "e\";",
+		"A: b\r\n\r\n", "X-A: =?utf-8?B?R3LDvMOfZQ==?=\r\nA: b\r\n\r\n");
+	buf_add_string(&script, "require \"editheader\"; addheader \"X-A\" \"");
+	buf_add_string(&expected, "X-A: ");
+	for (unsigned i = 0; i < 80; i++)
+		buf_add_string(&script, "a");
+	for (unsigned i = 0; i < 80; i++)
+		buf_add_string(&script, " \t");
+	buf_add_string(&script, "\";");
+	buf_add_octet(&script, 0);
+	for (unsigned i = 0; i < 80; i++)
+		buf_add_string(&expected, "a");
+	for (unsigned i = 0; i < 80; i++)
+		buf_add_string(&expected, " \t");
+	buf_add_string(&expected, "\r\nA: b\r\n\r\n");
+	buf_add_octet(&expected, 0);
+	expect_header((const char *)buf_span(&script).p, "A: b\r\n\r\n",
+		(const char *)buf_span(&expected).p);
+}
+
+static void long_words_are_broken(void **state)
+{
+	CLEANUP(buf_done) struct buf script = {};
+	CLEANUP(sieve_result_done) struct sieve_result result = {};
+	struct span rest, line;
+
+	(void)state;
+	buf_add_string(&script, "require \"editheader\"; addheader \"X-A\" \"");
+	for (unsigned i = 0; i < 8000; i++)
+		buf_add_string(&script, "a");
+	buf_add_string(&script, "\";");
+	buf_add_octet(&script, 0);
+	assert_int_equal(eval((const char *)buf_span(&script).p, SPAN("A: b\r\n\r\n"), &result), 0);
+	rest = result.header;
+	while (rest.n) {
+		line = span_cut(&rest, '\n');
+		assert_true(line.n <= 999);
+	}
+}
+
 static int set_up(void **state)
 {
 	(void)state;
@@ -261,6 +437,11 @@ int main(void)
 		cmocka_unit_test(cases),
 		cmocka_unit_test(costs_are_bounded),
 		cmocka_unit_test(strings_are_bounded),
+		cmocka_unit_test(small_things_are_bounded),
+		cmocka_unit_test(headers_are_bounded),
+		cmocka_unit_test(long_headers_stay_whole),
+		cmocka_unit_test(added_lines),
+		cmocka_unit_test(long_words_are_broken),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -64,7 +64,7 @@ static void add_part(enum sieve_date_part part, int64_t time_us, int zone, struc
 	static const char *const months[] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul",
 		"Aug", "Sep", "Oct", "Nov", "Dec" };
 	int64_t seconds, day;
-	struct tm t;
+	struct tm t = {};
 	char sign = zone < 0 ? '-' : '+';
 	int east = zone < 0 ? -zone : zone;
 

@@ -21,10 +21,11 @@ struct sieve_input {
 	const char *separators;  /* of sub-addresses (RFC 5233) */
 	struct span own_address; /* the account's, for vacation; may be empty */
 	int64_t now_us;
-	int zone_minutes; /* of the server, east of UTC */
+	int zone_minutes;   /* of the server, east of UTC */
+	uint64_t steps_max; /* fewer than SIEVE_STEPS_MAX; 0: those */
 
 	/* What an earlier script left: fields as they are now (n 0: the message's own), and flags.
-	 */
+	 * The fields have to live as long as the result, which may point to them. */
 	struct span header;
 	struct span flags;
 
@@ -42,7 +43,7 @@ enum sieve_action_kind {
 	SIEVE_VACATION,
 };
 
-/* All spans live in the result's arena. */
+/* Spans live as long as result, script and input. */
 struct sieve_action {
 	enum sieve_action_kind kind;
 	struct span target; /* mailbox name; address to redirect to, or to answer */

@@ -195,7 +195,8 @@ int sieve_expand(struct sieve_run *r, const struct sieve_string *s, struct span 
 	*ret_text = s->text;
 	if (!s->variable)
 		return 0;
-	while (rest.n && buf_size(&out) < SIEVE_STRING_MAX) {
+	result = run_spend(r, s->text.n);
+	while (result == 0 && rest.n && buf_size(&out) < SIEVE_STRING_MAX) {
 		size_t at = span_find_span(rest, SPAN("${"));
 		struct span inside = span_skip(rest, at + 2);
 		struct span name = span_head(inside, SIEVE_VARIABLE_NAME_MAX + 1);
@@ -204,6 +205,8 @@ int sieve_expand(struct sieve_run *r, const struct sieve_string *s, struct span 
 		buf_add(&out, span_head(rest, at));
 		if (at == rest.n)
 			break;
+		if (end < name.n) /* what looking the name up costs */
+			result = run_spend(r, r->n_variables * end);
 		if (end < name.n && resolve(r, span_head(inside, end), &value)) {
 			buf_add(&out, value);
 			rest = span_skip(inside, end + 1);
@@ -212,7 +215,8 @@ int sieve_expand(struct sieve_run *r, const struct sieve_string *s, struct span 
 			rest = inside;
 		}
 	}
-	result = run_room(r, buf_size(&out));
+	if (result == 0)
+		result = run_room(r, buf_size(&out));
 	if (result)
 		return result;
 	*ret_text = arena_span(r->arena,

@@ -51,12 +51,15 @@ static bool is_flag(struct span flag)
 	return true;
 }
 
-/* Adds the words of a text to the set. */
-static void add_flags(struct buf *set, struct span text)
+/* Adds the words of a text to the set; each is looked for in what is there already. */
+static int add_flags(struct sieve_run *r, struct buf *set, struct span text)
 {
 	while (text.n) {
 		struct span flag = span_cut(&text, ' ');
+		int result = run_spend(r, flag.n + 2 * buf_size(set));
 
+		if (result)
+			return result;
 		if (!is_flag(flag) || has_flag(buf_span(set), flag) ||
 			count_flags(buf_span(set)) >= SIEVE_FLAGS_MAX)
 			continue;
@@ -64,6 +67,7 @@ static void add_flags(struct buf *set, struct span text)
 			buf_add_octet(set, ' ');
 		buf_add(set, flag);
 	}
+	return 0;
 }
 
 static int add_list(struct sieve_run *r, const struct sieve_argument *a, struct buf *set)
@@ -75,9 +79,7 @@ static int add_list(struct sieve_run *r, const struct sieve_argument *a, struct 
 
 		result = sieve_expand(r, &a->strings[i], &text);
 		if (result == 0)
-			result = run_spend(r, text.n * SIEVE_FLAGS_MAX);
-		if (result == 0)
-			add_flags(set, text);
+			result = add_flags(r, set, text);
 	}
 	return result;
 }
@@ -126,8 +128,9 @@ int run_addflag(struct sieve_run *r, const struct sieve_node *n, bool *ret_true)
 	int result;
 
 	(void)ret_true;
-	add_flags(&set, flags_get(r, n->positional[0]));
-	result = add_list(r, n->positional[1], &set);
+	result = add_flags(r, &set, flags_get(r, n->positional[0]));
+	if (result == 0)
+		result = add_list(r, n->positional[1], &set);
 	return result ? result : flags_put(r, n->positional[0], buf_span(&set));
 }
 
@@ -141,8 +144,9 @@ int run_removeflag(struct sieve_run *r, const struct sieve_node *n, bool *ret_tr
 	while (result == 0 && rest.n) {
 		struct span flag = span_cut(&rest, ' ');
 
-		if (!has_flag(removed, flag))
-			add_flags(&set, flag);
+		result = run_spend(r, removed.n);
+		if (result == 0 && !has_flag(removed, flag))
+			result = add_flags(r, &set, flag);
 	}
 	return result ? result : flags_put(r, n->positional[0], buf_span(&set));
 }

@@ -20,7 +20,8 @@ enum {
 	/* When it runs. A step is a command or test, or 16 octets looked at or made. */
 	SIEVE_STEPS_MAX = 4000000,
 	SIEVE_STEP_OCTETS = 16,
-	SIEVE_MEMORY_MAX = 8 << 20, /* octets made: expanded strings, decoded fields, captures */
+	SIEVE_MEMORY_MAX = 8 << 20, /* octets made: strings, decoded fields, captures, headers */
+	SIEVE_PIECE_OCTETS = 16,    /* that a piece of memory costs besides its own */
 	SIEVE_ACTIONS_MAX = 32,     /* of one message */
 	SIEVE_REDIRECTS_MAX = 4,    /* RFC 5228 section 10 */
 	SIEVE_EDITS_MAX = 100,      /* header fields added and calls of deleteheader */

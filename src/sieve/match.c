@@ -275,6 +275,8 @@ static void fold_keys(struct sieve_matcher *m)
 int sieve_matcher_init(struct sieve_matcher *m, struct sieve_run *r, const struct sieve_node *n,
 	const struct sieve_argument *keys)
 {
+	int result = run_room(r, (keys->n_strings + 1) * sizeof(struct span));
+
 	*m = (struct sieve_matcher){
 		.run = r,
 		.type = n->slots[SLOT_MATCH].tag ? n->slots[SLOT_MATCH].tag : TAG_IS,
@@ -282,11 +284,12 @@ int sieve_matcher_init(struct sieve_matcher *m, struct sieve_run *r, const struc
 		.relation = n->relation,
 		.capture = r->script->extensions & EXT_BIT(EXT_VARIABLES),
 		.keys = keys,
-		.expanded = arena_alloc(r->arena, (keys->n_strings + 1) * sizeof(struct span)),
 	};
+	if (result)
+		return result;
+	m->expanded = arena_alloc(r->arena, (keys->n_strings + 1) * sizeof(struct span));
 	for (size_t i = 0; i < keys->n_strings; i++) {
-		int result = sieve_expand(r, &keys->strings[i], &m->expanded[i]);
-
+		result = sieve_expand(r, &keys->strings[i], &m->expanded[i]);
 		if (result == 0)
 			result = run_room(r, m->expanded[i].n);
 		if (result)

@@ -32,7 +32,7 @@ int run_spend(struct sieve_run *r, size_t octets)
 {
 	uint64_t steps = 1 + octets / SIEVE_STEP_OCTETS;
 
-	if (steps > SIEVE_STEPS_MAX - r->steps)
+	if (steps > r->steps_max - r->steps)
 		return run_fail(r, "the script takes too long for this message");
 	r->steps += steps;
 	return 0;
@@ -40,9 +40,11 @@ int run_spend(struct sieve_run *r, size_t octets)
 
 int run_room(struct sieve_run *r, size_t octets)
 {
-	if (octets > SIEVE_MEMORY_MAX - r->octets)
+	size_t all = octets + SIEVE_PIECE_OCTETS;
+
+	if (all > SIEVE_MEMORY_MAX - r->octets)
 		return run_fail(r, "the script takes too much memory for this message");
-	r->octets += octets;
+	r->octets += all;
 	return run_spend(r, octets);
 }
 
@@ -119,10 +121,13 @@ int sieve_eval(const struct sieve_script *s, const struct sieve_input *in,
 	r->result = ret_result;
 	r->arena = &ret_result->arena;
 	r->why = why;
-	r->header = arena_span(r->arena, in->header);
+	r->steps_max = in->steps_max && in->steps_max < SIEVE_STEPS_MAX ? in->steps_max
+									: SIEVE_STEPS_MAX;
+	r->header = in->header;
 	ret_result->flags = arena_span(r->arena, in->flags);
 	result = run_block(r, s->commands);
-	ret_result->header = run_header(r);
+	if (result == 0)
+		result = run_header(r, &ret_result->header);
 	ret_result->steps = r->steps;
 	part_tree_free(r->tree);
 	free(r->fields);

@@ -14,6 +14,7 @@ struct sieve_variable {
 
 struct sieve_field {
 	struct span name, value, whole;
+	struct span text; /* once it was asked for; p NULL: not yet */
 	bool removed;
 };
 
@@ -23,7 +24,7 @@ struct sieve_run {
 	struct sieve_result *result;
 	struct arena *arena; /* the result's */
 	struct why *why;
-	uint64_t steps;
+	uint64_t steps, steps_max;
 	size_t octets; /* made */
 	bool stop;
 
@@ -35,6 +36,7 @@ struct sieve_run {
 	struct sieve_field *fields; /* made when first needed */
 	size_t n_fields;
 	bool indexed;
+	struct span more;   /* of the header, behind the fields: what is too much to be looked at */
 	struct span header; /* the fields as octets; n 0: as in the message */
 	bool edited;        /* since header was made */
 	unsigned n_edits;
@@ -50,7 +52,7 @@ int run_fail(struct sieve_run *r, const char *format, ...)
 /* Steps for one thing and so many octets; SIEVE_E_FAILED when they are used up. */
 int run_spend(struct sieve_run *r, size_t octets) MUST_CHECK;
 
-/* The same, and so many octets of memory. */
+/* The same, and so many octets of memory, and what each piece of memory costs besides. */
 int run_room(struct sieve_run *r, size_t octets) MUST_CHECK;
 
 int run_nothing(struct sieve_run *r, const struct sieve_node *n, bool *ret_true);
@@ -101,11 +103,15 @@ struct sieve_field *run_field_next(struct sieve_run *r, struct span name, size_t
 int run_fields_chosen(struct sieve_run *r, const struct sieve_node *n, struct span name,
 	struct sieve_field ***ret_fields, size_t *ret_n) MUST_CHECK;
 
-/* The fields as octets, as an action takes them; n 0: unchanged. */
-struct span run_header(struct sieve_run *r);
+/* The fields as octets, as an action takes them; n 0: unchanged. They are made once for all actions
+ * between two changes, and are memory of the run. */
+int run_header(struct sieve_run *r, struct span *ret_header) MUST_CHECK;
 
-/* A field's value unfolded, encoded words decoded, white space around it removed. */
-int run_field_text(struct sieve_run *r, struct span value, struct span *ret_text) MUST_CHECK;
+/* A field's value unfolded, encoded words decoded, white space around it removed: once. */
+int run_field_text(struct sieve_run *r, struct sieve_field *f, struct span *ret_text) MUST_CHECK;
+
+/* Steps for reading so many octets as addresses. */
+int run_spend_addresses(struct sieve_run *r, size_t octets) MUST_CHECK;
 
 /* The flags of a list of strings as one text: words, none twice. */
 int run_flags_of(struct sieve_run *r, const struct sieve_argument *a,

@@ -83,9 +83,9 @@ int test_exists(struct sieve_run *r, const struct sieve_node *n, bool *ret_true)
 	return result;
 }
 
-/* Calls each(m, value) for the chosen fields of all names. */
+/* Calls each(m, n, field) for the chosen fields of all names. */
 static int each_field(struct sieve_run *r, const struct sieve_node *n, struct sieve_matcher *m,
-	int (*each)(struct sieve_matcher *m, const struct sieve_node *n, struct span value))
+	int (*each)(struct sieve_matcher *m, const struct sieve_node *n, struct sieve_field *f))
 {
 	const struct sieve_argument *names = n->positional[0];
 	int result = 0;
@@ -99,19 +99,19 @@ static int each_field(struct sieve_run *r, const struct sieve_node *n, struct si
 		if (result == 0)
 			result = run_fields_chosen(r, n, name, &fields, &count);
 		for (size_t j = 0; j < count && result == 0 && !m->found; j++)
-			result = each(m, n, fields[j]->value);
+			result = each(m, n, fields[j]);
 	}
 	return result;
 }
 
-static int header_value(struct sieve_matcher *m, const struct sieve_node *n, struct span value)
+static int header_value(struct sieve_matcher *m, const struct sieve_node *n, struct sieve_field *f)
 {
 	struct span text = {};
 	int result = 0;
 
 	(void)n;
 	if (m->type != TAG_COUNT) /* counting needs no decoding */
-		result = run_field_text(m->run, value, &text);
+		result = run_field_text(m->run, f, &text);
 	return result ? result : sieve_matcher_value(m, text);
 }
 
@@ -165,11 +165,12 @@ static int address_value(struct sieve_matcher *m, enum sieve_tag_value part, str
 	}
 }
 
-static int address_field(struct sieve_matcher *m, const struct sieve_node *n, struct span value)
+static int address_field(struct sieve_matcher *m, const struct sieve_node *n, struct sieve_field *f)
 {
-	struct address_reader reader = { .rest = span_head(value, LIMIT_HEADER_VALUE) };
+	struct span value = span_head(f->value, LIMIT_HEADER_VALUE);
+	struct address_reader reader = { .rest = value };
 	struct address a;
-	int result = run_spend(m->run, value.n);
+	int result = run_spend_addresses(m->run, value.n);
 
 	while (result == 0 && !m->found && address_next(&reader, &a)) {
 		if (a.kind == ADDRESS_MAILBOX && a.host.n)

@@ -12,6 +12,8 @@
 #include "sieve/expand.h"
 #include "sieve/run.h"
 
+enum { SUBJECT_MAX = 500 }; /* octets of the message's that an answer repeats */
+
 static struct sieve_field *first_field(struct sieve_run *r, const char *name)
 {
 	size_t i = 0;
@@ -104,7 +106,7 @@ static int field_names_own(struct sieve_run *r, const struct sieve_node *n, stru
 {
 	struct address_reader reader = { .rest = span_head(value, LIMIT_HEADER_VALUE) };
 	struct address a;
-	int result = run_spend(r, value.n);
+	int result = run_spend_addresses(r, reader.rest.n);
 
 	*ret_found = false;
 	while (result == 0 && !*ret_found && address_next(&reader, &a)) {
@@ -172,18 +174,18 @@ static void set_handle(struct sieve_run *r, struct sieve_action *a)
 static int set_subject(struct sieve_run *r, struct sieve_action *a)
 {
 	CLEANUP(buf_done) struct buf subject = {};
-	const struct sieve_field *f = first_field(r, "Subject");
+	struct sieve_field *f = first_field(r, "Subject");
 	struct span text = SPAN("your message");
 	int result = 0;
 
 	if (a->subject.n)
 		return 0;
 	if (f)
-		result = run_field_text(r, f->value, &text);
+		result = run_field_text(r, f, &text);
 	if (result)
 		return result;
 	buf_add_string(&subject, "Auto: ");
-	buf_add(&subject, text);
+	buf_add(&subject, span_head(text, sieve_cut(text, SUBJECT_MAX)));
 	a->subject = arena_span(r->arena, buf_span(&subject));
 	return 0;
 }
