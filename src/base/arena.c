@@ -60,6 +60,15 @@ const char *arena_string(struct arena *a, struct span s)
 	return copy;
 }
 
+size_t arena_size(const struct arena *a)
+{
+	size_t n = 0;
+
+	for (const struct arena_block *block = a->blocks; block; block = block->next)
+		n += sizeof *block + block->size;
+	return n;
+}
+
 void arena_clear(struct arena *a)
 {
 	struct arena_block *keep = NULL;

@@ -22,6 +22,9 @@ void *arena_alloc(struct arena *a, size_t n) __attribute__((returns_nonnull));
 struct span arena_span(struct arena *a, struct span s);
 const char *arena_string(struct arena *a, struct span s);
 
+/* Octets of memory that it holds. */
+size_t arena_size(const struct arena *a);
+
 /* Everything given back but one block for the next command. */
 void arena_clear(struct arena *a);
 void arena_done(struct arena *a);

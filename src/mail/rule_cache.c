@@ -9,13 +9,13 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-/* A script in memory is some ten times its text. */
-enum { SCRIPTS_MAX = 1000, TEXT_MAX = 4 << 20 };
+/* A script in memory is ten to a hundred times its text. */
+enum { SCRIPTS_MAX = 1000, MEMORY_MAX = 64 << 20 };
 
 struct rule_cache {
 	pthread_mutex_t lock;
 	struct map scripts;
-	size_t octets; /* of their texts */
+	size_t octets; /* of memory */
 };
 
 static void unref(void *script)
@@ -53,10 +53,12 @@ static struct sieve_script *find(struct rule_cache *c, struct span sha256)
 	return s;
 }
 
-static void keep(struct rule_cache *c, struct span sha256, size_t octets, struct sieve_script *s)
+static void keep(struct rule_cache *c, struct span sha256, struct sieve_script *s)
 {
+	size_t octets = sieve_script_size(s);
+
 	(void)pthread_mutex_lock(&c->lock);
-	if (c->scripts.n >= SCRIPTS_MAX || c->octets + octets > TEXT_MAX) {
+	if (c->scripts.n >= SCRIPTS_MAX || c->octets + octets > MEMORY_MAX) {
 		map_done(&c->scripts, unref);
 		c->scripts = (struct map){};
 		c->octets = 0;
@@ -77,7 +79,7 @@ int rule_cache_get(struct rule_cache *c, struct span sha256, struct span text,
 		r = sieve_compile(&s, text, ret_report);
 		if (r)
 			return r;
-		keep(c, sha256, text.n, s);
+		keep(c, sha256, s);
 	}
 	*ret_script = s;
 	return 0;

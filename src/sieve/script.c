@@ -24,6 +24,11 @@ struct sieve_script *sieve_script_unref(struct sieve_script *s)
 	return NULL;
 }
 
+size_t sieve_script_size(const struct sieve_script *s)
+{
+	return sizeof *s + arena_size(&s->arena);
+}
+
 bool sieve_script_uses_body(const struct sieve_script *s)
 {
 	return s->uses_body;

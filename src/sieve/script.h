@@ -41,6 +41,10 @@ struct sieve_script *sieve_script_ref(struct sieve_script *s);
 struct sieve_script *sieve_script_unref(struct sieve_script *s);
 CLEANUP_POINTER(struct sieve_script, sieve_script_unref)
 
+/* Octets of memory that it takes: more than its text, for commands of a few letters a hundred
+ * times. */
+size_t sieve_script_size(const struct sieve_script *s);
+
 /* Whether it looks at the body, or may ask for mail to be encrypted: what its input must hold. */
 bool sieve_script_uses_body(const struct sieve_script *s);
 

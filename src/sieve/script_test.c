@@ -191,6 +191,21 @@ static void is_text(void **state)
 	sieve_script_unref(s);
 }
 
+/* What a cache of scripts has to count: short commands are larger in memory than as text. */
+static void size_is_that_in_memory(void **state)
+{
+	CLEANUP(buf_done) struct buf many = {};
+	CLEANUP(sieve_script_unrefp) struct sieve_script *s = NULL, *one = NULL;
+
+	(void)state;
+	for (unsigned i = 0; i < SIEVE_NODES_MAX; i++)
+		buf_add_string(&many, "keep;");
+	assert_int_equal(sieve_compile(&s, buf_span(&many), NULL), 0);
+	assert_int_equal(sieve_compile(&one, SPAN("keep;"), NULL), 0);
+	assert_true(sieve_script_size(s) > 10 * buf_size(&many));
+	assert_true(sieve_script_size(s) > 100 * sieve_script_size(one));
+}
+
 static void warnings(void **state)
 {
 	CLEANUP(buf_done) struct buf shown = {};
@@ -217,6 +232,7 @@ int main(void)
 		cmocka_unit_test(scripts),
 		cmocka_unit_test(limits),
 		cmocka_unit_test(is_text),
+		cmocka_unit_test(size_is_that_in_memory),
 		cmocka_unit_test(warnings),
 	};
 
