@@ -2,8 +2,8 @@
 /* Copyright the Signet authors */
 
 /*
- * One word a recipient: a hash that nobody outside of this process can aim at. Each mark has one
- * place and overwrites who had it.
+ * One word a recipient: a hash that nobody outside of this process can aim at, whose lowest bit
+ * gives way to what the recipient is known as. Each mark has one place and overwrites who had it.
  */
 
 #include "mail/known.h"
@@ -29,14 +29,26 @@ uint64_t known_mark(const struct mail_address *address, uint64_t routes_version)
 	return map_hash(buf_span(&key));
 }
 
-/* 0 is an empty place: a mark of 0 is never known. */
-bool known_has(const struct known *k, uint64_t mark)
+enum { RULES_BIT = 1 };
+
+static size_t slot_of(uint64_t mark)
 {
-	return mark &&
-	       atomic_load_explicit(&k->marks[mark % KNOWN_SLOTS], memory_order_relaxed) == mark;
+	return mark / 2 % KNOWN_SLOTS;
 }
 
-void known_add(struct known *k, uint64_t mark)
+/* 0 is an empty place: a mark of 0 is never known. */
+enum known_as known_find(const struct known *k, uint64_t mark)
 {
-	atomic_store_explicit(&k->marks[mark % KNOWN_SLOTS], mark, memory_order_relaxed);
+	uint64_t there = atomic_load_explicit(&k->marks[slot_of(mark)], memory_order_relaxed);
+
+	if (there / 2 == 0 || there / 2 != mark / 2)
+		return KNOWN_NOT;
+	return there & RULES_BIT ? KNOWN_WITH_RULES : KNOWN_GOOD;
+}
+
+void known_add(struct known *k, uint64_t mark, enum known_as as)
+{
+	uint64_t word = (mark & ~(uint64_t)RULES_BIT) | (as == KNOWN_WITH_RULES ? RULES_BIT : 0);
+
+	atomic_store_explicit(&k->marks[slot_of(mark)], word, memory_order_relaxed);
 }

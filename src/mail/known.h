@@ -12,7 +12,6 @@
  */
 
 #include <stdatomic.h>
-#include <stdbool.h>
 #include <stdint.h>
 
 struct mail_address;
@@ -23,6 +22,14 @@ struct known {
 	atomic_ullong marks[KNOWN_SLOTS];
 };
 
+enum known_as {
+	KNOWN_NOT,
+	KNOWN_GOOD,
+	KNOWN_WITH_RULES, /* good, and there are scripts to run for it (mail/plan.h) */
+};
+
 uint64_t known_mark(const struct mail_address *address, uint64_t routes_version);
-bool known_has(const struct known *k, uint64_t mark);
-void known_add(struct known *k, uint64_t mark);
+enum known_as known_find(const struct known *k, uint64_t mark);
+
+/* As what: not KNOWN_NOT. */
+void known_add(struct known *k, uint64_t mark, enum known_as as);

@@ -157,6 +157,6 @@ int recipient_look(struct store_conn *c, const struct recipient_rules *rules,
 	}
 	TRY(any_has_rules(c, &route, ret_has_rules));
 	*ret_verdict = first;
-	*ret_lasting = lasting && !*ret_has_rules;
+	*ret_lasting = lasting;
 	return 0;
 }

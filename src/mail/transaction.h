@@ -98,7 +98,7 @@ bool recipient_is_postmaster(const struct mail_address *address);
 
 /* Reads: whether mail for the address can be taken, quotas included; a list is good if one of its
  * targets is. Where several are wrong, the first one's verdict. has_rules: there are scripts to run
- * for it (mail/plan.h). lasting: it is good for every client and size and has no rules, until
+ * for it (mail/plan.h). lasting: it is good for every client and size, and has rules or none, until
  * store_routes_version says otherwise. */
 int recipient_look(struct store_conn *c, const struct recipient_rules *rules,
 	const struct mail_address *address, enum recipient_verdict *ret_verdict, bool *ret_lasting,

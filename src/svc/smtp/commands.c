@@ -293,7 +293,8 @@ static int recipient_done(struct session *session, struct session_task *t)
 		return lookup_failed(s, l);
 	if (l->verdict == RECIPIENT_OK) {
 		if (l->lasting)
-			known_add(s->known, l->mark);
+			known_add(s->known, l->mark,
+				l->has_rules ? KNOWN_WITH_RULES : KNOWN_GOOD);
 		transaction_add(s->transaction, &l->recipient);
 		s->has_rules |= l->has_rules;
 		return smtp_reply(s, REPLY_RECIPIENT_OK);
@@ -311,6 +312,7 @@ static int smtp_rcpt(struct smtp *s, struct span args)
 	struct recipient recipient;
 	struct lookup *l;
 	uint64_t mark;
+	enum known_as known;
 	enum smtp_reply wrong = smtp_parse_rcpt(args, &rcpt);
 
 	if (wrong)
@@ -325,8 +327,10 @@ static int smtp_rcpt(struct smtp *s, struct span args)
 		.notify = rcpt.notify,
 	};
 	mark = known_mark(&recipient.address, store_routes_version(s->env->store));
-	if (known_has(s->known, mark)) {
+	known = known_find(s->known, mark);
+	if (known != KNOWN_NOT) {
 		transaction_add(s->transaction, &recipient);
+		s->has_rules |= known == KNOWN_WITH_RULES;
 		return smtp_reply(s, REPLY_RECIPIENT_OK);
 	}
 	l = lookup_new(s, &recipient.address);

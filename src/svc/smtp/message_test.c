@@ -8,6 +8,7 @@
 #include "base/enc.h"
 #include "base/log.h"
 #include "store/content.h"
+#include "store/rule_rows.h"
 #include "store/store.h"
 #include "svc/env_fixture.h"
 #include "svc/session_memory.h"
@@ -282,11 +283,11 @@ static void expect_recipient(struct smtp_service *service, const char *to, const
 	memory_session_free(m);
 }
 
-static bool is_known(const struct env_fixture *f, const struct smtp_service *service)
+static enum known_as known_as(const struct env_fixture *f, const struct smtp_service *service)
 {
 	struct mail_address bob = { SPAN("bob"), SPAN("example.org") };
 
-	return known_has(&service->known,
+	return known_find(&service->known,
 		known_mark(&bob, store_routes_version(f->env.store)));
 }
 
@@ -297,18 +298,83 @@ static void test_known(void **state)
 	struct env_fixture *f = *state;
 	struct smtp_service service = { .env = &f->env };
 
-	assert_false(is_known(f, &service));
+	assert_int_equal(known_as(f, &service), KNOWN_NOT);
 	expect_recipient(&service, "bob@example.org", "250 2.1.5 ");
-	assert_true(is_known(f, &service));
+	assert_int_equal(known_as(f, &service), KNOWN_GOOD);
 	expect_recipient(&service, "Bob@Example.ORG", "250 2.1.5 ");
 	env_fixture_account_set(f, "bob", "disabled", "yes");
 	expect_recipient(&service, "bob@example.org", "550 5.2.1 ");
-	assert_false(is_known(f, &service));
+	assert_int_equal(known_as(f, &service), KNOWN_NOT);
 	env_fixture_account_set(f, "bob", "disabled", "no");
 	env_fixture_account_set(f, "bob", "quota", "1M");
 	expect_recipient(&service, "bob@example.org", "250 2.1.5 ");
-	assert_false(is_known(f, &service));
+	assert_int_equal(known_as(f, &service), KNOWN_NOT);
 	expect_recipient(&service, "bobby@example.org", "550 5.1.1 ");
+}
+
+struct rule_change {
+	const char *text; /* NULL: no script of the server's is active */
+	bool activate;
+};
+
+static int change_rule(struct store_conn *c, void *arg)
+{
+	const struct rule_change *change = arg;
+	const struct rule_owner server = { RULE_SERVER, 0 };
+
+	if (!change->text)
+		TRY(store_rule_activate(c, server, (struct span){}));
+	else
+		TRY(store_rule_put(c, server, SPAN("x"), span_str(change->text), NULL));
+	if (change->activate)
+		TRY(store_rule_activate(c, server, SPAN("x")));
+	return 0;
+}
+
+static void set_rule(struct env_fixture *f, const char *text, bool activate)
+{
+	struct rule_change change = { text, activate };
+
+	assert_int_equal(store_write(f->env.store, change_rule, &change), 0);
+}
+
+/* Whether bob has a message to him afterwards. */
+static bool arrives(struct env_fixture *f, struct smtp_service *service)
+{
+	static const char text[] = "EHLO c\r\nMAIL FROM:<>\r\nRCPT TO:<bob@example.org>\r\nDATA\r\n"
+				   "Subject: x\r\n\r\nbody\r\n.\r\n";
+	int64_t before = n_messages(f);
+	struct memory_session *m = memory_session_new(&smtp_protocol, service, &peer, false);
+
+	memory_session_send(m, span_str(text), 100);
+	assert_true(has(memory_session_output(m), "250 2.0.0 accepted"));
+	memory_session_free(m);
+	return n_messages(f) > before;
+}
+
+/* Who is remembered is remembered with the rules that were there; what they say is asked each time.
+ */
+static void test_known_with_rules(void **state)
+{
+	struct env_fixture *f = *state;
+	struct smtp_service service = { .env = &f->env };
+
+	assert_true(arrives(f, &service));
+	assert_int_equal(known_as(f, &service), KNOWN_GOOD);
+	set_rule(f, "discard;", true);
+	assert_int_equal(known_as(f, &service), KNOWN_NOT);
+	for (int i = 0; i < 2; i++) {
+		assert_false(arrives(f, &service));
+		assert_int_equal(known_as(f, &service), KNOWN_WITH_RULES);
+	}
+	set_rule(f, "keep;", false);
+	assert_true(arrives(f, &service));
+	set_rule(f, "discard;", false);
+	assert_false(arrives(f, &service));
+	assert_int_equal(known_as(f, &service), KNOWN_WITH_RULES);
+	set_rule(f, NULL, false);
+	assert_true(arrives(f, &service));
+	assert_int_equal(known_as(f, &service), KNOWN_GOOD);
 }
 
 int main(void)
@@ -322,6 +388,7 @@ int main(void)
 		WITH_STORE(test_gone),
 		WITH_STORE(test_rate),
 		WITH_STORE(test_known),
+		WITH_STORE(test_known_with_rules),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
