@@ -227,6 +227,11 @@ const struct part_tree *intake_tree(const struct intake *in)
 	return in->tree;
 }
 
+bool intake_in_memory(const struct intake *in)
+{
+	return !in->large;
+}
+
 int intake_read(const struct intake *in, struct store_conn *c, struct buf *out)
 {
 	if (!in->large) {

@@ -45,3 +45,6 @@ struct span intake_head(const struct intake *in);
  * there; appended. Valid as long as the intake. */
 const struct part_tree *intake_tree(const struct intake *in);
 int intake_read(const struct intake *in, struct store_conn *c, struct buf *out) MUST_CHECK;
+
+/* Whether nothing of it is in the store: intake_head is all, and intake_read needs no connection. */
+bool intake_in_memory(const struct intake *in);

@@ -149,18 +149,6 @@ static struct mail_address split(struct span address)
 	};
 }
 
-static int load(struct making *m)
-{
-	struct plan *p = m->plan;
-
-	if (p->loaded)
-		return 0;
-	buf_clear(&p->octets);
-	TRY(intake_read(p->request.intake, m->conn, &p->octets));
-	p->loaded = true;
-	return 0;
-}
-
 static bool mailbox_exists(void *context, struct span name)
 {
 	CLEANUP(arena_done) struct arena arena = {};
@@ -431,8 +419,8 @@ static int eval(struct making *m, const struct sieve_script *s, struct span head
 			why_set(why, "the message is too large for rules about its body");
 			return SIEVE_E_FAILED;
 		}
-		TRY(load(m));
-		in.message = buf_span(&m->plan->octets);
+		TRY(plan_load(m->plan, m->conn));
+		in.message = m->plan->message;
 	}
 	if (m->plan->steps > steps_max) {
 		why_set(why, "the rules of all recipients take too long for this message");

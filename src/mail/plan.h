@@ -43,8 +43,10 @@ struct plan *plan_free(struct plan *p);
 CLEANUP_POINTER(struct plan, plan_free)
 
 /* Whether plan_build has anything to do, and that. Blocks: for a large message it reads from and
- * writes to the store. */
+ * writes to the store. Light: it does not, and takes well below a millisecond, so that going to
+ * another thread for it costs more than it spares the reader. */
 bool plan_needs_build(const struct plan *p);
+bool plan_is_light(const struct plan *p);
 int plan_build(struct plan *p, struct store *store) MUST_CHECK;
 
 enum plan_act_kind {

@@ -13,6 +13,8 @@
 
 #include <stdlib.h>
 
+enum { LIGHT_FORMS = 2, LIGHT_OCTETS = 64 << 10 };
+
 struct plan *plan_free(struct plan *p)
 {
 	if (p) {
@@ -31,7 +33,24 @@ struct plan *plan_free(struct plan *p)
 
 bool plan_needs_build(const struct plan *p)
 {
-	return p->n_forms > 0;
+	return p->n_forms > 0 && !p->built_all;
+}
+
+bool plan_is_light(const struct plan *p)
+{
+	uint64_t octets = 0;
+
+	if (p->n_forms > LIGHT_FORMS || !intake_in_memory(p->request.intake))
+		return false;
+	for (uint32_t i = 0; i < p->n_forms; i++) {
+		const struct form *f = &p->forms[i];
+
+		if (f->n_to > 1)
+			return false;
+		octets += f->whole.n ? f->whole.n :
+				       f->header.n + intake_size(p->request.intake);
+	}
+	return octets <= LIGHT_OCTETS;
 }
 
 const struct plan_form *plan_forms(const struct plan *p, size_t *ret_n)
@@ -40,13 +59,24 @@ const struct plan_form *plan_forms(const struct plan *p, size_t *ret_n)
 	return p->built;
 }
 
+int plan_load(struct plan *p, struct store_conn *conn)
+{
+	if (p->loaded)
+		return 0;
+	if (intake_in_memory(p->request.intake)) {
+		p->message = intake_head(p->request.intake);
+	} else {
+		buf_clear(&p->octets);
+		TRY(intake_read(p->request.intake, conn, &p->octets));
+		p->message = buf_span(&p->octets);
+	}
+	p->loaded = true;
+	return 0;
+}
+
 static int load(struct store_conn *c, void *arg)
 {
-	struct plan *p = arg;
-
-	buf_clear(&p->octets);
-	TRY(intake_read(p->request.intake, c, &p->octets));
-	return 0;
+	return plan_load(arg, c);
 }
 
 static int flush(struct store_conn *c, void *arg)
@@ -80,7 +110,7 @@ static int take_in(struct plan_form *f, struct store *store, struct span text)
 /* The message as the form wants it, but for encryption. */
 static void compose(const struct plan *p, const struct form *f, struct buf *out)
 {
-	struct span message = buf_span(&p->octets);
+	struct span message = p->message;
 	size_t n = header_size(message);
 
 	buf_add(out, f->front);
@@ -152,15 +182,16 @@ static int build(struct plan *p, uint32_t form, struct store *store)
 
 int plan_build(struct plan *p, struct store *store)
 {
-	if (!p->loaded && intake_size(p->request.intake) <= PLAN_MESSAGE_MAX) {
+	if (intake_in_memory(p->request.intake))
+		TRY(plan_load(p, NULL));
+	else if (!p->loaded && intake_size(p->request.intake) <= PLAN_MESSAGE_MAX)
 		TRY(store_read(store, load, p));
-		p->loaded = true;
-	}
 	p->built = alloc_array(NULL, p->n_forms + 1, sizeof p->built[0]);
 	for (uint32_t i = 0; i < p->n_forms; i++) {
 		if (p->loaded || p->forms[i].whole.n)
 			TRY(build(p, i, store));
 		p->built[i] = p->forms[i].built;
 	}
+	p->built_all = true;
 	return 0;
 }

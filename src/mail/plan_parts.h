@@ -27,13 +27,18 @@ struct plan {
 	uint32_t n_forms;
 	struct plan_note *notes;
 	size_t n_notes;
-	struct buf octets; /* of the message, when they were needed */
+	struct span message; /* its octets, when they were needed */
+	struct buf octets;   /* where those of a large one are */
 	bool loaded;
+	bool built_all;
 	uint64_t steps; /* of all scripts */
 };
 
 /* The octets of a message that rules look into or change; larger ones are kept as they are. */
 enum { PLAN_MESSAGE_MAX = 48 << 20, PLAN_FORMS_MAX = 1000, PLAN_NOTES_MAX = 100 };
+
+/* The message's octets into .message; conn may be NULL for one in memory. */
+int plan_load(struct plan *p, struct store_conn *conn) MUST_CHECK;
 
 uint32_t plan_form_add(struct plan *p, const struct form *form);
 void plan_note_add(struct plan *p, enum plan_note_kind kind, struct span account, const char *level,

@@ -358,7 +358,10 @@ static int plan_run(struct task *t, void *worker)
 	struct message_task *m = message_task_of(t);
 
 	m->plan = plan_free(m->plan);
-	return plan_make(worker, &m->request, &m->plan);
+	TRY(plan_make(worker, &m->request, &m->plan));
+	if (plan_needs_build(m->plan) && plan_is_light(m->plan))
+		TRY(plan_build(m->plan, m->env->store));
+	return 0;
 }
 
 static int plan_done(struct session *session, struct session_task *t)
@@ -382,7 +385,7 @@ static int plan_done(struct session *session, struct session_task *t)
 }
 
 /* Scripts read the store, so they run on a reader; other forms of the message are made on the cpu
- * pool. The writer only writes. */
+ * pool, but for the light ones. The writer only writes. */
 static void start_rules(struct smtp *s)
 {
 	struct message_task *m = message_task_new(s);
