@@ -39,9 +39,9 @@ struct run {
 	struct store_conn *conn;
 	struct delivery *d;
 	struct recipient_rules rules;
-	struct content_draft *draft;
-	int64_t content; /* 0: not stored yet */
-	struct map seen; /* ids of mailboxes that have it already */
+	struct content_draft *draft; /* NULL: not asked for yet */
+	int64_t content;             /* 0: not stored yet */
+	struct map seen;             /* ids of mailboxes that have it already */
 	struct arena arena;
 	struct bounce_recipient *reports;
 	size_t n_reports;
@@ -70,6 +70,8 @@ static int ensure_content(struct run *run)
 {
 	if (run->content)
 		return 0;
+	if (!run->draft)
+		TRY(intake_end(run->d->intake, &run->draft));
 	TRY(store_content_add(run->conn, run->draft, &run->content));
 	return 0;
 }
@@ -649,9 +651,11 @@ static int run_all(struct run *run)
  * the sweeper comes. */
 static int erase_unused(struct run *run)
 {
-	if (!run->d->plan || run->content || !run->draft->upload)
+	int64_t upload = intake_upload(run->d->intake);
+
+	if (!run->d->plan || run->content || !upload)
 		return 0;
-	return store_upload_erase(run->conn, run->draft->upload);
+	return store_upload_erase(run->conn, upload);
 }
 
 int deliver(struct store_conn *c, struct delivery *d)
@@ -675,7 +679,6 @@ int deliver(struct store_conn *c, struct delivery *d)
 	d->too_many_hops = intake_facts(d->intake)->n_received > d->hops_max + 1;
 	if (d->too_many_hops)
 		return refuse(d, RECIPIENT_LOOP);
-	TRY(intake_end(d->intake, &run.draft));
 	if (d->plan) {
 		(void)plan_forms(d->plan, &n_forms);
 		run.contents = alloc_array(NULL, n_forms + 1, sizeof run.contents[0]);

@@ -22,7 +22,7 @@ enum deliver_outcome {
 struct delivery {
 	/* Given. */
 	const struct transaction *transaction;
-	struct intake *intake;   /* its end was reached */
+	struct intake *intake;   /* its end was reached; packed, or what is stored is packed now */
 	const struct plan *plan; /* what rules want (mail/plan.h), built; NULL: nobody has any */
 	struct span hostname;
 	const char *separators;

@@ -33,7 +33,8 @@ struct intake {
 	uint64_t max;
 	uint64_t size;
 	bool too_large;
-	bool large;            /* in pieces */
+	bool large; /* in pieces */
+	bool packed;
 	struct buf waiting;    /* inline: everything; large: less than a piece */
 	struct buf head;       /* large: the front */
 	struct digest *digest; /* large */
@@ -183,7 +184,7 @@ static void describe(struct content_draft *d, const struct part_tree *tree)
 		d->sent_us = tree->facts.sent_us;
 }
 
-int intake_end(struct intake *in, struct content_draft **ret_draft)
+int intake_end_parsing(struct intake *in)
 {
 	settle(in);
 	if (in->too_large)
@@ -195,16 +196,29 @@ int intake_end(struct intake *in, struct content_draft **ret_draft)
 			digest_end(in->digest, in->draft.sha256);
 			if (buf_size(&in->waiting))
 				make_piece(in, buf_size(&in->waiting));
-		} else {
-			content_draft_set_inline(&in->draft, buf_span(&in->waiting));
 		}
 		in->draft.size = in->size;
 	}
-	if (in->pieces)
-		return INTAKE_E_FLUSH;
+	return in->pieces ? INTAKE_E_FLUSH : 0;
+}
+
+int intake_end(struct intake *in, struct content_draft **ret_draft)
+{
+	int r = intake_end_parsing(in);
+
+	if (r)
+		return r;
+	if (!in->large && !in->packed)
+		content_draft_set_inline(&in->draft, buf_span(&in->waiting));
+	in->packed = true;
 	in->draft.upload = in->upload;
 	*ret_draft = &in->draft;
 	return 0;
+}
+
+int64_t intake_upload(const struct intake *in)
+{
+	return in->upload;
 }
 
 const struct message_facts *intake_facts(const struct intake *in)
@@ -238,6 +252,6 @@ int intake_read(const struct intake *in, struct store_conn *c, struct buf *out)
 		buf_add(out, buf_span(&in->waiting));
 		return 0;
 	}
-	TRY(store_upload_read(c, in->draft.upload, in->size, 0, in->size, out));
+	TRY(store_upload_read(c, in->upload, in->size, 0, in->size, out));
 	return 0;
 }

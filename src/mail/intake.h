@@ -35,6 +35,10 @@ int intake_flush(struct intake *in, struct store_conn *c) MUST_CHECK;
  * 4 KiB; for larger messages call it on env->cpu. If the answer is INTAKE_E_FLUSH, flush and call
  * again. */
 int intake_end(struct intake *in, struct content_draft **ret_draft) MUST_CHECK;
+
+/* The same without the draft, whose packing is most of the time, for a message that may be stored
+ * in another form instead; intake_end can follow. */
+int intake_end_parsing(struct intake *in) MUST_CHECK;
 const struct message_facts *intake_facts(const struct intake *in);
 uint64_t intake_size(const struct intake *in);
 
@@ -46,5 +50,9 @@ struct span intake_head(const struct intake *in);
 const struct part_tree *intake_tree(const struct intake *in);
 int intake_read(const struct intake *in, struct store_conn *c, struct buf *out) MUST_CHECK;
 
-/* Whether nothing of it is in the store: intake_head is all, and intake_read needs no connection. */
+/* Whether nothing of it is in the store: intake_head is all, and intake_read needs no connection.
+ */
 bool intake_in_memory(const struct intake *in);
+
+/* After the end: the upload that holds the message in the store; 0: none. */
+int64_t intake_upload(const struct intake *in);

@@ -73,6 +73,8 @@ static void test_small(void **state)
 
 		for (size_t at = 0; at < small.n; at += step)
 			add(f, in, span_head(span_skip(small, at), step));
+		assert_int_equal(intake_end_parsing(in), 0);
+		assert_int_equal(intake_facts(in)->n_received, 1);
 		draft = end(f, in);
 		assert_int_equal(draft->size, small.n);
 		assert_int_equal(intake_size(in), small.n);

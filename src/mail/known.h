@@ -4,8 +4,8 @@
 
 /*
  * Recipients that were found good a while ago, so that the next one to name them need not wait for
- * the database. A recipient is known by a mark, made of its address and of the version of all routes
- * (store_routes_version): when these change, nobody is known any more.
+ * the database. A recipient is known by a mark, made of its address and of the version of all
+ * routes (store_routes_version): when these change, nobody is known any more.
  *
  * It says no now and then about somebody who is known, and practically never yes about somebody who
  * is not; delivery looks again in any case. Zeroed memory is an empty one. From any thread.

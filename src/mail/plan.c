@@ -52,6 +52,7 @@ struct making {
 	struct store_conn *conn;
 	struct arrival *arrivals;
 	size_t n_arrivals, n_redirected;
+	bool keeps; /* somebody gets the message as it came */
 
 	/* Of the arrival that is looked at. */
 	struct store_account account;
@@ -133,7 +134,10 @@ static int add_address(struct making *m, const struct mail_address *address, str
 	for (size_t i = 0; i < route.n_targets; i++) {
 		if (route.targets[i].account && !route.targets[i].disabled)
 			add_arrival(m, route.targets[i].account, buf_span(&text), header);
+		else
+			m->keeps = true;
 	}
+	m->keeps |= route.kind == ROUTE_REMOTE;
 	return 0;
 }
 
@@ -506,6 +510,9 @@ static void add_entry(struct making *m)
 	struct plan *p = m->plan;
 	struct span acts = arena_span(&p->arena, span_of(m->acts, m->n_acts * sizeof m->acts[0]));
 
+	for (size_t i = 0; i < m->n_acts; i++)
+		m->keeps |= m->acts[i].kind == PLAN_REDIRECT ||
+			    (m->acts[i].kind == PLAN_MAILBOX && m->acts[i].form == PLAN_SAME);
 	if ((p->n_entries & (p->n_entries - 1)) == 0)
 		p->entries = alloc_array(p->entries, p->n_entries ? p->n_entries * 2 : 1,
 			sizeof p->entries[0]);
@@ -529,11 +536,13 @@ static int make(struct making *m)
 		arrival = m->arrivals[i]; /* the array grows meanwhile */
 		m->arrival = &arrival;
 		r = run_rules(m);
+		m->keeps |= r == STORE_E_NOT_FOUND;
 		if (r == STORE_E_NOT_FOUND) /* no rules, or the account has just gone */
 			continue;
 		TRY(r);
 		add_entry(m);
 	}
+	m->plan->packs = m->keeps && intake_in_memory(m->plan->request.intake);
 	return 0;
 }
 

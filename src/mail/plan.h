@@ -26,7 +26,7 @@ struct store_conn;
 
 struct plan_request {
 	const struct transaction *transaction;
-	struct intake *intake; /* its end was reached */
+	struct intake *intake; /* its end was reached; need not be packed */
 	struct rule_cache *cache;
 	struct cert_cache *certs; /* may be NULL */
 	const char *separators;
@@ -42,9 +42,10 @@ int plan_make(struct store_conn *c, const struct plan_request *request,
 struct plan *plan_free(struct plan *p);
 CLEANUP_POINTER(struct plan, plan_free)
 
-/* Whether plan_build has anything to do, and that. Blocks: for a large message it reads from and
- * writes to the store. Light: it does not, and takes well below a millisecond, so that going to
- * another thread for it costs more than it spares the reader. */
+/* Whether plan_build has anything to do, and that: other forms of the message, and the packing of a
+ * small one that will be stored as it came. Blocks: for a large message it reads from and writes to
+ * the store. Light: it does not (store may be NULL), and takes well below a millisecond, so that
+ * going to another thread for it costs more than it spares the reader. */
 bool plan_needs_build(const struct plan *p);
 bool plan_is_light(const struct plan *p);
 int plan_build(struct plan *p, struct store *store) MUST_CHECK;

@@ -33,12 +33,12 @@ struct plan *plan_free(struct plan *p)
 
 bool plan_needs_build(const struct plan *p)
 {
-	return p->n_forms > 0 && !p->built_all;
+	return (p->n_forms > 0 || p->packs) && !p->built_all;
 }
 
 bool plan_is_light(const struct plan *p)
 {
-	uint64_t octets = 0;
+	uint64_t octets = p->packs ? intake_size(p->request.intake) : 0;
 
 	if (p->n_forms > LIGHT_FORMS || !intake_in_memory(p->request.intake))
 		return false;
@@ -47,8 +47,7 @@ bool plan_is_light(const struct plan *p)
 
 		if (f->n_to > 1)
 			return false;
-		octets += f->whole.n ? f->whole.n :
-				       f->header.n + intake_size(p->request.intake);
+		octets += f->whole.n ? f->whole.n : f->header.n + intake_size(p->request.intake);
 	}
 	return octets <= LIGHT_OCTETS;
 }
@@ -77,6 +76,17 @@ int plan_load(struct plan *p, struct store_conn *conn)
 static int load(struct store_conn *c, void *arg)
 {
 	return plan_load(arg, c);
+}
+
+/* Larger ones than rules look into stay where they are. */
+static int load_from(struct plan *p, struct store *store)
+{
+	if (intake_in_memory(p->request.intake))
+		return plan_load(p, NULL);
+	if (p->loaded || intake_size(p->request.intake) > PLAN_MESSAGE_MAX)
+		return 0;
+	TRY(store_read(store, load, p));
+	return 0;
 }
 
 static int flush(struct store_conn *c, void *arg)
@@ -180,12 +190,20 @@ static int build(struct plan *p, uint32_t form, struct store *store)
 	return take_in(&f->built, store, buf_span(&text));
 }
 
+/* Packed here rather than by the writer, on which everybody waits. */
+static int pack(const struct plan *p)
+{
+	struct content_draft *draft;
+
+	return intake_end(p->request.intake, &draft);
+}
+
 int plan_build(struct plan *p, struct store *store)
 {
-	if (intake_in_memory(p->request.intake))
-		TRY(plan_load(p, NULL));
-	else if (!p->loaded && intake_size(p->request.intake) <= PLAN_MESSAGE_MAX)
-		TRY(store_read(store, load, p));
+	if (p->packs)
+		TRY(pack(p));
+	if (p->n_forms)
+		TRY(load_from(p, store));
 	p->built = alloc_array(NULL, p->n_forms + 1, sizeof p->built[0]);
 	for (uint32_t i = 0; i < p->n_forms; i++) {
 		if (p->loaded || p->forms[i].whole.n)

@@ -30,6 +30,7 @@ struct plan {
 	struct span message; /* its octets, when they were needed */
 	struct buf octets;   /* where those of a large one are */
 	bool loaded;
+	bool packs; /* the message will be stored as it came, as far as can be foreseen */
 	bool built_all;
 	uint64_t steps; /* of all scripts */
 };

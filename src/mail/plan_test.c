@@ -94,6 +94,7 @@ struct mailing {
 	struct delivery delivery;
 	int result;
 	bool first; /* expect_text looks at the first content, not the newest */
+	bool needed_build, was_light;
 	struct buf out;
 };
 
@@ -128,7 +129,6 @@ static void mail(struct mailing *m, struct fixture *f, struct rule_cache *cache,
 {
 	struct mail_address sender = split(span_str(from));
 	struct span rest = span_str(to);
-	struct content_draft *draft;
 	int r;
 
 	*m = (struct mailing){ .f = f,
@@ -143,10 +143,10 @@ static void mail(struct mailing *m, struct fixture *f, struct rule_cache *cache,
 	r = intake_add(m->intake, span_str(text));
 	if (r == INTAKE_E_FLUSH)
 		assert_int_equal(store_write(f->store, flush, m->intake), 0);
-	r = intake_end(m->intake, &draft);
+	r = intake_end_parsing(m->intake);
 	if (r == INTAKE_E_FLUSH)
 		assert_int_equal(store_write(f->store, flush, m->intake), 0);
-	assert_int_equal(intake_end(m->intake, &draft), 0);
+	assert_int_equal(intake_end_parsing(m->intake), 0);
 	m->request = (struct plan_request){ .transaction = m->transaction,
 		.intake = m->intake,
 		.cache = cache,
@@ -155,8 +155,11 @@ static void mail(struct mailing *m, struct fixture *f, struct rule_cache *cache,
 		.now_us = 1770091506000000,
 		.unique = "u" };
 	assert_int_equal(store_read(f->store, plan_it, m), 0);
-	if (plan_needs_build(m->plan))
-		assert_int_equal(plan_build(m->plan, f->store), 0);
+	m->needed_build = plan_needs_build(m->plan);
+	m->was_light = plan_is_light(m->plan);
+	if (m->needed_build)
+		assert_int_equal(plan_build(m->plan, m->was_light ? NULL : f->store), 0);
+	assert_false(plan_needs_build(m->plan));
 	m->delivery = (struct delivery){ .transaction = m->transaction,
 		.intake = m->intake,
 		.plan = m->plan,
@@ -489,6 +492,61 @@ static void large(void **state)
 	rule_cache_free(cache);
 }
 
+/* What comes is packed in time where it will be stored, and nothing is made for nobody. */
+static void building(void **state)
+{
+	static const struct {
+		const char *rule, *to;
+		bool needed, light;
+	} cases[] = {
+		{ "keep;", "alice@example.org", true, true },
+		{ "discard;", "alice@example.org", false, true },
+		{ "discard;", "alice@example.org bob@example.org", true, true },
+		{ "require \"reject\"; reject \"no\";", "alice@example.org", false, true },
+		{ "require \"editheader\"; addheader \"X-A\" \"b\";", "alice@example.org", true,
+			true },
+		{ "require [\"editheader\", \"copy\", \"fileinto\"];"
+		  "addheader \"X-A\" \"1\"; fileinto :copy \"A\";"
+		  "addheader \"X-A\" \"2\"; fileinto :copy \"B\";"
+		  "addheader \"X-A\" \"3\"; fileinto \"C\";",
+			"alice@example.org", true, false },
+	};
+	struct fixture *f = *state;
+	struct rule_cache *cache = rule_cache_new();
+	struct mailing m;
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct planting p = { f, { "alice", cases[i].rule } };
+
+		assert_int_equal(store_write(f->store, plant, &p), 0);
+		mail(&m, f, cache, "jim@example.com", cases[i].to, plain);
+		if (m.needed_build != cases[i].needed || m.was_light != cases[i].light)
+			fail_msg("%s: %d %d", cases[i].rule, m.needed_build, m.was_light);
+		mailing_done(&m);
+	}
+	rule_cache_free(cache);
+}
+
+/* Delivery comes to what the plan did not foresee: then the message is packed there. */
+static void not_foreseen(void **state)
+{
+	struct fixture *f = *state;
+	struct rule_cache *cache = rule_cache_new();
+	struct planting p = { f, { "alice", "require \"editheader\"; deleteheader \"Subject\";" } };
+	struct mailing m;
+
+	assert_int_equal(store_write(f->store, plant, &p), 0);
+	mail(&m, f, cache, "jim@example.com", "alice@example.org", plain);
+	assert_int_equal(m.result, 0);
+	assert_int_equal(fixture_number(f, "select count(*) from content"), 1);
+	m.delivery.plan = NULL;
+	assert_int_equal(store_write(f->store, deliver_it, &m), 0);
+	assert_int_equal(fixture_number(f, "select count(*) from content"), 2);
+	expect_text(&m, "Subject: hello\r\nMessage-ID: <1@example.com>\r\n\r\nbody text\r\n");
+	mailing_done(&m);
+	rule_cache_free(cache);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -496,6 +554,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(forms, setup, teardown),
 		cmocka_unit_test_setup_teardown(answers_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(large, setup, teardown),
+		cmocka_unit_test_setup_teardown(building, setup, teardown),
+		cmocka_unit_test_setup_teardown(not_foreseen, setup, teardown),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

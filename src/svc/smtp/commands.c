@@ -129,8 +129,8 @@ static int smtp_auth(struct smtp *s, struct span args)
 		return smtp_reply(s, REPLY_IN_LOGIN);
 	if (smtp_parse_auth(args, &mechanism, &initial))
 		return smtp_reply(s, REPLY_SYNTAX);
-	return login_begin(
-		&s->session, s->env, &s->login, mechanism, initial.p ? &initial : NULL, auth_done);
+	return login_begin(&s->session, s->env, &s->login, mechanism, initial.p ? &initial : NULL,
+		auth_done);
 }
 
 /* A look-up on a reader: what it needs is copied into it. */
@@ -293,8 +293,7 @@ static int recipient_done(struct session *session, struct session_task *t)
 		return lookup_failed(s, l);
 	if (l->verdict == RECIPIENT_OK) {
 		if (l->lasting)
-			known_add(s->known, l->mark,
-				l->has_rules ? KNOWN_WITH_RULES : KNOWN_GOOD);
+			known_add(s->known, l->mark, l->has_rules ? KNOWN_WITH_RULES : KNOWN_GOOD);
 		transaction_add(s->transaction, &l->recipient);
 		s->has_rules |= l->has_rules;
 		return smtp_reply(s, REPLY_RECIPIENT_OK);

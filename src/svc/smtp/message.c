@@ -45,6 +45,7 @@ struct message_task {
 	struct intake *intake;
 	struct transaction *transaction;
 	struct plan *plan;
+	bool has_rules;
 	struct plan_request request;
 	struct delivery delivery;
 	char *hostname;
@@ -77,6 +78,7 @@ static struct message_task *message_task_new(struct smtp *s)
 	m->intake = TAKE(s->intake);
 	m->transaction = TAKE(s->transaction);
 	m->plan = TAKE(s->plan);
+	m->has_rules = s->has_rules;
 	m->task.task.drop = message_task_drop;
 	return m;
 }
@@ -360,7 +362,7 @@ static int plan_run(struct task *t, void *worker)
 	m->plan = plan_free(m->plan);
 	TRY(plan_make(worker, &m->request, &m->plan));
 	if (plan_needs_build(m->plan) && plan_is_light(m->plan))
-		TRY(plan_build(m->plan, m->env->store));
+		TRY(plan_build(m->plan, NULL));
 	return 0;
 }
 
@@ -420,19 +422,26 @@ static int end_refused(struct smtp *s)
 	return smtp_reply(s, reply);
 }
 
-static int message_packed(struct smtp *s, int result);
+static int message_ended(struct smtp *s, int result);
+
+/* What rules may want in another form is packed once that is known (plan_build). */
+static int end_intake(struct intake *in, bool has_rules)
+{
+	struct content_draft *draft;
+
+	return has_rules ? intake_end_parsing(in) : intake_end(in, &draft);
+}
 
 static int last_flush_done(struct session *session, struct session_task *t)
 {
 	struct smtp *s = smtp_of(session);
-	struct content_draft *draft;
 
 	(void)flush_done(session, t);
-	return s->refusal ? end_refused(s) : message_packed(s, intake_end(s->intake, &draft));
+	return s->refusal ? end_refused(s) : message_ended(s, end_intake(s->intake, s->has_rules));
 }
 
-/* intake_end has answered. */
-static int message_packed(struct smtp *s, int result)
+/* The intake's end has answered. */
+static int message_ended(struct smtp *s, int result)
 {
 	if (result == INTAKE_E_FLUSH)
 		flush(s, last_flush_done);
@@ -447,10 +456,10 @@ static int message_packed(struct smtp *s, int result)
 
 static int pack_run(struct task *t, void *worker)
 {
-	struct content_draft *draft;
+	struct message_task *m = message_task_of(t);
 
 	(void)worker;
-	return intake_end(message_task_of(t)->intake, &draft);
+	return end_intake(m->intake, m->has_rules);
 }
 
 static int pack_done(struct session *session, struct session_task *t)
@@ -459,7 +468,7 @@ static int pack_done(struct session *session, struct session_task *t)
 
 	give_back(s, CONTAINER_OF(t, struct message_task, task));
 	if (t->task.result >= 0)
-		return message_packed(s, t->task.result);
+		return message_ended(s, t->task.result);
 	log_fault(session_log(session), "SMTP", "smtp.pack", t->task.result);
 	refuse(s, REPLY_TEMPORARY);
 	return end_refused(s);
@@ -469,7 +478,6 @@ static int pack_done(struct session *session, struct session_task *t)
 static int message_end(struct smtp *s)
 {
 	CLEANUP(buf_done) struct buf fields = {};
-	struct content_draft *draft;
 	struct message_task *m;
 
 	if (s->refusal)
@@ -479,7 +487,7 @@ static int message_end(struct smtp *s)
 		(void)!intake_add(s->intake,
 			buf_span(&fields)); /* what is to be flushed is below */
 	if (intake_size(s->intake) <= LARGE)
-		return message_packed(s, intake_end(s->intake, &draft));
+		return message_ended(s, end_intake(s->intake, s->has_rules));
 	m = message_task_new(s);
 	m->task.task.run = pack_run;
 	m->task.done = pack_done;

@@ -73,8 +73,8 @@ static int read_content(struct store_conn *c, void *arg)
 static void newest(struct env_fixture *f, struct buf *out)
 {
 	struct reading r = {
-		.content = fixture_number(
-			f->store, "SELECT content FROM message ORDER BY id DESC LIMIT 1"),
+		.content = fixture_number(f->store,
+			"SELECT content FROM message ORDER BY id DESC LIMIT 1"),
 		.out = out,
 	};
 
@@ -103,8 +103,8 @@ static void converse(struct env_fixture *f, enum smtp_kind kind, struct span inp
 	const char *expected)
 {
 	struct smtp_service service = { .env = &f->env, .kind = kind };
-	struct memory_session *m = memory_session_new(
-		&smtp_protocol, &service, &peer, kind == SMTP_SUBMISSION);
+	struct memory_session *m = memory_session_new(&smtp_protocol, &service, &peer,
+		kind == SMTP_SUBMISSION);
 
 	memory_session_send(m, input, step);
 	if (!has(memory_session_output(m), expected))
@@ -287,8 +287,7 @@ static enum known_as known_as(const struct env_fixture *f, const struct smtp_ser
 {
 	struct mail_address bob = { SPAN("bob"), SPAN("example.org") };
 
-	return known_find(&service->known,
-		known_mark(&bob, store_routes_version(f->env.store)));
+	return known_find(&service->known, known_mark(&bob, store_routes_version(f->env.store)));
 }
 
 /* A recipient that was good is good without a look-up, until somebody changes the account; one
