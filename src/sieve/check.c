@@ -22,6 +22,15 @@ static void remark_set(struct sieve_remark *r, struct sieve_place place, const c
 	r->line = place.line;
 	r->column = place.column;
 	(void)vsnprintf(r->text, sizeof r->text, format, ap);
+	/* It may show what stands in the script, and goes to terminals and protocols as text. */
+	for (char *c = r->text; *c; c++) {
+		if ((unsigned char)*c < ' ' || *c == 0x7F)
+			*c = '?';
+	}
+	for (char *c = strstr(r->text, "\xC2"); c; c = strstr(c + 1, "\xC2")) {
+		if ((unsigned char)c[1] < 0xA0)
+			c[0] = c[1] = '?';
+	}
 }
 
 int sieve_error(struct sieve_making *m, struct sieve_place place, const char *format, ...)

@@ -75,6 +75,10 @@ static const struct {
 	{ "require [\"fileinto\", \"copy\"]; fileinto :copy \"x\";", 0, 0, NULL },
 	{ "require \"nonsense\";", 1, 9, "not known" },
 	{ "require [\"fileinto\", \"Copy\"];", 1, 22, "not known" },
+	/* what is shown of a script is text */
+	{ "require \"a\x1b[2J\xC2\x9b\r\n\";", 1, 9, "\"a?[2J????\"" },
+	{ "require \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\xC3\xBC\";", 1, 9,
+		"aaa\"" },
 	{ "keep; require \"fileinto\";", 1, 7, "at the top" },
 	{ "if true { require \"fileinto\"; }", 1, 11, "at the top" },
 	{ "fileinto \"x\";", 1, 1, "require \"fileinto\";" },
@@ -134,6 +138,7 @@ static void scripts(void **state)
 			as_expected = r == SIEVE_E_INVALID && report.error.line == rows[i].line &&
 				      report.error.column == rows[i].column &&
 				      (!rows[i].text || strstr(report.error.text, rows[i].text));
+		as_expected &= span_is_utf8(span_str(report.error.text));
 		n_wrong += !as_expected;
 		if (!as_expected)
 			print_message("# %s\n# %d %u:%u %s\n", rows[i].script, r, report.error.line,
