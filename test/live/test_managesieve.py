@@ -108,6 +108,15 @@ def test_limits(server, alice):
         assert c.command(f'DELETESCRIPT "n{i}"')[0] == "OK"
 
 
+def test_what_is_passed_over_is_bounded(server, alice):
+    """A command of many literals ends the session, whether or not they are kept."""
+    c = Client(server)
+    c.f.write(b"NOOP {5000000+}\r\n" + b"x" * 5000000 + b" {4000000+}\r\n")
+    c.f.flush()
+    word, text, _ = c.response()
+    assert word == "BYE" and "QUOTA/MAXSIZE" in text
+
+
 def test_sieve_connect(server, alice, tmp_path):
     """A client of others: lists, uploads, activates, downloads."""
     program = need("sieve-connect")

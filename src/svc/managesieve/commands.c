@@ -17,12 +17,11 @@
 static int login_done(struct session *session, const struct login_result *r)
 {
 	struct managesieve *s = managesieve_of(session);
-	CLEANUP(buf_done) struct buf code = {};
 
 	switch (r->outcome) {
 	case LOGIN_OK:
 		s->who = r->who;
-		s->state = MS_USER;
+		ms_set_state(s, MS_USER);
 		return ms_ok(s, NULL, "logged in");
 	case LOGIN_CHALLENGE:
 		s->challenged = true;
@@ -96,14 +95,12 @@ static int ms_logout(struct managesieve *s, const struct ms_argument *a, size_t 
 /* RFC 5804 section 2.13: what was said comes back. */
 static int ms_noop(struct managesieve *s, const struct ms_argument *a, size_t n)
 {
-	CLEANUP(buf_done) struct buf code = {};
-
 	if (n == 0)
 		return ms_ok(s, NULL, "still here");
-	buf_add_string(&code, "TAG ");
-	ms_add_string(&code, a[0].text);
-	buf_add_octet(&code, 0);
-	return ms_ok(s, (const char *)buf_span(&code).p, "still here");
+	session_reply_string(&s->session, "OK (TAG ");
+	ms_add_string(session_out(&s->session), a[0].text);
+	session_reply_string(&s->session, ") \"still here\"\r\n");
+	return 0;
 }
 
 static int ms_unauthenticate(struct managesieve *s, const struct ms_argument *a, size_t n)
@@ -111,7 +108,7 @@ static int ms_unauthenticate(struct managesieve *s, const struct ms_argument *a,
 	(void)a;
 	(void)n;
 	s->who = (struct auth_identity){};
-	s->state = MS_AUTH;
+	ms_set_state(s, MS_AUTH);
 	return ms_ok(s, NULL, "logged out");
 }
 

@@ -48,8 +48,8 @@ struct managesieve {
 	bool challenged;     /* the next thing is a string that answers it */
 	bool too_large;      /* a literal of this command is passed over */
 	struct auth_identity who;
-	struct buf text;  /* of the command, as far as it has come */
-	uint64_t literal; /* octets of the literal that comes */
+	struct buf text; /* of the command, as far as it has come; none of one that is too large */
+	uint64_t octets; /* of the command so far */
 };
 
 static inline struct managesieve *managesieve_of(struct session *s)
@@ -71,6 +71,9 @@ void ms_add_string(struct buf *out, struct span text);
 
 /* The capabilities, each in a line (RFC 5804 section 1.7), without the OK. */
 void ms_add_capabilities(struct managesieve *s, struct buf *out);
+
+/* MS_AUTH or MS_USER, with the time that a client has in it. */
+void ms_set_state(struct managesieve *s, unsigned state);
 
 /* SASL's next answer. */
 int ms_answer(struct managesieve *s, struct span text);

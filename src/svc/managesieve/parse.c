@@ -36,7 +36,8 @@ struct span ms_parse_verb(struct span *rest)
 static const char *parse_quoted(struct span *rest, struct arena *a, struct span *ret_text)
 {
 	struct span raw = span_skip(*rest, 1);
-	uint8_t *text = arena_alloc(a, raw.n + 1);
+	/* It ends on its line; what is behind that may be a script. */
+	uint8_t *text = arena_alloc(a, span_find(raw, '\n') + 1);
 	size_t n = 0, i = 0;
 
 	for (; i < raw.n && raw.p[i] != '"'; i++) {

@@ -2,9 +2,9 @@
 /* Copyright the Signet authors */
 
 /*
- * The session: greeting, reading of commands with their literals, dispatcher, replies. What a
- * client may send before it is known is bounded by a few kilobytes; afterwards by the size of a
- * script.
+ * The session: greeting, reading of commands with their literals, dispatcher, replies. What is kept
+ * of a command, lines and literals together, is a few kilobytes before the client is known, and
+ * afterwards the size of a script.
  */
 
 #include "sieve/limit.h"
@@ -16,12 +16,12 @@
 #include "svc/managesieve/parse.h"
 
 enum {
-	LINE_MAX_OCTETS = LOGIN_LINE_MAX + 64, /* AUTHENTICATE with what it says at once */
-	LITERAL_AUTH_MAX =
-		LOGIN_LINE_MAX, /* octets of a literal of a client that is not known yet */
+	LINE_MAX_OCTETS = LOGIN_LINE_MAX + 64,   /* AUTHENTICATE with what it says at once */
+	COMMAND_AUTH_MAX = LOGIN_LINE_MAX + 256, /* octets, of a client that is not known yet */
 	COMMAND_MAX = SIEVE_SCRIPT_MAX + 4096,
 	ERRORS_MAX = 10,
-	LITERALS_PASSED_MAX = 8 << 20, /* octets: larger ones end the session */
+	PASSED_OVER_MAX = 8 << 20, /* octets of a command: more end the session */
+	TIMEOUT_GREETED_MS = 60 * 1000,
 };
 
 void ms_add_string(struct buf *out, struct span text)
@@ -162,6 +162,7 @@ static int complete(struct managesieve *s)
 
 	s->text = (struct buf){};
 	s->challenged = s->too_large = false;
+	s->octets = 0;
 	if (too_large) {
 		s->login = login_free(s->login);
 		r = ms_mistake(s, "QUOTA/MAXSIZE", "this is larger than a script may be");
@@ -180,16 +181,22 @@ static int complete(struct managesieve *s)
 	return r;
 }
 
-/* A literal may come: what is too large is passed over, so that the session stays in step. */
+/* So many octets more of the command: what is too large is passed over, so that the session stays
+ * in step, and nothing of it is kept. */
+static void count(struct managesieve *s, uint64_t n)
+{
+	s->octets += n;
+	if (s->octets <= (s->state == MS_USER ? COMMAND_MAX : COMMAND_AUTH_MAX))
+		return;
+	s->too_large = true;
+	buf_wipe(&s->text);
+}
+
 static int expect_literal(struct managesieve *s, uint64_t size)
 {
-	uint64_t max = s->state == MS_USER ? COMMAND_MAX : LITERAL_AUTH_MAX;
-
-	if (size > LITERALS_PASSED_MAX)
+	if (size > PASSED_OVER_MAX || s->octets + size > PASSED_OVER_MAX)
 		return ms_bye(s, "QUOTA/MAXSIZE", "this is larger than a script may be");
-	if (size > max || buf_size(&s->text) + size > COMMAND_MAX)
-		s->too_large = true;
-	s->literal = size;
+	count(s, size);
 	session_goes_on(&s->session);
 	session_expect_octets(&s->session, size);
 	return 0;
@@ -200,8 +207,7 @@ static int ms_line(struct session *session, struct span line)
 	struct managesieve *s = managesieve_of(session);
 	uint64_t size;
 
-	if (buf_size(&s->text) + line.n > COMMAND_MAX)
-		s->too_large = true;
+	count(s, line.n + 2);
 	if (!s->too_large)
 		buf_add(&s->text, line);
 	if (!ms_parse_literal(line, &size))
@@ -234,8 +240,8 @@ static int ms_bad_line(struct session *session, enum session_line_fault why)
 
 	s->login = login_free(s->login);
 	s->challenged = s->too_large = false;
+	s->octets = 0;
 	buf_wipe(&s->text);
-	s->text = (struct buf){};
 	return ms_mistake(s, NULL,
 		why == SESSION_LINE_LONG ? "line too long"
 					 : "a line ends in CRLF and holds no NUL, CR or LF");
@@ -249,14 +255,22 @@ static int greet(struct managesieve *s, const char *text)
 
 static int ms_start(struct session *session)
 {
-	CLEANUP(settings_unrefp) struct settings *settings = NULL;
 	struct managesieve *s = managesieve_of(session);
 
 	s->env = session_service(session);
-	s->state = MS_AUTH;
-	settings = settings_get(s->env->store);
-	session_set_timeout(session, (uint32_t)(settings->imap_timeout_s * 1000));
+	ms_set_state(s, MS_AUTH);
 	return greet(s, "Signet ManageSieve ready");
+}
+
+/* Who is known has as much time as with IMAP. */
+void ms_set_state(struct managesieve *s, unsigned state)
+{
+	CLEANUP(settings_unrefp) struct settings *settings = settings_get(s->env->store);
+
+	s->state = state;
+	session_set_timeout(&s->session, state == MS_USER
+						 ? (uint32_t)(settings->imap_timeout_s * 1000)
+						 : TIMEOUT_GREETED_MS);
 }
 
 /* RFC 5804 section 2.2: what was learned in clear is forgotten, and the capabilities are told anew.
@@ -266,8 +280,9 @@ static int ms_secured(struct session *session)
 	struct managesieve *s = managesieve_of(session);
 
 	s->login = login_free(s->login);
-	s->challenged = false;
-	buf_clear(&s->text);
+	s->challenged = s->too_large = false;
+	s->octets = 0;
+	buf_wipe(&s->text);
 	return greet(s, "TLS is on");
 }
 
@@ -299,7 +314,7 @@ const struct session_protocol managesieve_protocol = {
 	.tag = "SIEVE",
 	.size = sizeof(struct managesieve),
 	.line_max = LINE_MAX_OCTETS,
-	.timeout_ms = 10 * 60 * 1000,
+	.timeout_ms = TIMEOUT_GREETED_MS,
 	.start = ms_start,
 	.line = ms_line,
 	.octets = ms_octets,
