@@ -8,10 +8,7 @@
 
 #include "mail/expiry_notice.h"
 
-#include "base/clock.h"
-
-/* Octets of a name from a certificate: lines stay within RFC 5322 section 2.1.1. */
-enum { TEXT_MAX = 600 };
+#include "mail/notice.h"
 
 static const int64_t day_us = 24LL * 3600 * 1000000;
 
@@ -46,19 +43,6 @@ static bool is_over(const struct expiry_warning *w)
 	return w->not_after_us <= w->now_us;
 }
 
-/* "in 7 days", "in 5 hours"; the part of a day or an hour that has begun does not count. */
-static void add_left(const struct expiry_warning *w, struct buf *out)
-{
-	int64_t hours = (w->not_after_us - w->now_us) / (day_us / 24);
-	int64_t n = hours >= 48 ? hours / 24 : hours;
-
-	if (n < 1)
-		buf_add_string(out, "within the hour");
-	else
-		buf_add_format(out, "in %lld %s%s", (long long)n, hours >= 48 ? "day" : "hour",
-			n == 1 ? "" : "s");
-}
-
 static void add_what(const struct expiry_warning *w, struct buf *out)
 {
 	switch (w->kind) {
@@ -75,60 +59,41 @@ static void add_what(const struct expiry_warning *w, struct buf *out)
 	buf_add(out, w->domain);
 }
 
-static void add_header(const struct expiry_warning *w, struct buf *out)
+/* What it is and when it ends, for the subject and the first line. */
+static void add_news(const struct expiry_warning *w, struct buf *out)
 {
-	buf_add_string(out, "Return-Path: <>\r\nFrom: Signet <postmaster@");
-	buf_add(out, w->hostname);
-	buf_add_string(out, ">\r\nTo: <postmaster@");
-	buf_add(out, w->domain);
-	buf_add_string(out, ">\r\nSubject: ");
 	add_what(w, out);
-	if (is_over(w)) {
-		buf_add_string(out, " has expired");
-	} else {
-		buf_add_string(out, " expires ");
-		add_left(w, out);
-	}
-	buf_add_string(out, "\r\nDate: ");
-	clock_add_rfc5322(out, w->now_us);
-	buf_add_string(out, "\r\nMessage-ID: <");
-	buf_add(out, w->unique);
-	buf_add_octet(out, '@');
-	buf_add(out, w->hostname);
-	/* RFC 3834 section 5.1: nothing answers automatically to this. */
-	buf_add_string(out, ">\r\nAuto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n"
-			    "Content-Type: text/plain; charset=utf-8\r\n"
-			    "Content-Transfer-Encoding: 8bit\r\n\r\n");
+	buf_add_string(out, is_over(w) ? " has expired" : " expires ");
+	if (!is_over(w))
+		notice_add_left(out, w->not_after_us, w->now_us);
 }
 
-static void add_field(struct buf *out, const char *name, struct span text)
+static void add_head(const struct expiry_warning *w, struct buf *out)
 {
-	size_t n = text.n < TEXT_MAX ? text.n : TEXT_MAX;
+	CLEANUP(buf_done) struct buf subject = {};
+	struct notice_head head = { .hostname = w->hostname,
+		.local = SPAN("postmaster"),
+		.domain = w->domain,
+		.unique = w->unique,
+		.now_us = w->now_us };
 
-	/* Not within a character of UTF-8. */
-	while (n < text.n && n && (text.p[n] & 0xC0) == 0x80)
-		n--;
-	buf_add_format(out, "    %-12s ", name);
-	for (size_t i = 0; i < n; i++)
-		buf_add_octet(out, text.p[i] < ' ' || text.p[i] == 0x7F ? '?' : text.p[i]);
-	buf_add_string(out, n < text.n ? "...\r\n" : "\r\n");
+	add_news(w, &subject);
+	head.subject = buf_span(&subject);
+	notice_add_head(&head, out);
 }
 
 static void add_facts(const struct expiry_warning *w, struct buf *out)
 {
-	CLEANUP(buf_done) struct buf end = {};
-
-	clock_add_rfc3339(&end, w->not_after_us);
 	buf_add_string(out, "\r\n");
 	if (w->alias.n)
-		add_field(out, w->kind == EXPIRY_CHAIN ? "Chain of:" : "Name here:", w->alias);
-	add_field(out, "Issued to:", w->subject);
-	add_field(out, "Issued by:", w->issuer);
-	add_field(out, "Serial:", w->serial);
-	add_field(out, "SHA-256:", w->fingerprint);
-	add_field(out, is_over(w) ? "Ended:" : "Ends:", buf_span(&end));
+		notice_add_fact(out, w->kind == EXPIRY_CHAIN ? "Chain of:" : "Name here:", w->alias);
+	notice_add_fact(out, "Issued to:", w->subject);
+	notice_add_fact(out, "Issued by:", w->issuer);
+	notice_add_fact(out, "Serial:", w->serial);
+	notice_add_fact(out, "SHA-256:", w->fingerprint);
+	notice_add_time(out, is_over(w) ? "Ended:" : "Ends:", w->not_after_us);
 	if (w->kind != EXPIRY_TRUSTED)
-		add_field(out, "Serves:", w->services.n ? w->services :
+		notice_add_fact(out, "Serves:", w->services.n ? w->services :
 			SPAN("nothing yet; it is the domain's newest"));
 	buf_add_string(out, "\r\n");
 }
@@ -194,19 +159,13 @@ static const char *remedy(enum expiry_kind kind)
 
 void expiry_compose(const struct expiry_warning *w, struct buf *out)
 {
-	add_header(w, out);
-	add_what(w, out);
-	if (is_over(w)) {
-		buf_add_string(out, " has expired:\r\n");
-	} else {
-		buf_add_string(out, " expires ");
-		add_left(w, out);
-		buf_add_string(out, ":\r\n");
-	}
+	add_head(w, out);
+	add_news(w, out);
+	buf_add_string(out, ":\r\n");
 	add_facts(w, out);
 	add_commands(w, consequence(w), out);
 	if (w->kind == EXPIRY_RENEWAL && w->trouble.n) {
-		add_field(out, "Last answer:", w->trouble);
+		notice_add_fact(out, "Last answer:", w->trouble);
 		buf_add_string(out, "\r\n");
 	}
 	add_commands(w, remedy(w->kind), out);

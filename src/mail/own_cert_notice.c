@@ -3,13 +3,8 @@
 
 #include "mail/own_cert_notice.h"
 
-#include "base/clock.h"
 #include "base/err.h"
-
-/* Octets of a fact: lines stay within RFC 5322 section 2.1.1. */
-enum { FACT_MAX = 600 };
-
-static const int64_t day_us = 24LL * 3600 * 1000000;
+#include "mail/notice.h"
 
 static const char *subject_of(const struct own_cert_notice *n)
 {
@@ -19,58 +14,43 @@ static const char *subject_of(const struct own_cert_notice *n)
 					     "The certificate of your mail has expired";
 }
 
-static void add_header(const struct own_cert_notice *n, struct buf *out)
-{
-	buf_add_string(out, "Return-Path: <>\r\nFrom: Signet <postmaster@");
-	buf_add(out, n->hostname);
-	buf_add_string(out, ">\r\nTo: <");
-	buf_add(out, n->account);
-	buf_add_format(out, ">\r\nSubject: %s\r\nDate: ", subject_of(n));
-	clock_add_rfc5322(out, n->now_us);
-	buf_add_string(out, "\r\nMessage-ID: <");
-	buf_add(out, n->unique);
-	buf_add_octet(out, '@');
-	buf_add(out, n->hostname);
-	/* RFC 3834 section 5.1: nothing answers automatically to this. */
-	buf_add_string(out, ">\r\nAuto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n"
-			    "Content-Type: text/plain; charset=utf-8\r\n"
-			    "Content-Transfer-Encoding: 8bit\r\n\r\n");
-}
-
-static void add_fact(struct buf *out, const char *name, struct span text)
-{
-	text = span_head(text, FACT_MAX);
-	buf_add_format(out, "    %-12s ", name);
-	for (size_t i = 0; i < text.n; i++)
-		buf_add_octet(out, text.p[i] < ' ' || text.p[i] == 0x7F ? '?' : text.p[i]);
-	buf_add_string(out, "\r\n");
-}
-
 static void add_facts(const struct own_cert_notice *n, struct buf *out)
 {
-	CLEANUP(buf_done) struct buf end = {};
-
-	clock_add_rfc3339(&end, n->not_after_us);
-	add_fact(out, "For:", n->address);
-	add_fact(out, "Issued by:", n->issuer);
-	add_fact(out, "Serial:", n->serial);
-	add_fact(out, "Valid until:", buf_span(&end));
+	notice_add_fact(out, "For:", n->address);
+	notice_add_fact(out, "Issued by:", n->issuer);
+	notice_add_fact(out, "Serial:", n->serial);
+	notice_add_time(out, "Valid until:", n->not_after_us);
 	if (n->trouble.n)
-		add_fact(out, "Trouble:", n->trouble);
+		notice_add_fact(out, "Trouble:", n->trouble);
+}
+
+static void add_end(const struct own_cert_notice *n, struct buf *out)
+{
+	if (n->not_after_us <= n->now_us) {
+		buf_add_string(out, "The certificate of your mail is over.\r\n\r\n");
+		return;
+	}
+	buf_add_string(out, "The certificate of your mail ends ");
+	notice_add_left(out, n->not_after_us, n->now_us);
+	buf_add_string(out, ".\r\n\r\n");
 }
 
 void own_cert_notice_compose(const struct own_cert_notice *n, struct buf *out)
 {
-	add_header(n, out);
+	struct notice_head head = { .hostname = n->hostname,
+		.local = n->local,
+		.domain = n->domain,
+		.subject = span_str(subject_of(n)),
+		.unique = n->unique,
+		.now_us = n->now_us };
+
+	notice_add_head(&head, out);
 	if (n->renewed)
 		buf_add_string(out,
 			"The certificate that your mail is signed with, and that others encrypt to,"
 			" was\r\nrenewed. Your key is the same: there is nothing to do here.\r\n\r\n");
-	else if (n->not_after_us > n->now_us)
-		buf_add_format(out, "The certificate of your mail ends in %lld days.\r\n\r\n",
-			(long long)((n->not_after_us - n->now_us) / day_us));
 	else
-		buf_add_string(out, "The certificate of your mail is over.\r\n\r\n");
+		add_end(n, out);
 	add_facts(n, out);
 	if (n->renewed)
 		buf_add_string(out,

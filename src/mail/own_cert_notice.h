@@ -9,7 +9,7 @@
 
 struct own_cert_notice {
 	struct span hostname;  /* of the server */
-	struct span account;   /* the address it goes to */
+	struct span local, domain; /* of the account that it goes to */
 	struct span unique;    /* letters and digits that nobody can guess */
 	struct span address;   /* that the certificate is for */
 	struct span issuer, serial; /* of the certificate, as text */

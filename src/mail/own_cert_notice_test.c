@@ -12,7 +12,7 @@ static const int64_t day_us = 86400LL * 1000000;
 static struct own_cert_notice notice(void)
 {
 	return (struct own_cert_notice){ .hostname = SPAN("mail.example"),
-		.account = SPAN("alice@example.org"), .unique = SPAN("0123456789abcdef"),
+		.local = SPAN("alice"), .domain = SPAN("example.org"), .unique = SPAN("0123456789abcdef"),
 		.address = SPAN("ally@example.org"), .issuer = SPAN("CN=S/MIME CA of example.org"),
 		.serial = SPAN("4102"), .not_after_us = now_us + 14 * day_us, .now_us = now_us };
 }

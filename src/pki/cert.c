@@ -12,6 +12,7 @@
 
 #include "base/alloc.h"
 #include "base/digest.h"
+#include "base/arena.h"
 #include "base/enc.h"
 #include "base/limit.h"
 #include "pki/der.h"
@@ -364,6 +365,15 @@ void cert_add_serial(const struct cert *c, struct buf *out)
 		buf_add_octet(out, '-');
 	enc_hex(out, span_of(ASN1_STRING_get0_data((const ASN1_STRING *)serial),
 			     (size_t)ASN1_STRING_length((const ASN1_STRING *)serial)));
+}
+
+struct span cert_printed(struct arena *a, const struct cert *c,
+	void (*print)(const struct cert *c, struct buf *out))
+{
+	CLEANUP(buf_done) struct buf text = {};
+
+	print(c, &text);
+	return arena_span(a, buf_span(&text));
 }
 
 int64_t cert_not_before_us(const struct cert *c)

@@ -16,6 +16,7 @@
 
 CLEANUP_POINTER(X509, X509_free)
 
+struct arena;
 struct cert;
 
 enum cert_outcome { CERT_E_SYNTAX = 1 };
@@ -65,6 +66,10 @@ void cert_add_pem(const struct cert *c, struct buf *out);
 void cert_add_subject(const struct cert *c, struct buf *out);
 void cert_add_issuer(const struct cert *c, struct buf *out);
 void cert_add_serial(const struct cert *c, struct buf *out);
+
+/* What one of the functions that append text appends, in the arena. */
+struct span cert_printed(struct arena *a, const struct cert *c,
+	void (*print)(const struct cert *c, struct buf *out));
 
 /* Microseconds since 1970. */
 bool cert_time_us(const ASN1_TIME *t, int64_t *ret_us);

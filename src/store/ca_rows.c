@@ -23,7 +23,16 @@ static const int64_t week_us = 7LL * 24 * 3600 * 1000000;
 #define ISSUED_COLUMNS                                                                             \
 	"select i.id, i.authority, coalesce(i.account, 0), i.serial, i.address, i.der,"            \
 	" i.not_after, i.renew, i.failures, coalesce(i.successor, 0), i.revoked, i.reason,"        \
-	" i.created from issued i"
+	" i.told, i.created from issued i"
+
+/* The account signs with it: the current certificate of its current key, and neither the account nor
+ * its Secure Mail is off. */
+#define IS_SIGNED_WITH                                                                             \
+	"exists (select 1 from account p join domain d on d.id = p.domain"                         \
+	" join secure_key k on k.account = p.id join secure_cert s on s.secure_key = k.id"         \
+	" where p.id = i.account and p.disabled = 0"                                               \
+	" and (p.smime > 0 or (p.smime < 0 and d.smime <> 0))"                                     \
+	" and k.is_current <> 0 and s.is_current <> 0 and s.der = i.der)"
 
 static struct store_authority authority_of(struct db_statement *q)
 {
@@ -58,7 +67,8 @@ static struct store_issued issued_of(struct db_statement *q)
 		.successor = db_int(q, 9),
 		.revoked_us = db_int(q, 10),
 		.reason = (unsigned)db_int(q, 11),
-		.created_us = db_int(q, 12),
+		.told_days = db_int(q, 12),
+		.created_us = db_int(q, 13),
 	};
 }
 
@@ -338,7 +348,8 @@ int store_issued_due(struct store_conn *c, int64_t now_us,
 
 	TRY(db_query(&q, c->db,
 		ISSUED_COLUMNS " where i.renew > 0 and i.renew <= $1 and i.revoked = 0"
-			       " and i.successor is null order by i.renew",
+			       " and i.successor is null and " IS_SIGNED_WITH
+			       " order by i.renew",
 		DB_ARGS(DB_INT(now_us))));
 	return each_issued(q, each, context);
 }
@@ -352,7 +363,7 @@ int store_issued_ending(struct store_conn *c, int64_t now_us, int64_t before_us,
 	TRY(db_query(&q, c->db,
 		ISSUED_COLUMNS " where i.account is not null and i.revoked = 0"
 			       " and i.successor is null and i.not_after < $2 and i.not_after > $1"
-			       " order by i.not_after",
+			       " and (i.renew = 0 or " IS_SIGNED_WITH ") order by i.not_after",
 		DB_ARGS(DB_INT(now_us - week_us), DB_INT(before_us))));
 	return each_issued(q, each, context);
 }

@@ -87,6 +87,7 @@ struct store_issued {
 	int64_t successor;  /* 0: none */
 	int64_t revoked_us; /* 0: not */
 	unsigned reason;    /* enum issued_reason */
+	int64_t told_days;  /* the smallest number of days before its end that was told; -1: none */
 	int64_t created_us;
 };
 
@@ -109,11 +110,13 @@ int store_issued_each(struct store_conn *c, int64_t domain, int64_t account,
 int store_issued_revoked(struct store_conn *c, int64_t authority,
 	int (*each)(const struct store_issued *row, void *context), void *context) MUST_CHECK;
 
-/* Reads: what is to be renewed by now. */
+/* Reads: what is to be renewed by now: of that, what the account signs with. Certificates of its
+ * earlier keys come to their end, and so does what it has replaced by one from elsewhere. */
 int store_issued_due(struct store_conn *c, int64_t now_us,
 	int (*each)(const struct store_issued *row, void *context), void *context) MUST_CHECK;
 
-/* Reads: what ends before that time, belongs to an account still, was neither revoked nor renewed. */
+/* Reads: what ends before that time, belongs to an account still, was neither revoked nor renewed;
+ * of what is renewed by itself, what the account signs with. */
 int store_issued_ending(struct store_conn *c, int64_t now_us, int64_t before_us,
 	int (*each)(const struct store_issued *row, void *context), void *context) MUST_CHECK;
 

@@ -10,6 +10,7 @@
 #include "store/domain.h"
 #include "store/fixture.h"
 #include "store/key_rows.h"
+#include "store/secure_rows.h"
 
 #include <stdlib.h>
 
@@ -24,7 +25,7 @@ struct call {
 	int64_t number, now_us;
 	int64_t late; /* revocations since the row was read */
 	unsigned reason;
-	struct span label;
+	struct span label, setting;
 	bool needs;
 	struct buf text;
 };
@@ -138,6 +139,38 @@ static int list_due(struct store_conn *c, struct call *k)
 	return store_issued_due(c, k->now_us, see, k);
 }
 
+static int list_ending(struct store_conn *c, struct call *k)
+{
+	return store_issued_ending(c, k->now_us, k->now_us + 50, see, k);
+}
+
+/* The account's key with that certificate, both the current ones. */
+static int sign_with(struct store_conn *c, struct call *k)
+{
+	struct store_secure_key key = { .account = k->account,
+		.key_id = k->label,
+		.type = SPAN("ec:p256"),
+		.spki = k->label,
+		.wrapped = SPAN("w"),
+		.current = true };
+	struct store_secure_cert cert = { .sha256 = k->label,
+		.der = k->label,
+		.chain = SPAN(""),
+		.current = true };
+	struct store_secure secure;
+	int64_t id;
+
+	TRY(store_secure_get(c, &k->arena, k->account, &secure));
+	TRY(store_secure_key_add(c, &key, secure.revision, false, &cert.key));
+	return store_secure_cert_add(c, &cert, &id);
+}
+
+static int set_secure_mail(struct store_conn *c, struct call *k)
+{
+	return k->account ? store_account_set(c, k->account, SPAN("smime"), k->setting, NULL)
+			  : store_domain_set(c, k->domain, SPAN("smime"), k->setting, NULL);
+}
+
 static int account_add(struct store_conn *c, struct call *k)
 {
 	struct store_credentials none = { .hash = SPAN("h"), .scram = SPAN("") };
@@ -197,7 +230,7 @@ static int issue(struct fixture *f, int64_t authority, int64_t account, const ch
 				  .account = account,
 				  .serial = span_str(serial),
 				  .address = SPAN("alice@example.org"),
-				  .der = SPAN("cert"),
+				  .der = span_str(serial),
 				  .not_after_us = not_after_us,
 				  .renew_us = not_after_us - 10,
 				  .created_us = 5 } };
@@ -347,10 +380,11 @@ static void test_renewal(void **state)
 {
 	struct fixture *f = *state;
 	int64_t authority = make_authority(f, make_key(f, "one"), "l1", true);
-	struct call k = { .now_us = 89 };
+	struct call k = { .now_us = 89, .account = f->account, .label = SPAN("AA") };
 	int64_t id, next;
 
 	assert_int_equal(issue(f, authority, f->account, "AA", 100, &id), 0);
+	assert_int_equal(run(f, sign_with, &k), 0);
 	expect(f, list_due, &k, "");
 	k.now_us = 90;
 	expect(f, list_due, &k, "AA ");
@@ -368,6 +402,47 @@ static void test_renewal(void **state)
 	k.reason = 0;
 	assert_int_equal(run(f, issued_tell, &k), 0);
 	assert_int_equal(run(f, issued_tell, &k), STORE_E_EXISTS);
+	arena_done(&k.arena);
+}
+
+/* Renewed, and told of, is what the account signs with, while it may sign. */
+static void test_signed_with(void **state)
+{
+	static const struct {
+		bool of_account;
+		const char *setting, *due;
+	} cases[] = {
+		{ true, "no", "" }, { true, "yes", "AB " }, { true, "default", "AB " },
+		{ false, "no", "" }, { false, "yes", "AB " },
+	};
+	struct fixture *f = *state;
+	int64_t authority = make_authority(f, make_key(f, "one"), "l1", true);
+	struct call k = { .now_us = 90, .account = f->account };
+	int64_t id;
+
+	/* The key is elsewhere, or was removed. */
+	assert_int_equal(issue(f, authority, f->account, "AA", 100, &id), 0);
+	assert_int_equal(issue(f, authority, f->account, "AB", 100, &id), 0);
+	expect(f, list_due, &k, "");
+	expect(f, list_ending, &k, "");
+	k.label = SPAN("AA");
+	assert_int_equal(run(f, sign_with, &k), 0);
+	expect(f, list_due, &k, "AA ");
+	expect(f, list_ending, &k, "AA ");
+	/* Another key came after it. */
+	k.label = SPAN("AB");
+	assert_int_equal(run(f, sign_with, &k), 0);
+	expect(f, list_due, &k, "AB ");
+	expect(f, list_ending, &k, "AB ");
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct call set = { .account = cases[i].of_account ? f->account : 0,
+			.domain = f->domain,
+			.setting = span_str(cases[i].setting) };
+
+		assert_int_equal(run(f, set_secure_mail, &set), 0);
+		expect(f, list_due, &k, cases[i].due);
+		expect(f, list_ending, &k, cases[i].due);
+	}
 	arena_done(&k.arena);
 }
 
@@ -392,6 +467,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_revocation, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_account_gone, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_renewal, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_signed_with, setup, teardown),
 	};
 
 	log_set_stderr(false);

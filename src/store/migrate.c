@@ -39,6 +39,8 @@ static const char *const migrations[] = {
 	,
 #include "store/013_rules.sql.inc"
 	,
+#include "store/014_secure_cert_end.sql.inc"
+	,
 };
 
 enum { NEWEST = sizeof migrations / sizeof migrations[0] };

@@ -350,12 +350,13 @@ static struct store_secure_cert cert_of(struct db_statement *q)
 		.chain = db_blob(q, 4),
 		.current = db_int(q, 5) != 0,
 		.created_us = db_int(q, 6),
+		.not_after_us = db_int(q, 7),
 	};
 }
 
 #define CERT_COLUMNS                                                                               \
-	"select t.id, t.secure_key, t.sha256, t.der, t.chain, t.is_current, t.created"             \
-	" from secure_cert t"
+	"t.id, t.secure_key, t.sha256, t.der, t.chain, t.is_current, t.created, t.not_after"
+#define CERTS "select " CERT_COLUMNS " from secure_cert t"
 
 static int insert_cert(struct store_conn *c, const struct store_secure_cert *cert, int64_t *ret_id)
 {
@@ -363,11 +364,11 @@ static int insert_cert(struct store_conn *c, const struct store_secure_cert *cer
 	bool row;
 
 	TRY(db_query_row(&q, &row, c->db,
-		"insert into secure_cert (secure_key, sha256, der, chain, is_current, created)"
-		" values ($1, $2, $3, $4, 0, $5) on conflict (secure_key, sha256) do nothing"
-		" returning id",
+		"insert into secure_cert (secure_key, sha256, der, chain, is_current, created,"
+		" not_after, told) values ($1, $2, $3, $4, 0, $5, $6, -1)"
+		" on conflict (secure_key, sha256) do nothing returning id",
 		DB_ARGS(DB_INT(cert->key), DB_SPAN(cert->sha256), DB_SPAN(cert->der),
-			DB_SPAN(cert->chain), DB_INT(clock_now_us()))));
+			DB_SPAN(cert->chain), DB_INT(clock_now_us()), DB_INT(cert->not_after_us))));
 	if (!row)
 		return STORE_E_EXISTS;
 	*ret_id = db_int(q, 0);
@@ -413,7 +414,7 @@ int store_secure_cert_each(struct store_conn *c, int64_t key,
 	int r;
 
 	TRY(db_query(&q, c->db,
-		CERT_COLUMNS " where t.secure_key = $1 order by t.is_current desc, t.id desc",
+		CERTS " where t.secure_key = $1 order by t.is_current desc, t.id desc",
 		DB_ARGS(DB_INT(key))));
 	for (;;) {
 		struct store_secure_cert cert;
@@ -441,8 +442,8 @@ int store_secure_cert_get(struct store_conn *c, struct arena *a, int64_t account
 	if (!secure.enabled)
 		return STORE_E_NOT_FOUND;
 	TRY(db_query_row(&q, &row, c->db,
-		CERT_COLUMNS " join secure_key k on k.id = t.secure_key"
-			     " where k.account = $1 and k.is_current = 1 and t.is_current = 1",
+		CERTS " join secure_key k on k.id = t.secure_key"
+		      " where k.account = $1 and k.is_current = 1 and t.is_current = 1",
 		DB_ARGS(DB_INT(account))));
 	if (!row)
 		return STORE_E_NOT_FOUND;
@@ -451,4 +452,56 @@ int store_secure_cert_get(struct store_conn *c, struct arena *a, int64_t account
 	ret_cert->der = arena_span(a, ret_cert->der);
 	ret_cert->chain = arena_span(a, ret_cert->chain);
 	return 0;
+}
+
+int store_secure_cert_ending(struct store_conn *c, int64_t now_us, int64_t before_us,
+	int (*each)(const struct store_secure_ending *row, void *context), void *context)
+{
+	static const int64_t week_us = 7LL * 24 * 3600 * 1000000;
+	CLEANUP(db_resetp) struct db_statement *q = NULL;
+	bool has;
+	int r;
+
+	TRY(db_query(&q, c->db,
+		"select " CERT_COLUMNS ", k.account, t.told from secure_cert t"
+		" join secure_key k on k.id = t.secure_key join account a on a.id = k.account"
+		" join domain d on d.id = a.domain"
+		" where t.not_after < $2 and (t.not_after > $1 or t.not_after = 0)"
+		" and t.is_current <> 0 and k.is_current <> 0 and a.disabled = 0"
+		" and (a.smime > 0 or (a.smime < 0 and d.smime <> 0))"
+		" and not exists (select 1 from issued i where i.account = a.id and i.der = t.der)"
+		" order by t.not_after",
+		DB_ARGS(DB_INT(now_us - week_us), DB_INT(before_us))));
+	for (;;) {
+		struct store_secure_ending row;
+
+		TRY(db_step(q, &has));
+		if (!has)
+			return 0;
+		row = (struct store_secure_ending){ .account = db_int(q, 8),
+			.cert = cert_of(q),
+			.told_days = db_int(q, 9) };
+		r = each(&row, context);
+		if (r)
+			return r;
+	}
+}
+
+int store_secure_cert_set_end(struct store_conn *c, int64_t id, int64_t not_after_us)
+{
+	assert(c->writer);
+	TRY(db_exec(c->db, NULL, "update secure_cert set not_after = $2 where id = $1",
+		DB_ARGS(DB_INT(id), DB_INT(not_after_us))));
+	return 0;
+}
+
+int store_secure_cert_tell(struct store_conn *c, int64_t id, unsigned days)
+{
+	int64_t n;
+
+	assert(c->writer);
+	TRY(db_exec(c->db, &n,
+		"update secure_cert set told = $2 where id = $1 and (told = -1 or told > $2)",
+		DB_ARGS(DB_INT(id), DB_INT(days))));
+	return n ? 0 : STORE_E_EXISTS;
 }

@@ -97,6 +97,7 @@ struct store_secure_cert {
 	struct span der;
 	struct span chain; /* DER certificates behind each other, nearest issuer first */
 	bool current;
+	int64_t not_after_us;
 	int64_t created_us;
 };
 
@@ -113,3 +114,21 @@ int store_secure_cert_each(struct store_conn *c, int64_t key,
  * unless Secure Mail is off for it. STORE_E_NOT_FOUND. In the arena. */
 int store_secure_cert_get(struct store_conn *c, struct arena *a, int64_t account,
 	struct store_secure_cert *ret_cert) MUST_CHECK;
+
+/* Reads: certificates from elsewhere that accounts sign with and that
+ * end before that time or of which nobody has looked yet (not_after_us 0); but those that ended long ago.
+ * told_days: the smallest number of days before the end that was told; -1: none. Spans are valid
+ * during each(). */
+struct store_secure_ending {
+	int64_t account;
+	struct store_secure_cert cert;
+	int64_t told_days;
+};
+int store_secure_cert_ending(struct store_conn *c, int64_t now_us, int64_t before_us,
+	int (*each)(const struct store_secure_ending *row, void *context), void *context) MUST_CHECK;
+
+/* Writes: somebody has looked. */
+int store_secure_cert_set_end(struct store_conn *c, int64_t id, int64_t not_after_us) MUST_CHECK;
+
+/* Writes: its owner is told that it ends in so many days or less. STORE_E_EXISTS: was told already. */
+int store_secure_cert_tell(struct store_conn *c, int64_t id, unsigned days) MUST_CHECK;

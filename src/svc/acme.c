@@ -12,10 +12,10 @@
 #include "acme/renewal.h"
 #include "base/alloc.h"
 #include "base/clock.h"
-#include "base/enc.h"
 #include "base/log.h"
 #include "base/random.h"
 #include "mail/deliver.h"
+#include "mail/notice.h"
 #include "mail/renewal_notice.h"
 #include "pki/cert.h"
 #include "store/key_rows.h"
@@ -27,7 +27,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-enum { RUNNERS = 2, DUE_MAX = 16, UNIQUE_OCTETS = 16 };
+enum { RUNNERS = 2, DUE_MAX = 16 };
 
 static const int64_t tell_again_us = 24LL * 3600 * 1000000;
 
@@ -123,16 +123,12 @@ static int look_up(struct store_conn *c, void *arg)
 
 static int compose(struct failure *f)
 {
-	CLEANUP(buf_done) struct buf unique = {};
 	struct acme_work *w = f->w;
-	uint8_t octets[UNIQUE_OCTETS];
 
 	TRY(store_read(w->env->store, look_up, f));
-	random_fill(octets, sizeof octets);
-	enc_hex(&unique, span_of(octets, sizeof octets));
 	renewal_notice_compose(&(struct renewal_notice){ .hostname = span_str(w->env->hostname),
 				       .domain = span_str(w->domain.name),
-				       .unique = buf_span(&unique),
+				       .unique = notice_unique(&w->arena),
 				       .directory = f->account.directory,
 				       .type = w->order.type,
 				       .names = w->order.names,

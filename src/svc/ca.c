@@ -284,7 +284,7 @@ int ca_give(struct store_conn *c, int64_t account, struct span spki,
 {
 	struct key_search search = { .spki = spki };
 	struct store_secure_cert row = { .der = cert->der, .chain = cert->chain, .current = true,
-		.created_us = clock_now_us() };
+		.not_after_us = cert->not_after_us, .created_us = clock_now_us() };
 	uint8_t digest[SHA256_OCTETS];
 	int r;
 
@@ -295,7 +295,10 @@ int ca_give(struct store_conn *c, int64_t account, struct span spki,
 	r = search.key ? store_secure_cert_add(c, &row, &row.id) : STORE_E_NOT_FOUND;
 	if (r <= 0)
 		return r;
-	why_set(why, r == STORE_E_LIMIT ? "the account has too many certificates: remove some" :
-					  "the account does not have the key any more");
+	if (r == STORE_E_LIMIT)
+		why_set(why, "the key has had %d certificates, which is the most: make a new key",
+			SECURE_CERTS_MAX);
+	else
+		why_set(why, "the account does not have the key any more");
 	return CA_E_REFUSED;
 }

@@ -10,6 +10,8 @@
 
 #include <pthread.h>
 
+struct store_account;
+
 enum {
 	CA_SIGNATURES_A_SECOND = 50, /* of answers that were not kept */
 	CA_SIGNATURES_BURST = 200,
@@ -23,6 +25,13 @@ struct ca {
 	struct bucket signatures;
 	struct errand errand;
 };
+
+/* A message: the account has another certificate now. */
+int ca_tell_renewed(struct env *e, const struct store_account *account, struct span address,
+	struct span der) MUST_CHECK;
+
+/* Whose certificate ends is told, 30, 14, 7 and 1 days before and when it is over. */
+int ca_warn(struct env *e) MUST_CHECK;
 
 /* Everything that is due: lists, renewals, warnings. */
 int ca_tend(struct env *e) MUST_CHECK;

@@ -4,22 +4,16 @@
 /*
  * What is due by itself. A certificate whose key the account still has is renewed when two thirds of its
  * life are over: only the public key is certified, so nobody's password is needed. The account gets
- * the new one in the same transaction, and a message. Whose certificate ends otherwise is told in time.
+ * the new one in the same transaction, and a message (ca_tell.c).
  */
 
 #include "base/clock.h"
-#include "base/enc.h"
 #include "base/log.h"
-#include "base/random.h"
-#include "mail/deliver.h"
-#include "mail/expiry_notice.h"
-#include "mail/own_cert_notice.h"
 #include "pki/altname.h"
 #include "pki/cert.h"
 #include "pki/mailcert.h"
 #include "store/account.h"
 #include "store/secure_rows.h"
-#include "store/settings.h"
 #include "store/store.h"
 #include "svc/ca.h"
 #include "svc/ca_parts.h"
@@ -28,11 +22,7 @@
 
 enum {
 	AT_ONCE_MAX = 100, /* renewals of one errand: the rest is due in a minute still */
-	UNIQUE_OCTETS = 16,
-	WARN_DAYS = 30,
 };
-
-static const int64_t day_us = 24LL * 3600 * 1000000;
 
 /* Ids that something is to be done about. */
 struct due {
@@ -92,71 +82,6 @@ static int tend_lists(struct env *e)
 			return r;
 	}
 	return 0;
-}
-
-/* A message to the account of a certificate. */
-struct telling {
-	struct arena arena;
-	struct own_cert_notice notice;
-	struct span local, domain;
-	const char *separators;
-	struct buf message;
-	int64_t id;    /* of the certificate */
-	unsigned days; /* that are noted; renewed: not */
-	size_t n_mailboxes;
-};
-
-static struct span printed(struct arena *a, const struct cert *cert,
-	void (*print)(const struct cert *c, struct buf *out))
-{
-	CLEANUP(buf_done) struct buf text = {};
-
-	print(cert, &text);
-	return arena_span(a, buf_span(&text));
-}
-
-static void telling_of(struct env *e, struct telling *t, const struct store_account *account,
-	struct span address, const struct cert *cert)
-{
-	CLEANUP(buf_done) struct buf unique = {};
-	uint8_t octets[UNIQUE_OCTETS];
-
-	random_fill(octets, sizeof octets);
-	enc_hex(&unique, span_of(octets, sizeof octets));
-	t->notice = (struct own_cert_notice){ .hostname = span_str(e->hostname),
-		.account = account->address, .unique = arena_span(&t->arena, buf_span(&unique)),
-		.address = address, .issuer = printed(&t->arena, cert, cert_add_issuer),
-		.serial = printed(&t->arena, cert, cert_add_serial),
-		.not_after_us = cert_not_after_us(cert), .now_us = clock_now_us() };
-	(void)altname_split_address(account->address, &t->local, &t->domain);
-}
-
-static int tell(struct store_conn *c, void *arg)
-{
-	struct telling *t = arg;
-	struct notice notice = { .message = buf_span(&t->message), .to = { t->local, t->domain },
-		.separators = t->separators, .now_us = t->notice.now_us };
-
-	if (!t->notice.renewed) {
-		int r = store_issued_tell(c, t->id, t->days);
-
-		if (r)
-			return r;
-	}
-	TRY(deliver_notice(c, &notice, &t->n_mailboxes));
-	return 0;
-}
-
-static int send_notice(struct env *e, struct telling *t)
-{
-	CLEANUP(settings_unrefp) struct settings *settings = settings_get(e->store);
-	int r;
-
-	t->separators = settings->subaddress_separators;
-	own_cert_notice_compose(&t->notice, &t->message);
-	r = store_write(e->store, tell, t);
-	buf_done(&t->message);
-	return r;
 }
 
 /* One renewal. */
@@ -239,20 +164,6 @@ static int issue_again(struct env *e, struct renewal *w, struct ca_certificate *
 	return ca_issue(e, &w->arena, &wish, hand_over, w, ret_cert, why);
 }
 
-static int tell_renewed(struct env *e, struct renewal *w, const struct ca_certificate *made)
-{
-	CLEANUP(cert_unrefp) struct cert *cert = NULL;
-	struct telling t = {};
-	int r;
-
-	TRY(cert_from_der(&cert, made->der, NULL));
-	telling_of(e, &t, &w->account, w->row.address, cert);
-	t.notice.renewed = true;
-	r = send_notice(e, &t);
-	arena_done(&t.arena);
-	return err_fold(r);
-}
-
 static int note_failure(struct env *e, struct renewal *w, const struct why *why)
 {
 	struct putting_off p = { .id = w->id, .failures = w->row.failures + 1 };
@@ -287,97 +198,30 @@ static int renew_found(struct env *e, struct renewal *w)
 	LOG(NULL, LOG_INFO, "PKI", "ca.renew", log_span("account", w->account.address),
 		log_int("certificate", w->id), log_str("outcome", "done"),
 		log_int("successor", made.id));
-	return tell_renewed(e, w, &made);
+	return ca_tell_renewed(e, &w->account, w->row.address, made.der);
 }
 
 static int tend_renewals(struct env *e)
 {
 	struct due due = { .now_us = clock_now_us() };
+	int r = 0;
 
 	TRY(store_read(e->store, find_renewals, &due));
 	for (size_t i = 0; i < due.n && !atomic_load(&e->ca->errand.stop); i++) {
 		struct renewal w = { .id = due.ids[i] };
-		int r = renew_found(e, &w);
+		int one = renew_found(e, &w);
 
 		arena_done(&w.arena);
-		if (r)
-			return r;
+		if (one)
+			r = one;
 	}
-	return 0;
-}
-
-/* Warnings that are due. */
-struct warnings {
-	struct env *env;
-	struct store_conn *conn;
-	int64_t now_us;
-	struct telling *list[AT_ONCE_MAX];
-	size_t n;
-	struct arena arena;
-};
-
-static int collect(const struct store_issued *row, void *context)
-{
-	struct warnings *w = context;
-	CLEANUP(cert_unrefp) struct cert *cert = NULL;
-	struct store_account account;
-	struct telling *t;
-	unsigned days;
-	int64_t life_us;
-
-	if (w->n == AT_ONCE_MAX || expiry_threshold(row->not_after_us, w->now_us, &days))
-		return 0;
-	TRY(cert_from_der(&cert, row->der, NULL));
-	life_us = cert_not_after_us(cert) - cert_not_before_us(cert);
-	/* What renews by itself and has not failed is nobody's worry; what was made for days neither,
-	 * at its beginning. */
-	if ((row->renew_us && !row->failures && days) || row->not_after_us - w->now_us > life_us / 3)
-		return 0;
-	TRY(store_account_get(w->conn, &w->arena, row->account, &account));
-	t = ARENA_ALLOC(&w->arena, struct telling);
-	t->id = row->id;
-	t->days = days;
-	telling_of(w->env, t, &account, arena_span(&w->arena, row->address), cert);
-	if (row->failures)
-		t->notice.trouble = SPAN("it could not be renewed by itself");
-	w->list[w->n++] = t;
-	return 0;
-}
-
-static int collect_all(struct store_conn *c, void *arg)
-{
-	struct warnings *w = arg;
-
-	w->conn = c;
-	return store_issued_ending(c, w->now_us, w->now_us + (WARN_DAYS + 1) * day_us, collect, w);
-}
-
-static int tend_warnings(struct env *e)
-{
-	struct warnings w = { .env = e, .now_us = clock_now_us() };
-	int r = store_read(e->store, collect_all, &w);
-
-	for (size_t i = 0; i < w.n; i++) {
-		struct telling *t = w.list[i];
-
-		if (!r)
-			r = send_notice(e, t);
-		if (r == STORE_E_EXISTS)
-			r = 0;
-		else if (!r)
-			LOG(NULL, LOG_WARNING, "PKI", "ca.expires",
-				log_span("account", t->notice.account), log_int("certificate", t->id),
-				log_int("days", t->days),
-				log_int("mailboxes", (int64_t)t->n_mailboxes));
-		arena_done(&t->arena);
-	}
-	arena_done(&w.arena);
-	return err_fold(r);
+	return r;
 }
 
 int ca_tend(struct env *e)
 {
-	TRY(tend_renewals(e));
-	TRY(tend_lists(e));
-	return tend_warnings(e);
+	/* Each of them whatever became of the others: lists must not end because a row is damaged. */
+	int lists = tend_lists(e), renewals = tend_renewals(e), warnings = ca_warn(e);
+
+	return lists ? lists : renewals ? renewals : warnings;
 }

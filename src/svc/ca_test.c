@@ -15,7 +15,7 @@
 #include "store/store.h"
 #include "svc/ca_status.h"
 #include "svc/domain_keys.h"
-#include "svc/env_fixture.h"
+#include "svc/ca_fixture.h"
 
 #include <pthread.h>
 
@@ -24,65 +24,6 @@ enum { PARALLEL = 50, REVOKERS = 20 };
 static const int64_t day_us = 24LL * 3600 * 1000000;
 
 static struct buf person_spki;
-
-struct domain_question {
-	struct arena *arena;
-	struct store_domain domain;
-};
-
-static int find_domain(struct store_conn *c, void *arg)
-{
-	struct domain_question *q = arg;
-
-	return store_domain_find(c, q->arena, SPAN("example.org"), &q->domain);
-}
-
-static struct store_domain domain_of(struct env_fixture *f, struct arena *a)
-{
-	struct domain_question q = { .arena = a };
-
-	assert_int_equal(store_read(f->env.store, find_domain, &q), 0);
-	return q.domain;
-}
-
-struct put {
-	struct store_key *key;
-	struct store_authority *row;
-	int64_t id;
-};
-
-static int put(struct store_conn *c, void *arg)
-{
-	struct put *p = arg;
-
-	if (!p->key->id)
-		TRY(store_key_add(c, p->key, &p->key->id));
-	p->row->key = p->key->id;
-	return ca_put(c, p->row, &p->id);
-}
-
-static int64_t make_authority(struct env_fixture *f, struct arena *a, const char *alias,
-	const char *name)
-{
-	struct store_domain domain = domain_of(f, a);
-	struct span names[] = { SPAN("example.org") };
-	struct store_key *key = ARENA_ALLOC(a, struct store_key);
-	struct store_authority row;
-	struct ca_order order = { .domain = &domain,
-		.key = key,
-		.days = 365,
-		.subject = { .common_name = span_str(name), .names = names, .n_names = 1 } };
-	struct put p = { .key = key, .row = &row };
-	struct why why = {};
-
-	assert_int_equal(domain_key_make(&f->env, a, domain.id, KEY_CA, span_str(alias),
-				 SPAN("ec:p256"), key, &why),
-		0);
-	if (ca_make(&f->env, a, &order, &row, &why))
-		fail_msg("%s: %s", err_last_trace(), why.text);
-	assert_int_equal(store_write(f->env.store, put, &p), 0);
-	return p.id;
-}
 
 static int setup(void **state)
 {
@@ -119,7 +60,7 @@ static void test_issue(void **state)
 
 	assert_int_equal(ca_issue(&f->env, &a, &wish, NULL, NULL, &made, &why), CA_E_NONE);
 	assert_non_null(strstr(why.text, "signet ca create example.org"));
-	(void)make_authority(f, &a, "one", "First");
+	(void)ca_fixture_authority(f, &a, "one", "First");
 	assert_int_equal(ca_issue(&f->env, &a, &wish, NULL, NULL, &made, &why), 0);
 	assert_int_equal(cert_from_der(&cert, made.der, &why), 0);
 	assert_int_equal(cert_list_from_der(&chain, made.chain, &why), 0);
@@ -148,7 +89,7 @@ static void test_refused(void **state)
 
 	env_fixture_alias(f, "both", "alice@example.org,bob@example.org");
 	env_fixture_alias(f, "ally", "alice@example.org");
-	(void)make_authority(f, &a, "one", "First");
+	(void)ca_fixture_authority(f, &a, "one", "First");
 	for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
 		wish.addresses = &others[i];
 		why.text[0] = 0;
@@ -185,12 +126,12 @@ static void test_pki_mode(void **state)
 {
 	struct env_fixture *f = *state;
 	CLEANUP(arena_done) struct arena a = {};
-	int64_t domain = domain_of(f, &a).id;
+	int64_t domain = ca_fixture_domain(f, &a).id;
 	struct ca_wish wish = wish_of(f);
 	struct ca_certificate made = {};
 	struct why why = {};
 
-	(void)make_authority(f, &a, "one", "First");
+	(void)ca_fixture_authority(f, &a, "one", "First");
 	assert_int_equal(store_write(f->env.store, disable_pki, &domain), 0);
 	assert_int_equal(ca_issue(&f->env, &a, &wish, NULL, NULL, &made, &why), CA_E_REFUSED);
 	assert_non_null(strstr(why.text, "pki=enabled"));
@@ -241,7 +182,7 @@ static void test_then(void **state)
 	struct why why = {};
 	int64_t seen = 0;
 
-	(void)make_authority(f, &a, "one", "First");
+	(void)ca_fixture_authority(f, &a, "one", "First");
 	assert_int_equal(ca_issue(&f->env, &a, &wish, refuse, &seen, &made, &why), CA_E_REFUSED);
 	assert_string_equal(why.text, "no");
 	assert_true(seen > 0);
@@ -275,7 +216,7 @@ static void test_parallel(void **state)
 	struct worker workers[PARALLEL] = {};
 	struct listing l = { .differ = true };
 
-	(void)make_authority(f, &a, "one", "First");
+	(void)ca_fixture_authority(f, &a, "one", "First");
 	for (size_t i = 0; i < PARALLEL; i++) {
 		workers[i].f = f;
 		assert_int_equal(pthread_create(&workers[i].thread, NULL, issue_one, &workers[i]),
@@ -318,7 +259,7 @@ static void test_fallback(void **state)
 	CLEANUP(arena_done) struct arena a = {};
 	CLEANUP(EVP_PKEY_freep) EVP_PKEY *signer = NULL;
 	CLEANUP(cert_unrefp) struct cert *ca = NULL;
-	struct store_domain domain = domain_of(f, &a);
+	struct store_domain domain = ca_fixture_domain(f, &a);
 	struct span names[] = { SPAN("example.org") };
 	struct store_key key;
 	struct authority_order o = { .now_us = clock_now_us(),
@@ -343,7 +284,7 @@ static void test_fallback(void **state)
 	assert_int_equal(ca_issue(&f->env, &a, &wish, NULL, NULL, &second, &why), 0);
 	assert_int_equal(first.authority, second.authority);
 	/* One of its own goes before. */
-	(void)make_authority(f, &a, "one", "First");
+	(void)ca_fixture_authority(f, &a, "one", "First");
 	assert_int_equal(ca_issue(&f->env, &a, &wish, NULL, NULL, &third, &why), 0);
 	assert_int_not_equal(third.authority, first.authority);
 }
@@ -417,7 +358,7 @@ static void test_lists(void **state)
 	struct store_authority row;
 	struct why why = {};
 
-	(void)make_authority(f, &a, "one", "First");
+	(void)ca_fixture_authority(f, &a, "one", "First");
 	for (size_t i = 0; i < REVOKERS; i++) {
 		workers[i].f = f;
 		assert_int_equal(ca_issue(&f->env, &workers[i].arena, &wish, NULL, NULL,
@@ -450,7 +391,7 @@ static void test_entry_ends(void **state)
 	struct why why = {};
 	int64_t now_us = clock_now_us();
 
-	(void)make_authority(f, &a, "one", "First");
+	(void)ca_fixture_authority(f, &a, "one", "First");
 	wish.days = 2;
 	assert_int_equal(ca_issue(&f->env, &a, &wish, NULL, NULL, &w.made, &why), 0);
 	assert_int_equal(store_write(f->env.store, revoke_one, &w), 0);

@@ -11,6 +11,7 @@
 #include "store/account.h"
 #include "store/domain.h"
 #include "store/mailbox.h"
+#include "store/message.h"
 #include "store/settings.h"
 #include "svc/auth.h"
 #include "svc/outgoing.h"
@@ -193,11 +194,15 @@ void env_fixture_account_set(
 	must(store_write(f->env.store, set_account, &change), key);
 }
 
-static int add_alias(struct store_conn *c, void *arg)
+static int set_alias(struct store_conn *c, void *arg)
 {
 	struct change *change = arg;
 	struct span rest = span_str(change->value), targets[TARGETS_MAX];
 	size_t n = 0;
+	int r = store_alias_remove(c, change->f->store->domain, span_str(change->local));
+
+	if (r && r != STORE_E_NOT_FOUND)
+		return err_fold(r);
 
 	while (rest.n && n < TARGETS_MAX)
 		targets[n++] = span_cut(&rest, ',');
@@ -209,7 +214,7 @@ void env_fixture_alias(struct env_fixture *f, const char *local, const char *tar
 {
 	struct change change = { .f = f, .local = local, .value = targets };
 
-	must(store_write(f->env.store, add_alias, &change), local);
+	must(store_write(f->env.store, set_alias, &change), local);
 }
 
 static int add_mailbox(struct store_conn *c, void *arg)
@@ -226,4 +231,49 @@ void env_fixture_mailbox(struct env_fixture *f, const char *local, const char *n
 	struct change change = { .account = env_fixture_account(f, local), .value = name };
 
 	must(store_write(f->env.store, add_mailbox, &change), name);
+}
+
+int64_t env_fixture_inbox_count(struct env_fixture *f)
+{
+	CLEANUP(alloc_freep)
+	char *sql = alloc_format(
+		"SELECT count(*) FROM message WHERE mailbox = %lld", (long long)f->store->inbox);
+
+	return fixture_number(f->store, sql);
+}
+
+struct reading {
+	int64_t mailbox;
+	uint32_t uid;
+	struct buf octets;
+};
+
+static int read_one(const struct store_message *message, void *context)
+{
+	struct reading *r = context;
+
+	buf_add(&r->octets, message->data);
+	return 0;
+}
+
+static int read_message(struct store_conn *c, void *arg)
+{
+	struct reading *r = arg;
+
+	return store_messages(c, r->mailbox, &r->uid, 1, WANT_DATA, read_one, r, NULL);
+}
+
+void env_fixture_assert_mail(struct env_fixture *f, uint32_t uid, const char *text)
+{
+	struct reading r = { .mailbox = f->store->inbox, .uid = uid };
+	struct span all;
+
+	must(store_read(f->env.store, read_message, &r), "store_read");
+	all = buf_span(&r.octets);
+	if (span_find_span(all, span_str(text)) == all.n) {
+		(void)fprintf(stderr, "message %u lacks \"%s\":\n%.*s\n", uid, text, (int)all.n,
+			(const char *)all.p);
+		abort();
+	}
+	buf_done(&r.octets);
 }

@@ -33,10 +33,15 @@ void env_fixture_person(struct env_fixture *f, const char *local, const char *pa
 void env_fixture_open(struct env_fixture *f);
 void env_fixture_close(struct env_fixture *f);
 
-/* In the open store: settings, aliases (targets separated by commas), and what an account has. */
+/* In the open store: settings, aliases (targets separated by commas, in the place of those it had),
+ * and what an account has. */
 void env_fixture_set(struct env_fixture *f, const char *key, const char *value);
 void env_fixture_alias(struct env_fixture *f, const char *local, const char *targets);
 void env_fixture_account_set(
 	struct env_fixture *f, const char *local, const char *key, const char *value);
 int64_t env_fixture_account(struct env_fixture *f, const char *local);
 void env_fixture_mailbox(struct env_fixture *f, const char *local, const char *name);
+
+/* What lies in alice's INBOX: how much, and that the message with this UID holds the text. */
+int64_t env_fixture_inbox_count(struct env_fixture *f);
+void env_fixture_assert_mail(struct env_fixture *f, uint32_t uid, const char *text);

@@ -10,10 +10,9 @@
 #include "svc/expiry.h"
 
 #include "base/clock.h"
-#include "base/enc.h"
 #include "base/log.h"
-#include "base/random.h"
 #include "mail/deliver.h"
+#include "mail/notice.h"
 #include "pki/trust.h"
 #include "store/expiry_rows.h"
 #include "store/outgoing_rows.h"
@@ -23,7 +22,7 @@
 #include "svc/acme.h"
 #include "svc/env.h"
 
-enum { UNIQUE_OCTETS = 16, DIGEST = 32 };
+enum { DIGEST = 32 };
 
 /* What is gone through, one domain after the other. */
 struct walk {
@@ -173,38 +172,19 @@ struct check {
 	struct due *due;
 };
 
-static struct span printed(struct arena *a, const struct cert *cert,
-	void (*print)(const struct cert *c, struct buf *out))
-{
-	CLEANUP(buf_done) struct buf text = {};
-
-	print(cert, &text);
-	return arena_span(a, buf_span(&text));
-}
-
-static struct span unique(struct arena *a)
-{
-	CLEANUP(buf_done) struct buf text = {};
-	uint8_t octets[UNIQUE_OCTETS];
-
-	random_fill(octets, sizeof octets);
-	enc_hex(&text, span_of(octets, sizeof octets));
-	return arena_span(a, buf_span(&text));
-}
-
 static struct expiry_warning warning_of(struct check *k, const struct expiry_item *item)
 {
 	return (struct expiry_warning){
 		.hostname = span_str(k->env->hostname),
 		.domain = arena_span(&k->arena, span_str(item->domain->name)),
-		.unique = unique(&k->arena),
+		.unique = notice_unique(&k->arena),
 		.kind = item->kind,
 		.alias = arena_span(&k->arena, item->alias),
 		.services = arena_span(&k->arena, item->services),
-		.subject = printed(&k->arena, item->cert, cert_add_subject),
-		.issuer = printed(&k->arena, item->cert, cert_add_issuer),
-		.serial = printed(&k->arena, item->cert, cert_add_serial),
-		.fingerprint = printed(&k->arena, item->cert, cert_add_fingerprint_text),
+		.subject = cert_printed(&k->arena, item->cert, cert_add_subject),
+		.issuer = cert_printed(&k->arena, item->cert, cert_add_issuer),
+		.serial = cert_printed(&k->arena, item->cert, cert_add_serial),
+		.fingerprint = cert_printed(&k->arena, item->cert, cert_add_fingerprint_text),
 		.trouble = arena_span(&k->arena, item->trouble),
 		.not_after_us = cert_not_after_us(item->cert),
 		.now_us = k->now_us,

@@ -5,13 +5,11 @@
 
 #include "svc/expiry.h"
 
-#include "base/alloc.h"
 #include "base/log.h"
 #include "db/db.h"
 #include "pki/selfsign.h"
 #include "pki/trust.h"
 #include "store/account.h"
-#include "store/message.h"
 #include "store/outgoing_rows.h"
 #include "store/store.h"
 #include "store/trust_rows.h"
@@ -112,45 +110,6 @@ static int remove_row(struct store_conn *c, void *arg)
 	return store_cert_remove(c, *(int64_t *)arg);
 }
 
-static int64_t inbox_count(struct env_fixture *f)
-{
-	CLEANUP(alloc_freep) char *sql = alloc_format(
-		"SELECT count(*) FROM message WHERE mailbox = %lld", (long long)f->store->inbox);
-
-	return fixture_number(f->store, sql);
-}
-
-struct reading {
-	int64_t mailbox;
-	uint32_t uid;
-	struct buf octets;
-};
-
-static int read_one(const struct store_message *message, void *context)
-{
-	struct reading *r = context;
-
-	buf_add(&r->octets, message->data);
-	return 0;
-}
-
-static int read_message(struct store_conn *c, void *arg)
-{
-	struct reading *r = arg;
-
-	return store_messages(c, r->mailbox, &r->uid, 1, WANT_DATA, read_one, r, NULL);
-}
-
-static void assert_message(struct env_fixture *f, uint32_t uid, const char *text)
-{
-	struct reading r = { .mailbox = f->store->inbox, .uid = uid };
-
-	assert_int_equal(store_read(f->env.store, read_message, &r), 0);
-	if (span_find_span(buf_span(&r.octets), span_str(text)) == buf_size(&r.octets))
-		fail_msg("no \"%s\" in:\n%.*s", text, (int)buf_size(&r.octets), buf_span(&r.octets).p);
-	buf_done(&r.octets);
-}
-
 /* Hour by hour through a certificate's life: each threshold once, also after a restart. */
 static void test_each_threshold_once(void **state)
 {
@@ -166,17 +125,17 @@ static void test_each_threshold_once(void **state)
 		assert_int_equal(expiry_check(&f->env, start_us + hour * day_us / 24), 0);
 		if (n < 5 && day >= told_at[n])
 			n++;
-		if (inbox_count(f) != (int64_t)n)
-			fail_msg("hour %d: %lld", hour, (long long)inbox_count(f));
+		if (env_fixture_inbox_count(f) != (int64_t)n)
+			fail_msg("hour %d: %lld", hour, (long long)env_fixture_inbox_count(f));
 		if (hour % 100 == 1) {
 			fixture_reopen(f->store);
 			f->env.store = f->store->store;
 		}
 	}
-	assert_message(f, 1, "Subject: A certificate of example.org expires in ");
-	assert_message(f, 1, "signet cert self-sign example.org");
-	assert_message(f, 3, "Name here:   first\r\n");
-	assert_message(f, 5, "Subject: A certificate of example.org has expired\r\n");
+	env_fixture_assert_mail(f, 1, "Subject: A certificate of example.org expires in ");
+	env_fixture_assert_mail(f, 1, "signet cert self-sign example.org");
+	env_fixture_assert_mail(f, 3, "Name here:   first\r\n");
+	env_fixture_assert_mail(f, 5, "Subject: A certificate of example.org has expired\r\n");
 }
 
 /* A server that was down while thresholds passed gives the nearest one only. */
@@ -188,11 +147,11 @@ static void test_missed_thresholds_are_not_made_up_for(void **state)
 	plant(f, &p, 40);
 	assert_int_equal(expiry_check(&f->env, start_us + 36 * day_us), 0);
 	assert_int_equal(expiry_check(&f->env, start_us + 36 * day_us + 1), 0);
-	assert_int_equal(inbox_count(f), 1);
-	assert_message(f, 1, "Serves:      imap\r\n");
+	assert_int_equal(env_fixture_inbox_count(f), 1);
+	env_fixture_assert_mail(f, 1, "Serves:      imap\r\n");
 	assert_int_equal(expiry_check(&f->env, start_us + 100 * day_us), 0);
 	assert_int_equal(expiry_check(&f->env, start_us + 200 * day_us), 0);
-	assert_int_equal(inbox_count(f), 2);
+	assert_int_equal(env_fixture_inbox_count(f), 2);
 }
 
 /* Another domain's postmaster is the main domain's where it has none (RFC 5321 section 4.5.1). */
@@ -210,15 +169,15 @@ static void test_which_are_told(void **state)
 	plant(f, &other, 20);
 	plant(f, &off, 20);
 	assert_int_equal(expiry_check(&f->env, start_us), 0);
-	assert_int_equal(inbox_count(f), 2);
+	assert_int_equal(env_fixture_inbox_count(f), 2);
 	assert_int_equal(store_write(f->env.store, remove_row, &newest.id), 0);
 	assert_int_equal(expiry_check(&f->env, start_us), 0);
-	assert_int_equal(inbox_count(f), 3);
-	assert_message(f, 3, "Name here:   idle\r\n");
+	assert_int_equal(env_fixture_inbox_count(f), 3);
+	env_fixture_assert_mail(f, 3, "Name here:   idle\r\n");
 	assert_int_equal(store_write(f->env.store, remove_row, &other.id), 0);
 	assert_int_equal(store_write(f->env.store, remove_row, &idle.id), 0);
 	assert_int_equal(expiry_check(&f->env, start_us + 20 * day_us), 0);
-	assert_int_equal(inbox_count(f), 3);
+	assert_int_equal(env_fixture_inbox_count(f), 3);
 }
 
 static int show_row(struct store_conn *c, void *arg)
@@ -241,11 +200,11 @@ static void test_outgoing_identity(void **state)
 	plant(f, &shown, 20);
 	plant(f, &newest, 200);
 	assert_int_equal(expiry_check(&f->env, start_us), 0);
-	assert_int_equal(inbox_count(f), 0);
+	assert_int_equal(env_fixture_inbox_count(f), 0);
 	assert_int_equal(store_write(f->env.store, show_row, &shown), 0);
 	assert_int_equal(expiry_check(&f->env, start_us), 0);
-	assert_int_equal(inbox_count(f), 1);
-	assert_message(f, 1, "Name here:   shown\r\n");
+	assert_int_equal(env_fixture_inbox_count(f), 1);
+	env_fixture_assert_mail(f, 1, "Name here:   shown\r\n");
 }
 
 /* Of a chain, what ends before the certificate; the same issuer of two certificates once. */
@@ -262,10 +221,10 @@ static void test_chain(void **state)
 	plant(f, &first, 400);
 	plant(f, &second, 400);
 	assert_int_equal(expiry_check(&f->env, start_us + 45 * day_us), 0);
-	assert_int_equal(inbox_count(f), 1);
-	assert_message(f, 1, "Subject: An issuer of the certificate of example.org expires in 5 days");
-	assert_message(f, 1, "Issued to:   CN=short.example\r\n");
-	assert_message(f, 1, "signet chain set example.org FILE");
+	assert_int_equal(env_fixture_inbox_count(f), 1);
+	env_fixture_assert_mail(f, 1, "Subject: An issuer of the certificate of example.org expires in 5 days");
+	env_fixture_assert_mail(f, 1, "Issued to:   CN=short.example\r\n");
+	env_fixture_assert_mail(f, 1, "signet chain set example.org FILE");
 }
 
 struct trusting {
@@ -308,9 +267,9 @@ static void test_trusted(void **state)
 		assert_int_equal(store_write(f->env.store, trust_row, &t), 0);
 	}
 	assert_int_equal(expiry_check(&f->env, start_us + 15 * day_us), 0);
-	assert_int_equal(inbox_count(f), 2);
-	assert_message(f, 1, "Subject: A trusted authority of example.org expires in 5 days\r\n");
-	assert_message(f, 2, "nobody can log in with a certificate from this authority");
+	assert_int_equal(env_fixture_inbox_count(f), 2);
+	env_fixture_assert_mail(f, 1, "Subject: A trusted authority of example.org expires in 5 days\r\n");
+	env_fixture_assert_mail(f, 2, "nobody can log in with a certificate from this authority");
 }
 
 static void test_log(void **state)
@@ -347,11 +306,11 @@ static void test_failures(void **state)
 		r = expiry_check(&f->env, start_us);
 		db_fail_at(0, 0);
 		n_failed += r != 0;
-		assert_int_equal(inbox_count(f), r == 0);
+		assert_int_equal(env_fixture_inbox_count(f), r == 0);
 	}
 	assert_true(n_failed > 10);
 	assert_int_equal(expiry_check(&f->env, start_us), 0);
-	assert_int_equal(inbox_count(f), 1);
+	assert_int_equal(env_fixture_inbox_count(f), 1);
 }
 
 /* A mailbox that is full has it all the same. */
@@ -363,7 +322,7 @@ static void test_full_mailbox(void **state)
 	plant(f, &p, 5);
 	env_fixture_account_set(f, "alice", "quota", "1");
 	assert_int_equal(expiry_check(&f->env, start_us), 0);
-	assert_int_equal(inbox_count(f), 1);
+	assert_int_equal(env_fixture_inbox_count(f), 1);
 }
 
 int main(void)

@@ -303,6 +303,21 @@ void secure_mail_lock(struct env *e, const struct secure_caller *who)
 		log_span("by", who->actor));
 }
 
+void secure_mail_lock_where_off(struct env *e)
+{
+	int64_t account = 0;
+
+	while ((account = unlocked_next_account(e->unlocked, account)) != 0) {
+		CLEANUP(arena_done) struct arena arena = {};
+		struct secure_account *found = ARENA_ALLOC(&arena, struct secure_account);
+		struct why why;
+
+		/* Where it cannot be told, locking is the side to err on. */
+		if (secure_look_up(e, &arena, account, found, &why))
+			unlocked_lock_account(e->unlocked, account);
+	}
+}
+
 void secure_mail_state(struct env *e, const struct secure_caller *who,
 	struct secure_state *ret_state)
 {

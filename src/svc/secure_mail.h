@@ -62,6 +62,9 @@ int secure_mail_unlock(struct env *e, const struct secure_caller *who, struct sp
 /* Locks what the session has open; without a session, the account's keys in all sessions. */
 void secure_mail_lock(struct env *e, const struct secure_caller *who);
 
+/* Locks the keys of all accounts that Secure Mail is off for by now, or that are gone. */
+void secure_mail_lock_where_off(struct env *e);
+
 struct secure_state {
 	bool unlocked;     /* for this session */
 	uint32_t left_ms;  /* if nobody uses the keys */

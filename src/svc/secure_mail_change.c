@@ -161,6 +161,7 @@ static int then_write(struct store_conn *c, const struct ca_certificate *cert, v
 	(void)why;
 	g->cert.der = cert->der;
 	g->cert.chain = cert->chain;
+	g->cert.not_after_us = cert->not_after_us;
 	g->cert.current = true;
 	r = write_rows(c, g);
 	return r;
@@ -367,6 +368,7 @@ static int take_cert(struct adding *g, struct cert *leaf, const struct cert_list
 {
 	check_cert(g, leaf);
 	g->cert.der = arena_span(g->arena, cert_der(leaf));
+	g->cert.not_after_us = cert_not_after_us(leaf);
 	g->cert.current = true;
 	return order_chain(g, leaf, others);
 }

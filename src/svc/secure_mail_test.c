@@ -17,9 +17,7 @@
 #include "keyd/provider.h"
 #include "pki/key.h"
 #include "store/store.h"
-#include "svc/ca.h"
-#include "svc/domain_keys.h"
-#include "svc/env_fixture.h"
+#include "svc/ca_fixture.h"
 #include "svc/unlocked.h"
 
 #include <openssl/cms.h>
@@ -38,52 +36,11 @@ static struct secure_caller caller(struct env_fixture *f, int session)
 				       : span_of(sessions[session], UNLOCKED_SESSION) };
 }
 
-struct domain_question {
-	struct arena *arena;
-	struct store_domain domain;
-};
-
-static int find_domain(struct store_conn *c, void *arg)
-{
-	struct domain_question *q = arg;
-
-	return store_domain_find(c, q->arena, SPAN("example.org"), &q->domain);
-}
-
-struct put {
-	struct store_key *key;
-	struct store_authority *row;
-};
-
-static int put(struct store_conn *c, void *arg)
-{
-	struct put *p = arg;
-	int64_t id;
-
-	TRY(store_key_add(c, p->key, &p->key->id));
-	p->row->key = p->key->id;
-	return ca_put(c, p->row, &id);
-}
-
 static void make_authority(struct env_fixture *f)
 {
 	CLEANUP(arena_done) struct arena a = {};
-	struct domain_question q = { .arena = &a };
-	struct span names[] = { SPAN("example.org") };
-	struct store_key key;
-	struct store_authority row;
-	struct ca_order order = { .domain = &q.domain,
-		.key = &key,
-		.days = 365,
-		.subject = { .common_name = SPAN("Authority"), .names = names, .n_names = 1 } };
-	struct put p = { &key, &row };
 
-	assert_int_equal(store_read(f->env.store, find_domain, &q), 0);
-	assert_int_equal(domain_key_make(&f->env, &a, q.domain.id, KEY_CA, SPAN("ca"),
-				 SPAN("ec:p256"), &key, NULL),
-		0);
-	assert_int_equal(ca_make(&f->env, &a, &order, &row, NULL), 0);
-	assert_int_equal(store_write(f->env.store, put, &p), 0);
+	(void)ca_fixture_authority(f, &a, "ca", "Authority");
 }
 
 static int add_type(struct env_fixture *f, int session, const char *password, const char *type,
@@ -233,9 +190,13 @@ static void test_locking(void **state)
 	use(f, 0);
 
 	/* CGPW-7 */
+	secure_mail_lock_where_off(&f->env);
+	assert_int_equal(unlocked_count(f->env.unlocked, first.account), 1);
 	env_fixture_account_set(f, "alice", "smime", "no");
 	assert_int_equal(n_keys(f, 0), 0);
 	assert_int_equal(unlock(f, 0, "new"), SECURE_E_OFF);
+	secure_mail_lock_where_off(&f->env);
+	assert_int_equal(unlocked_count(f->env.unlocked, first.account), 0);
 }
 
 /* A key that somebody was given while it was locked elsewhere fails, and says nothing. */

@@ -183,6 +183,21 @@ unsigned unlocked_count(struct unlocked *u, int64_t account)
 	return n;
 }
 
+int64_t unlocked_next_account(struct unlocked *u, int64_t after)
+{
+	int64_t next = 0;
+
+	(void)pthread_mutex_lock(&u->lock);
+	list_each (l, &u->entries) {
+		int64_t account = CONTAINER_OF(l, struct entry, link)->account;
+
+		if (account > after && (!next || account < next))
+			next = account;
+	}
+	(void)pthread_mutex_unlock(&u->lock);
+	return next;
+}
+
 /* session: NULL: of any. account 0: any. */
 static void lock_those(struct unlocked *u, const struct span *session, int64_t account)
 {

@@ -49,6 +49,9 @@ void unlocked_get(struct unlocked *u, struct span session, int64_t account,
 /* In how many web sessions the account's keys are open. */
 unsigned unlocked_count(struct unlocked *u, int64_t account);
 
+/* The account with the smallest id above after that has keys open; 0: none. */
+int64_t unlocked_next_account(struct unlocked *u, int64_t after);
+
 /* Locks: keyd forgets the keys at once. One session's keys of an account, all of a session's, all
  * of an account's. Block on keyd. */
 void unlocked_lock(struct unlocked *u, struct span session, int64_t account);

@@ -13,6 +13,7 @@ import time
 import pytest
 from authority import Authority, days, make_key, now
 from conftest import PASSWORD, finish, make_server, need
+from cryptography import x509
 from cryptography.hazmat.primitives.serialization import pkcs12
 from test_confinement import memory_holds
 from webclient import BASE, Client
@@ -398,3 +399,158 @@ def test_nothing_of_key_and_passwords_stays(authority):
     assert db.execute("SELECT count(*) FROM secure_key").fetchone() == (1,)
     db.close()
     finish(server)
+
+
+CIPHERS = {"aes-256-gcm": "60864801650304012e", "aes-256-cbc": "60864801650304012a",
+           "aes-192-cbc": "608648016503040116", "aes-128-cbc": "608648016503040102",
+           "3des": "2a864886f70d0307"}  # object identifiers of contents, DER
+
+
+def ciphers_of(message):
+    """Which of them encrypt the message."""
+    der = subprocess.run(["openssl", "cms", "-cmsout", "-outform", "DER"], input=message, capture_output=True,
+                         check=True).stdout
+    return [name for name, oid in CIPHERS.items() if bytes.fromhex(oid) in der]
+
+
+@pytest.fixture(scope="module")
+def own_authority(server):
+    """The domain's own; made late, since a test above has none."""
+    server.cli("ca", "create", "example.org")
+
+
+def test_the_account_chooses_the_cipher(server, own_authority):
+    """CGPW-31: for what is composed, encrypted in place and stored by a rule; over the API and the command line."""
+    address = "zoe@example.org"
+    server.add_account(address)
+    c = session(server, address)
+    base = f"{BASE}/accounts/{address}"
+    c.ask("POST", base + "/smime/generate", {"password": SECRET, "type": "rsa:2048"}, expect=201)
+    assert c.get(f"/accounts/{address}/smime")["cipher"] == "automatic"
+    c.ask("PUT", f"{BASE}/rules/{address}/store",
+          {"text": 'require ["fileinto", "vnd.signet.encrypt"];\nif header "subject" "rule" { keep :encrypt; }',
+           "active": True})
+
+    def composed(**more):
+        c.ask("POST", base + "/compose", {"from": address, "to": [address], "subject": "c", "text": "x",
+                                          "encrypt": True, "save": False, **more}, expect=200)
+        return newest()
+
+    def newest():
+        m = c.get(f"/accounts/{address}/mailboxes/INBOX/messages")["messages"][0]
+        return m, c.ask("GET", f"{base}/messages/{m['id']}", expect=200).body
+
+    def in_place():
+        c.ask("POST", base + "/compose", {"from": address, "to": [address], "subject": "p", "text": "x",
+                                          "save": False}, expect=200)
+        c.ask("POST", f"{base}/messages/{newest()[0]['id']}/encrypt", expect=200)
+        return newest()
+
+    def by_rule():
+        c.ask("POST", base + "/compose", {"from": address, "to": [address], "subject": "rule", "text": "x",
+                                          "save": False}, expect=200)
+        return newest()
+
+    # The certificate says that GCM is read.
+    assert ciphers_of(composed()[1]) == ["aes-256-gcm"]
+    for i, cipher in enumerate(CIPHERS):
+        if i % 2:
+            c.ask("PATCH", base + "/smime", {"cipher": cipher}, expect=200)
+        else:
+            server.cli("smime", "set", address, f"cipher={cipher}")
+        assert c.get(f"/accounts/{address}/smime")["cipher"] == cipher
+        for make in (composed, in_place, by_rule):
+            m, octets = make()
+            assert m["smime"] == "encrypted" and ciphers_of(octets) == [cipher], (cipher, make)
+            shown = c.get(f"/accounts/{address}/messages/{m['id']}/read")
+            assert shown["parts"][0]["text"].strip().endswith("x")
+    # One message may have another.
+    assert ciphers_of(composed(cipher="aes-128-cbc")[1]) == ["aes-128-cbc"]
+    for cipher in ("rc2-40", "des", "rc4", "none", ""):
+        a = c.ask("PATCH", base + "/smime", {"cipher": cipher}, expect=422)
+        assert a.json["field"] == "cipher"
+        assert server.cli("smime", "set", address, f"cipher={cipher}", check=False).returncode == 1
+    assert c.get(f"/accounts/{address}/smime")["cipher"] == "3des"
+
+
+def test_whom_a_certificate_is_for(server, own_authority):
+    """CGPW-12: the From address of the settings where mail for it comes to the account alone, else the account's."""
+    address = "ute@example.org"
+    server.add_account(address)
+    server.add_account("ulf@example.org")
+    server.cli("alias", "add", "sales@example.org", address)
+    server.cli("alias", "add", "team@example.org", address, "ulf@example.org")
+    c = session(server, address)
+    base = f"{BASE}/accounts/{address}"
+
+    def made_for(sender):
+        if sender is not None:
+            c.ask("PATCH", base + "/smime", {"from": sender}, expect=200)
+        made = c.ask("POST", base + "/smime/generate", {"password": SECRET, "type": "ec:p256"}, expect=201).json
+        key, = [k for k in made["keys"] if k["current"]]
+        cert = x509.load_pem_x509_certificate(key["certificates"][0]["certificate"].encode())
+        names = cert.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        return names.get_values_for_type(x509.RFC822Name), made["warnings"]
+
+    assert made_for(None) == ([address], [])
+    assert made_for("sales@example.org") == (["sales@example.org"], [])
+    for sender in ("team@example.org", "ulf@example.org", "nobody@example.org"):
+        names, (warning,) = made_for(sender)
+        assert names == [address] and "From address" in warning
+    assert made_for("") == ([address], [])
+    c.ask("PATCH", base + "/smime", {"from": "x@elsewhere.example"}, expect=422)
+    server.cli("smime", "set", address, "from=sales@example.org")
+    shown = json.loads(server.cli("--json", "smime", "show", address).stdout)
+    assert shown["from"] == "sales@example.org"
+    r = server.cli("smime", "set", address, "from=x@elsewhere.example", check=False)
+    assert r.returncode == 1 and r.stderr.strip()
+
+
+def test_where_secure_mail_is_off(server, own_authority):
+    """CGPW-7: refused by each route, with what it is, and nothing is lost; for an account and for a domain."""
+    address = "olga@example.org"
+    server.add_account(address)
+    server.add_account("oleg@example.org")
+    c, other = session(server, address), session(server, "oleg@example.org")
+    base = f"{BASE}/accounts/{address}"
+    for who in (c, other):
+        who.ask("POST", f"{BASE}/accounts/{'olga' if who is c else 'oleg'}@example.org/smime/generate",
+                {"password": SECRET, "type": "ec:p256"}, expect=201)
+    mail = {"from": address, "to": [address], "subject": "kept", "text": "still here"}
+    c.ask("POST", base + "/compose", {**mail, "encrypt": True, "save": False}, expect=200)
+    sealed = c.get(f"/accounts/{address}/mailboxes/INBOX/messages")["messages"][0]
+    c.ask("POST", base + "/compose", {**mail, "save": False}, expect=200)
+    clear = c.get(f"/accounts/{address}/mailboxes/INBOX/messages")["messages"][0]
+    for off, on in ((("account", "set", address, "smime=no"), ("account", "set", address, "smime=default")),
+                    (("domain", "set", "example.org", "smime=no"), ("domain", "set", "example.org", "smime=yes"))):
+        server.cli(*off)
+        shown = c.get(f"/accounts/{address}/smime")
+        assert not shown["enabled"] and not shown["unlocked"] and len(shown["keys"]) == 1
+        assert not c.get(f"/accounts/{address}")["smime"]
+        for method, tail, body in (
+                ("PATCH", "smime", {"cipher": "3des"}), ("PATCH", "smime", {"from": address}),
+                ("POST", "smime/unlock", {"password": SECRET}),
+                ("POST", "smime/generate", {"password": SECRET, "type": "ec:p256"}),
+                ("POST", "smime/export", {"password": SECRET, "file_password": FILE_SECRET}),
+                ("POST", "smime/password", {"current": SECRET, "password": "another"}),
+                ("POST", "smime/renew", {}), ("POST", "encryption", None),
+                ("POST", "compose", {**mail, "sign": True}), ("POST", "compose", {**mail, "encrypt": True}),
+                ("POST", f"messages/{clear['id']}/encrypt", None),
+                ("POST", f"messages/{sealed['id']}/decrypt", None),
+                ("GET", f"messages/{sealed['id']}/parts/1", None)):
+            a = c.ask(method, f"{base}/{tail}", body, expect=403)
+            assert a.json["field"] == "smime" and "switched off" in a.json["detail"], (tail, a.json)
+        for args in (("generate",), ("unlock",)):
+            r = server.cli("smime", *args, address, "--password-file", "-", stdin=SECRET + "\n", check=False)
+            assert r.returncode == 1 and "switched off" in r.stderr
+        assert "switched off" in server.cli("smime", "set", address, "cipher=3des", check=False).stderr
+        # Others do not find the certificate; mail in clear goes on.
+        seen = other.ask("POST", f"{BASE}/accounts/oleg@example.org/certificates/lookup", {"addresses": [address]})
+        assert address not in str(seen.json) or "none" in str(seen.json), seen.json
+        assert c.get(f"/accounts/{address}/messages/{sealed['id']}/read")["locked"]
+        assert "still here" in c.get(f"/accounts/{address}/messages/{clear['id']}/read")["parts"][0]["text"]
+        c.ask("POST", base + "/compose", {**mail, "subject": "plain", "save": False}, expect=200)
+        server.cli(*on)
+        assert c.get(f"/accounts/{address}/smime")["cipher"] == "automatic"
+        c.ask("POST", base + "/smime/unlock", {"password": SECRET}, expect=200)
+        assert "still here" in c.get(f"/accounts/{address}/messages/{sealed['id']}/read")["parts"][0]["text"]

@@ -355,7 +355,7 @@ static int need_keys(struct composing *k)
 	if (!k->sign && !k->encrypt)
 		return 0;
 	if (k->asked.r)
-		return http_problem(k->q, 403, "password", "%s", k->asked.why.text);
+		return message_locked_problem(&k->asked);
 	r = choose_cipher(k);
 	if (!r && k->sign)
 		choose_signer(k);

@@ -357,6 +357,7 @@ int api_domain_set(struct http_request *q, struct store_conn *c)
 		return r;
 	TRY(store_domain_find(c, &q->arena, span_str(domain.name), &domain));
 	q->trust_changed = q->tls_changed = true;
+	q->locks_where_off = !domain.smime;
 	TRY(answer_whole(q, c, &domain));
 	if (!http_text(q, "name").p)
 		return 0;

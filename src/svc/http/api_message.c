@@ -62,7 +62,13 @@ int message_asked_begin(struct http_request *q, struct message_asked *k)
 int message_asked_unlocked(struct http_request *q, struct message_asked *k)
 {
 	TRY(message_asked_begin(q, k));
-	return k->r ? http_problem(q, 403, "password", "%s", k->why.text) : 0;
+	return k->r ? message_locked_problem(k) : 0;
+}
+
+int message_locked_problem(struct message_asked *k)
+{
+	return http_problem(k->q, 403, k->r == SECURE_E_OFF ? "smime" : "password", "%s",
+		k->why.text[0] ? k->why.text : "no key that is unlocked opens the message");
 }
 
 int message_asked_id(struct message_asked *k)
@@ -370,8 +376,7 @@ int api_message_part(struct http_request *q, struct store_conn *c)
 	if (r)
 		return r;
 	if (m.result.report.status == SMIME_STATUS_LOCKED)
-		return http_problem(q, 403, "password", "%s",
-			k.r ? k.why.text : "no key that is unlocked opens the message");
+		return message_locked_problem(&k);
 	part = m.parts ? mail_part_find(m.parts, q->params[2]) : NULL;
 	if (!part)
 		return http_problem(q, 404, "part", "the message has no such part");

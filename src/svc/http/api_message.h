@@ -24,6 +24,9 @@ int message_asked_begin(struct http_request *q, struct message_asked *k) MUST_CH
 /* The same, with a problem if the keys are locked. */
 int message_asked_unlocked(struct http_request *q, struct message_asked *k) MUST_CHECK;
 
+/* Why what needs the keys cannot be done: they are locked, Secure Mail is off, or none fits. */
+int message_locked_problem(struct message_asked *k) MUST_CHECK;
+
 /* The id of parameter 1; a problem if it is none. */
 int message_asked_id(struct message_asked *k) MUST_CHECK;
 

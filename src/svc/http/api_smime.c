@@ -212,8 +212,14 @@ static int write_settings(struct store_conn *c, void *arg)
 	static const char *const members[] = { "from", "lock_after", "cipher" };
 	struct asking *k = arg;
 	const json_t *current = json_object_get(k->q->json, "current");
+	struct store_secure secure;
 	int r = 0;
 
+	/* CGPW-7 */
+	TRY(store_secure_get(c, &k->q->arena, k->account.id, &secure));
+	if (!secure.enabled)
+		return http_problem(k->q, 403, "smime",
+			"Secure Mail is switched off for this account");
 	for (size_t i = 0; !r && i < sizeof members / sizeof members[0]; i++)
 		r = set_member(k, c, members[i]);
 	if (r || !current)

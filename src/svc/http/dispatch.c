@@ -30,6 +30,7 @@
 #include "svc/outgoing.h"
 #include "svc/revocation.h"
 #include "svc/trust.h"
+#include "svc/secure_mail.h"
 #include "svc/unlocked.h"
 
 #include <stdio.h>
@@ -426,6 +427,7 @@ static void answer_clear(struct http_request *q)
 	q->tls_changed = q->settings_changed = q->trust_changed = q->acme_changed = false;
 	q->crls_changed = q->outgoing_changed = false;
 	q->locks_account = 0;
+	q->locks_where_off = false;
 	q->ca_changed = false;
 }
 
@@ -482,6 +484,8 @@ static void after_commit(struct http_request *q)
 		encryption_tend(q->env);
 	if (q->locks_account)
 		unlocked_lock_account(q->env->unlocked, q->locks_account);
+	if (q->locks_where_off)
+		secure_mail_lock_where_off(q->env);
 	if (q->ca_changed)
 		ca_wake(q->env);
 }

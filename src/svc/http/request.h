@@ -91,6 +91,7 @@ struct http_request {
 	bool outgoing_changed;    /* after the commit: outgoing_load */
 	bool settings_changed;    /* after the commit: settings_reload */
 	int64_t locks_account;    /* after the commit: its Secure Mail keys are locked; 0: nobody's */
+	bool locks_where_off;     /* after the commit: secure_mail_lock_where_off */
 	struct why problem;
 	char problem_field[64];
 };

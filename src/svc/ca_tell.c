@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the Signet authors */
+
+/*
+ * What users are told of their certificates: that one was renewed, and that one ends which nobody
+ * renews. That is one for a request (its key is elsewhere), one that could not be renewed, and one from
+ * an authority elsewhere that the account signs with here. Noted and delivered in one transaction: each
+ * thing once.
+ */
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "mail/deliver.h"
+#include "mail/expiry_notice.h"
+#include "mail/notice.h"
+#include "mail/own_cert_notice.h"
+#include "pki/altname.h"
+#include "pki/cert.h"
+#include "store/account.h"
+#include "store/ca_rows.h"
+#include "store/secure_rows.h"
+#include "store/settings.h"
+#include "store/store.h"
+#include "svc/ca_parts.h"
+#include "svc/env.h"
+
+#include <stdlib.h>
+
+enum {
+	AT_ONCE_MAX = 100, /* messages of one errand: the rest is due in a minute still */
+	WARN_DAYS = 30,
+};
+
+static const int64_t day_us = 24LL * 3600 * 1000000;
+
+/* A message to the account of a certificate. */
+struct telling {
+	struct own_cert_notice notice;
+	struct span account; /* its address */
+	const char *separators;
+	struct buf message;
+	int64_t id; /* of the certificate */
+	int (*note)(struct store_conn *c, int64_t id, unsigned days); /* NULL: nothing to note */
+	unsigned days;
+	size_t n_mailboxes;
+};
+
+static struct telling telling_of(struct env *e, struct arena *a,
+	const struct store_account *account, struct span address, const struct cert *cert)
+{
+	struct telling t = { .account = account->address };
+
+	t.notice = (struct own_cert_notice){ .hostname = span_str(e->hostname),
+		.unique = notice_unique(a),
+		.address = address,
+		.issuer = cert_printed(a, cert, cert_add_issuer),
+		.serial = cert_printed(a, cert, cert_add_serial),
+		.not_after_us = cert_not_after_us(cert),
+		.now_us = clock_now_us() };
+	(void)altname_split_address(account->address, &t.notice.local, &t.notice.domain);
+	return t;
+}
+
+static int tell(struct store_conn *c, void *arg)
+{
+	struct telling *t = arg;
+	struct notice notice = { .message = buf_span(&t->message),
+		.to = { t->notice.local, t->notice.domain },
+		.separators = t->separators,
+		.now_us = t->notice.now_us };
+	int r = t->note ? t->note(c, t->id, t->days) : 0;
+
+	if (r)
+		return r;
+	TRY(deliver_notice(c, &notice, &t->n_mailboxes));
+	return 0;
+}
+
+static int send_notice(struct env *e, struct telling *t)
+{
+	CLEANUP(settings_unrefp) struct settings *settings = settings_get(e->store);
+	int r;
+
+	t->separators = settings->subaddress_separators;
+	own_cert_notice_compose(&t->notice, &t->message);
+	r = store_write(e->store, tell, t);
+	buf_done(&t->message);
+	return r;
+}
+
+int ca_tell_renewed(struct env *e, const struct store_account *account, struct span address,
+	struct span der)
+{
+	CLEANUP(cert_unrefp) struct cert *cert = NULL;
+	CLEANUP(arena_done) struct arena arena = {};
+	struct telling t;
+
+	TRY(cert_from_der(&cert, der, NULL));
+	t = telling_of(e, &arena, account, address, cert);
+	t.notice.renewed = true;
+	return err_fold(send_notice(e, &t));
+}
+
+/* What is due. */
+struct warnings {
+	struct env *env;
+	struct store_conn *conn;
+	struct arena arena;
+	int64_t now_us;
+	struct telling list[AT_ONCE_MAX];
+	size_t n;
+	struct {
+		int64_t id, not_after_us;
+	} looked_at[AT_ONCE_MAX]; /* certificates whose end was not known */
+	size_t n_looked_at;
+};
+
+/* One that ends. */
+struct ending {
+	int64_t id, account, not_after_us;
+	struct span address; /* empty: the account's */
+	int64_t told_days;   /* -1: nothing yet */
+	bool has_failed;     /* to be renewed */
+	bool is_renewed;     /* by itself, unless it has failed */
+	int (*note)(struct store_conn *c, int64_t id, unsigned days);
+};
+
+static bool is_due(const struct warnings *w, const struct ending *x, const struct cert *cert,
+	unsigned *ret_days)
+{
+	int64_t life_us = cert_not_after_us(cert) - cert_not_before_us(cert);
+	int64_t left_us = x->not_after_us - w->now_us;
+
+	if (expiry_threshold(x->not_after_us, w->now_us, ret_days))
+		return false;
+	if (x->told_days >= 0 && x->told_days <= *ret_days)
+		return false;
+	/* What renews by itself and has not failed is nobody's worry; what was made for days neither,
+	 * at its beginning. */
+	return !(x->is_renewed && !x->has_failed && *ret_days) && left_us <= life_us / 3;
+}
+
+static int collect(struct warnings *w, const struct ending *x, const struct cert *cert)
+{
+	struct store_account account;
+	struct telling *t = &w->list[w->n];
+	unsigned days;
+
+	if (w->n == AT_ONCE_MAX || !is_due(w, x, cert, &days))
+		return 0;
+	TRY(store_account_get(w->conn, &w->arena, x->account, &account));
+	*t = telling_of(w->env, &w->arena, &account,
+		x->address.n ? arena_span(&w->arena, x->address) : account.address, cert);
+	t->id = x->id;
+	t->note = x->note;
+	t->days = days;
+	if (x->has_failed)
+		t->notice.trouble = SPAN("it could not be renewed by itself");
+	w->n++;
+	return 0;
+}
+
+/* A row that nobody can read is no reason to tell nobody anything. */
+static bool is_readable(int64_t id, struct span der, struct cert **ret_cert)
+{
+	if (cert_from_der(ret_cert, der, NULL) == 0)
+		return true;
+	LOG(NULL, LOG_ERROR, "PKI", "ca.expires", log_int("certificate", id),
+		log_str("reason", "the stored certificate is damaged"));
+	return false;
+}
+
+static int see_issued(const struct store_issued *row, void *context)
+{
+	CLEANUP(cert_unrefp) struct cert *cert = NULL;
+	const struct ending x = { .id = row->id,
+		.account = row->account,
+		.not_after_us = row->not_after_us,
+		.address = row->address,
+		.told_days = row->told_days,
+		.has_failed = row->failures > 0,
+		.is_renewed = row->renew_us > 0,
+		.note = store_issued_tell };
+
+	return is_readable(row->id, row->der, &cert) ? collect(context, &x, cert) : 0;
+}
+
+static int see_foreign(const struct store_secure_ending *row, void *context)
+{
+	CLEANUP(cert_unrefp) struct cert *cert = NULL;
+	struct warnings *w = context;
+	struct ending x = { .id = row->cert.id,
+		.account = row->account,
+		.told_days = row->told_days,
+		.note = store_secure_cert_tell };
+
+	if (!is_readable(x.id, row->cert.der, &cert))
+		return 0;
+	x.not_after_us = cert_not_after_us(cert);
+	if (!row->cert.not_after_us && w->n_looked_at < AT_ONCE_MAX) {
+		w->looked_at[w->n_looked_at].id = x.id;
+		w->looked_at[w->n_looked_at++].not_after_us = x.not_after_us;
+	}
+	return collect(w, &x, cert);
+}
+
+static int collect_all(struct store_conn *c, void *arg)
+{
+	struct warnings *w = arg;
+	int64_t before_us = w->now_us + (WARN_DAYS + 1) * day_us;
+
+	w->conn = c;
+	w->n = w->n_looked_at = 0;
+	TRY(store_issued_ending(c, w->now_us, before_us, see_issued, w));
+	return store_secure_cert_ending(c, w->now_us, before_us, see_foreign, w);
+}
+
+static int note_ends(struct store_conn *c, void *arg)
+{
+	const struct warnings *w = arg;
+
+	for (size_t i = 0; i < w->n_looked_at; i++)
+		TRY(store_secure_cert_set_end(
+			c, w->looked_at[i].id, w->looked_at[i].not_after_us));
+	return 0;
+}
+
+static int tell_all(struct env *e, struct warnings *w)
+{
+	for (size_t i = 0; i < w->n; i++) {
+		struct telling *t = &w->list[i];
+		int r = send_notice(e, t);
+
+		if (r == STORE_E_EXISTS)
+			continue;
+		TRY(r);
+		LOG(NULL, LOG_WARNING, "PKI", "ca.expires", log_span("account", t->account),
+			log_int("certificate", t->id), log_int("days", t->days),
+			log_int("mailboxes", (int64_t)t->n_mailboxes));
+	}
+	return w->n_looked_at ? err_fold(store_write(e->store, note_ends, w)) : 0;
+}
+
+int ca_warn(struct env *e)
+{
+	struct warnings *w = ALLOC(struct warnings);
+	int r;
+
+	w->env = e;
+	w->now_us = clock_now_us();
+	r = store_read(e->store, collect_all, w);
+	if (!r)
+		r = tell_all(e, w);
+	arena_done(&w->arena);
+	free(w);
+	return err_fold(r);
+}
