@@ -6,6 +6,7 @@
 
 #include "smime/read.h"
 
+#include "base/alloc.h"
 #include "base/clock.h"
 #include "base/enc.h"
 #include "base/limit.h"
@@ -796,6 +797,51 @@ static void many_signers_with_bad_certificates(void **state)
 	smime_result_done(&result);
 }
 
+/* How much of the content is hashed for n signatures of one digest over it. */
+static uint64_t hashed_for(size_t n, unsigned flags, uint64_t hashed_before,
+	enum smime_signer_verdict verdict)
+{
+	static uint8_t octets[100000];
+	const struct smime_request q = { .trust = people.trust, .time_us = people.now_us };
+	struct verify_budget budget = { .hashed = hashed_before };
+	CLEANUP(buf_done) struct buf der = {};
+	struct smime_report report = { .layers = alloc_zero(sizeof *report.layers), .n_layers = 1 };
+	struct cms cms;
+
+	memset(octets, 'x', sizeof octets);
+	fixture_sign_often_der(span_of(octets, sizeof octets), &people.bob, n, flags, &der);
+	assert_int_equal(cms_parse(buf_span(&der), &cms, NULL), 0);
+	assert_int_equal(verify_signers(&q, &cms.signed_data, cms.signed_data.content, &budget,
+				 &report.layers[0]),
+		0);
+	assert_int_equal(report.layers[0].n_signers, n);
+	for (size_t i = 0; i < n; i++)
+		assert_int_equal(report.layers[0].signers[i].verdict, verdict);
+	cms_done(&cms);
+	smime_report_done(&report);
+	return budget.hashed - hashed_before;
+}
+
+/* Each of many signatures is over the content itself, which is large: it is hashed once, and only
+ * so much in a message. */
+static void many_signatures_over_much(void **state)
+{
+	(void)state;
+	assert_int_equal(hashed_for(LIMIT_SMIME_SIGNERS, FIXTURE_NO_ATTRIBUTES, 0, SMIME_SIGNER_OK),
+		100000);
+	assert_int_equal(hashed_for(LIMIT_SMIME_SIGNERS, 0, 0, SMIME_SIGNER_OK), 100000);
+	assert_int_equal(hashed_for(2, FIXTURE_NO_ATTRIBUTES | FIXTURE_PSS, 0, SMIME_SIGNER_OK),
+		100000);
+	assert_int_equal(hashed_for(3, FIXTURE_NO_ATTRIBUTES, VERIFY_HASHED_MAX - 100000,
+				 SMIME_SIGNER_OK),
+		100000);
+	assert_int_equal(hashed_for(3, FIXTURE_NO_ATTRIBUTES, VERIFY_HASHED_MAX - 99999,
+				 SMIME_SIGNER_UNSUPPORTED),
+		0);
+	assert_int_equal(
+		hashed_for(3, 0, VERIFY_HASHED_MAX - 99999, SMIME_SIGNER_UNSUPPORTED), 0);
+}
+
 static void trailing_octets(void **state)
 {
 	CLEANUP(buf_done) struct buf der = {};
@@ -841,6 +887,7 @@ int main(void)
 		cmocka_unit_test(many_recipients),
 		cmocka_unit_test(many_recipients_that_are_one),
 		cmocka_unit_test(many_signers_with_bad_certificates),
+		cmocka_unit_test(many_signatures_over_much),
 		cmocka_unit_test(trailing_octets),
 	};
 

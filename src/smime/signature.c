@@ -12,10 +12,12 @@
 #include "pki/key.h"
 #include "smime/oid.h"
 
+#include <assert.h>
 #include <openssl/err.h>
 #include <openssl/rsa.h>
 
 CLEANUP_POINTER(EVP_MD_CTX, EVP_MD_CTX_free)
+CLEANUP_POINTER(EVP_PKEY_CTX, EVP_PKEY_CTX_free)
 CLEANUP_POINTER(RSA_PSS_PARAMS, RSA_PSS_PARAMS_free)
 
 enum {
@@ -86,6 +88,34 @@ int signature_digest(int nid, struct span content, uint8_t *ret_octets, size_t *
 	if (!done)
 		return key_openssl_fault("EVP_Digest");
 	*ret_n = n;
+	return 0;
+}
+
+static bool may_hash(struct signature_octets *o)
+{
+	if (!o->left)
+		return true;
+	if (o->octets.n > *o->left)
+		return false;
+	*o->left -= o->octets.n;
+	return true;
+}
+
+int signature_octets_digest(struct signature_octets *o, int nid, struct span *ret_digest)
+{
+	size_t i = 0;
+
+	while (i < o->n_digests && o->digests[i].nid != nid)
+		i++;
+	if (i == o->n_digests) {
+		assert(i < SIGNATURE_DIGESTS);
+		if (!may_hash(o))
+			return SIGNATURE_E_LIMIT;
+		TRY(signature_digest(nid, o->octets, o->digests[i].octets, &o->digests[i].n));
+		o->digests[i].nid = nid;
+		o->n_digests++;
+	}
+	*ret_digest = span_of(o->digests[i].octets, o->digests[i].n);
 	return 0;
 }
 
@@ -192,19 +222,36 @@ static bool pss_set(EVP_PKEY_CTX *ctx, const struct pss *pss)
 }
 
 /* With the digest settled. */
-static int verify_with(const struct scheme *s, const EVP_MD *md, const struct pss *pss,
-	EVP_PKEY *key, struct span octets, struct span signature)
+static int verify_digest(const struct scheme *s, const EVP_MD *md, const struct pss *pss,
+	EVP_PKEY *key, struct span digest, struct span signature)
+{
+	CLEANUP(EVP_PKEY_CTX_freep) EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, key, NULL);
+	bool holds;
+
+	ERR_clear_error();
+	if (!ctx)
+		return key_openssl_fault("EVP_PKEY_CTX_new_from_pkey");
+	holds = EVP_PKEY_verify_init(ctx) == 1 && EVP_PKEY_CTX_set_signature_md(ctx, md) > 0 &&
+		(s->kind != SCHEME_RSA ||
+			EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PADDING) > 0) &&
+		(s->kind != SCHEME_PSS || pss_set(ctx, pss)) &&
+		EVP_PKEY_verify(ctx, signature.p, signature.n, digest.p, digest.n) == 1;
+	ERR_clear_error();
+	return holds ? 0 : SIGNATURE_E_WRONG;
+}
+
+static int verify_eddsa(EVP_PKEY *key, struct signature_octets *o, struct span signature)
 {
 	CLEANUP(EVP_MD_CTX_freep) EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-	EVP_PKEY_CTX *pkey_ctx = NULL;
 	bool holds;
 
 	ERR_clear_error();
 	if (!ctx)
 		return key_openssl_fault("EVP_MD_CTX_new");
-	holds = EVP_DigestVerifyInit(ctx, &pkey_ctx, md, NULL, key) == 1 &&
-		(s->kind != SCHEME_PSS || pss_set(pkey_ctx, pss)) &&
-		EVP_DigestVerify(ctx, signature.p, signature.n, octets.p, octets.n) == 1;
+	if (!may_hash(o))
+		return SIGNATURE_E_LIMIT;
+	holds = EVP_DigestVerifyInit(ctx, NULL, NULL, NULL, key) == 1 &&
+		EVP_DigestVerify(ctx, signature.p, signature.n, o->octets.p, o->octets.n) == 1;
 	ERR_clear_error();
 	return holds ? 0 : SIGNATURE_E_WRONG;
 }
@@ -225,12 +272,13 @@ static bool key_is_weak(const struct scheme *s, const EVP_PKEY *key)
 }
 
 int signature_verify(const struct cms_algorithm *algorithm, int digest_nid, EVP_PKEY *key,
-	struct span octets, struct span signature, struct signature_result *ret_result)
+	struct signature_octets *octets, struct span signature, struct signature_result *ret_result)
 {
 	const struct scheme *s = scheme_of(oid_nid(algorithm->oid));
 	const struct smime_digest *digest = NULL, *mask = NULL;
 	struct pss pss = {};
-	int nid;
+	struct span hash;
+	int nid, r;
 
 	*ret_result = (struct signature_result){};
 	if (!s)
@@ -242,7 +290,7 @@ int signature_verify(const struct cms_algorithm *algorithm, int digest_nid, EVP_
 	if (!scheme_fits(s, key))
 		return SIGNATURE_E_WRONG;
 	if (s->kind == SCHEME_EDDSA)
-		return verify_with(s, NULL, NULL, key, octets, signature);
+		return verify_eddsa(key, octets, signature);
 	nid = s->digest != NID_undef ? s->digest : digest_nid;
 	if (s->kind == SCHEME_PSS) {
 		if (!pss_parameters(algorithm->parameter, &pss))
@@ -254,5 +302,6 @@ int signature_verify(const struct cms_algorithm *algorithm, int digest_nid, EVP_
 	if (!digest || (s->kind == SCHEME_PSS && !mask))
 		return SIGNATURE_E_UNSUPPORTED;
 	ret_result->is_weak |= digest->is_weak;
-	return verify_with(s, EVP_get_digestbynid(nid), &pss, key, octets, signature);
+	r = signature_octets_digest(octets, nid, &hash);
+	return r ? r : verify_digest(s, EVP_get_digestbynid(nid), &pss, key, hash, signature);
 }

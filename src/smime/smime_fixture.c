@@ -98,6 +98,12 @@ static void add_signer(CMS_ContentInfo *cms, const struct cert_made *signer, uns
 void fixture_sign_der(struct span content, const struct cert_made *signer, unsigned flags,
 	struct buf *out)
 {
+	fixture_sign_often_der(content, signer, 1, flags, out);
+}
+
+void fixture_sign_often_der(struct span content, const struct cert_made *signer, size_t n,
+	unsigned flags, struct buf *out)
+{
 	unsigned how = CMS_PARTIAL | CMS_BINARY | (flags & FIXTURE_DETACHED ? CMS_DETACHED : 0);
 	CMS_ContentInfo *cms;
 	BIO *in = BIO_new_mem_buf(content.n ? (const void *)content.p : "", (int)content.n);
@@ -106,7 +112,8 @@ void fixture_sign_der(struct span content, const struct cert_made *signer, unsig
 
 	cms = CMS_sign(NULL, NULL, NULL, NULL, how | (flags & FIXTURE_STREAM ? CMS_STREAM : 0));
 	MUST(cms);
-	add_signer(cms, signer, flags);
+	for (size_t i = 0; i < n; i++)
+		add_signer(cms, signer, flags | (i ? FIXTURE_NO_CERTS : 0));
 	if (flags & FIXTURE_STREAM) {
 		MUST(i2d_CMS_bio_stream(stream, cms, in, CMS_STREAM | CMS_BINARY));
 		buf_add(out, span_of(data, (size_t)BIO_get_mem_data(stream, &data)));

@@ -47,6 +47,10 @@ void fixture_compress(struct span entity, struct buf *out);
 void fixture_sign_der(struct span content, const struct cert_made *signer, unsigned flags,
 	struct buf *out);
 
+/* The same with n signatures of the one signer. */
+void fixture_sign_often_der(struct span content, const struct cert_made *signer, size_t n,
+	unsigned flags, struct buf *out);
+
 /* An application/pkcs7-mime entity with the object. */
 void fixture_wrap(struct span der, struct buf *out);
 

@@ -38,22 +38,17 @@ static const struct span capabilities_oid = SPAN("\x2a\x86\x48\x86\xf7\x0d\x01\x
 static const struct span certificate_oid = SPAN("\x2a\x86\x48\x86\xf7\x0d\x01\x09\x10\x02\x0c");
 static const struct span certificate_v2_oid = SPAN("\x2a\x86\x48\x86\xf7\x0d\x01\x09\x10\x02\x2f");
 
-enum { DIGESTS_MAX = 8 };
-
 struct verifier {
 	const struct smime_request *q;
 	const struct cms_signed *data;
-	struct span content;
 	struct verify_budget *budget;
 	struct smime_layer *layer;
 	struct cert_list known; /* that were sent, and the request's */
 	const struct trust *trust;
-	struct {
-		int nid;
-		uint8_t octets[EVP_MAX_MD_SIZE];
-		size_t n;
-	} digests[DIGESTS_MAX];
-	size_t n_digests;
+	uint64_t left; /* of VERIFY_HASHED_MAX */
+	struct signature_octets content;
+	bool is_disguise; /* is_attributes_in_disguise(content), once it was asked */
+	bool asked_disguise;
 };
 
 static void say(struct smime_signer *s, enum smime_signer_verdict verdict, const char *text)
@@ -81,25 +76,6 @@ static void read_certs(struct verifier *v)
 		cert_list_add(&v->known, v->layer->certs.certs[i]);
 	for (size_t i = 0; v->q->known && i < v->q->known->n; i++)
 		cert_list_add(&v->known, v->q->known->certs[i]);
-}
-
-/* The digest of the content, computed once. */
-static int content_digest(struct verifier *v, int nid, struct span *ret_digest)
-{
-	size_t i = 0;
-
-	while (i < v->n_digests && v->digests[i].nid != nid)
-		i++;
-	if (i == v->n_digests) {
-		if (i == DIGESTS_MAX)
-			i = 0;
-		else
-			v->n_digests++;
-		TRY(signature_digest(nid, v->content, v->digests[i].octets, &v->digests[i].n));
-		v->digests[i].nid = nid;
-	}
-	*ret_digest = span_of(v->digests[i].octets, v->digests[i].n);
-	return 0;
 }
 
 static struct cert *find_cert(const struct verifier *v, const struct cms_identity *id)
@@ -198,12 +174,15 @@ static bool read_attributes(const struct verifier *v, const struct cms_signer *i
  * attributes may be those of another message of the signer's, whose signature is shown here as
  * one over this content.
  */
-static bool is_attributes_in_disguise(struct span content)
+static bool is_attributes_in_disguise(struct verifier *v)
 {
 	struct span set, value;
 
-	return der_only(content, DER_SET, &set) &&
-	       cms_attribute(set, message_digest_oid, &value) != CMS_ATTRIBUTE_E_NONE;
+	if (!v->asked_disguise)
+		v->is_disguise = der_only(v->content.octets, DER_SET, &set) &&
+			cms_attribute(set, message_digest_oid, &value) != CMS_ATTRIBUTE_E_NONE;
+	v->asked_disguise = true;
+	return v->is_disguise;
 }
 
 /* The SET's own tag takes the place of [0] (RFC 5652 section 5.4); the order is as sent. */
@@ -218,6 +197,13 @@ static void add_attributes(struct span attributes, struct buf *out)
 	while (size--)
 		buf_add_octet(out, (uint8_t)(n >> 8 * size));
 	buf_add(out, attributes);
+}
+
+static void say_limit(struct smime_signer *s)
+{
+	say(s, SMIME_SIGNER_UNSUPPORTED,
+		"the signature was not looked at: there are too many others over too much content in "
+		"this message");
 }
 
 static void say_unsupported(const struct cms_algorithm *algorithm, struct smime_signer *s)
@@ -236,16 +222,18 @@ static int check_octets(struct verifier *v, const struct cms_signer *info, int d
 	struct span expected, struct smime_signer *s)
 {
 	CLEANUP(buf_done) struct buf attributes = {};
+	struct signature_octets signed_attributes = {}, *octets = &v->content;
 	struct signature_result result;
-	struct span octets = v->content, digest;
+	struct span digest;
 	EVP_PKEY *key = X509_get0_pubkey(cert_x509(s->cert));
 	int r;
 
 	ERR_clear_error();
 	if (info->has_attributes) {
 		add_attributes(info->attributes, &attributes);
-		octets = buf_span(&attributes);
-	} else if (is_attributes_in_disguise(v->content)) {
+		signed_attributes.octets = buf_span(&attributes);
+		octets = &signed_attributes;
+	} else if (is_attributes_in_disguise(v)) {
 		say(s, SMIME_SIGNER_INVALID,
 			"the signature is one over the attributes of another message");
 		return 0;
@@ -262,14 +250,20 @@ static int check_octets(struct verifier *v, const struct cms_signer *info, int d
 	}
 	if (r == SIGNATURE_E_UNSUPPORTED) {
 		say_unsupported(&info->signature_algorithm, s);
+	} else if (r == SIGNATURE_E_LIMIT) {
+		say_limit(s);
 	} else if (r) {
 		say(s, info->has_attributes ? SMIME_SIGNER_INVALID : SMIME_SIGNER_ALTERED,
 			info->has_attributes
 				? NULL
 				: "the content is not what was signed, or the signature is wrong");
 	} else if (info->has_attributes) {
-		TRY(content_digest(v, digest_nid, &digest));
-		if (!span_equal(digest, expected))
+		r = signature_octets_digest(&v->content, digest_nid, &digest);
+		if (r == SIGNATURE_E_LIMIT)
+			say_limit(s);
+		else if (r)
+			return r;
+		else if (!span_equal(digest, expected))
 			say(s, SMIME_SIGNER_ALTERED, NULL);
 	}
 	return 0;
@@ -540,8 +534,11 @@ int verify_signers(const struct smime_request *request, const struct cms_signed 
 {
 	CLEANUP(trust_unrefp) struct trust *nobody = NULL;
 	CLEANUP(cert_list_done) struct cert_list known = {};
-	struct verifier v = { request, data, content, budget, layer, .trust = request->trust };
+	struct verifier v = { request, data, budget, layer, .trust = request->trust };
 	int r = 0;
+
+	v.left = budget->hashed < VERIFY_HASHED_MAX ? VERIFY_HASHED_MAX - budget->hashed : 0;
+	v.content = (struct signature_octets){ .octets = content, .left = &v.left };
 
 	if (!v.trust)
 		v.trust = nobody = trust_new(TRUST_DOMAIN, NULL);
@@ -550,6 +547,7 @@ int verify_signers(const struct smime_request *request, const struct cms_signed 
 	layer->n_signers = data->n_signers;
 	for (size_t i = 0; i < data->n_signers && r == 0; i++)
 		r = verify_one(&v, &data->signers[i], &layer->signers[i]);
+	budget->hashed = VERIFY_HASHED_MAX - v.left;
 	known = v.known;
 	return r;
 }

@@ -13,8 +13,15 @@
  * cost nothing.
  */
 enum { VERIFY_COST_MAX = 20, VERIFY_COST_GIVEN_UP = 6 };
+
+/* Octets of contents that are hashed for one message, each digest algorithm counting: a second's
+ * work at most. The largest message with two layers and two digests for each is half of it. */
+enum { VERIFY_HASHED_MAX = 512 << 20 };
+
+/* Zeroed: nothing was spent. */
 struct verify_budget {
 	unsigned cost;
+	uint64_t hashed;
 };
 
 /* Reads the certificates that were sent and verifies each signer over the content (RFC 5652 section
