@@ -16,7 +16,10 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+CLEANUP_POINTER(ASN1_TIME, ASN1_TIME_free)
 CLEANUP_POINTER(BIO, BIO_free_all)
+
+enum { TIME_OCTETS_MAX = 64 };
 
 struct crl {
 	atomic_uint references;
@@ -78,6 +81,47 @@ int crl_from_der(struct crl **ret_crl, struct span der, struct why *why)
 	buf_add(&c->der, der);
 	*ret_crl = TAKE(c);
 	return 0;
+}
+
+static bool read_time(struct span *from, int64_t *ret_us)
+{
+	CLEANUP(ASN1_TIME_freep) ASN1_TIME *t = NULL;
+	struct der value;
+	const uint8_t *p;
+	bool read;
+
+	if (!der_next(from, &value) || value.whole.n > TIME_OCTETS_MAX)
+		return false;
+	p = value.whole.p;
+	t = d2i_ASN1_TIME(NULL, &p, (long)value.whole.n);
+	read = t && cert_time_us(t, ret_us);
+	ERR_clear_error();
+	return read;
+}
+
+/* CertificateList ::= SEQUENCE { tbsCertList SEQUENCE { version OPTIONAL, signature, issuer, thisUpdate,
+ * nextUpdate OPTIONAL, ... (RFC 5280 section 5.1) */
+bool crl_read_times(struct span der, struct crl_times *ret_times)
+{
+	struct crl_times times = {};
+	struct span list, tbs;
+	struct der value;
+
+	if (!der_only(der, DER_SEQUENCE, &list) || !der_next(&list, &value) ||
+		value.tag != DER_SEQUENCE)
+		return false;
+	tbs = value.content;
+	if (tbs.n && tbs.p[0] == DER_INTEGER && !der_next(&tbs, &value))
+		return false;
+	if (!der_next(&tbs, &value) || value.tag != DER_SEQUENCE || !der_next(&tbs, &value) ||
+		value.tag != DER_SEQUENCE || !read_time(&tbs, &times.this_update_us))
+		return false;
+	times.has_next_update = tbs.n &&
+		(tbs.p[0] == V_ASN1_UTCTIME || tbs.p[0] == V_ASN1_GENERALIZEDTIME);
+	if (times.has_next_update && !read_time(&tbs, &times.next_update_us))
+		return false;
+	*ret_times = times;
+	return true;
 }
 
 void crl_list_done(struct crl_list *l)

@@ -43,6 +43,14 @@ void crl_list_done(struct crl_list *l);
 X509_CRL *crl_x509(const struct crl *c);
 struct span crl_der(const struct crl *c);
 
+/* What the front of a list says of its times, as below, without reading its entries. false: no
+ * list. */
+struct crl_times {
+	int64_t this_update_us, next_update_us;
+	bool has_next_update;
+};
+bool crl_read_times(struct span der, struct crl_times *ret_times);
+
 void crl_add_pem(const struct crl *c, struct buf *out);
 void crl_add_issuer(const struct crl *c, struct buf *out);
 

@@ -37,8 +37,10 @@ static void validate(const struct crl_list *crls)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	CLEANUP(crl_list_done) struct crl_list list = {};
+	struct crl_times times;
 	struct why why = {};
 
+	(void)crl_read_times(span_of(data, size), &times);
 	if (crl_list_add(&list, span_of(data, size), &why)) {
 		assert(why.text[0]);
 		assert(ERR_peek_error() == 0);
@@ -46,14 +48,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (size_t i = 0; i < list.n; i++) {
 		CLEANUP(crl_list_done) struct crl_list again = {};
 		CLEANUP(buf_done) struct buf text = {};
-		int64_t next;
+		int64_t next = 0;
 
+		assert(crl_read_times(crl_der(list.crls[i]), &times));
 		crl_add_pem(list.crls[i], &text);
 		assert(crl_list_add(&again, buf_span(&text), NULL) == 0);
 		assert(again.n == 1 && span_equal(crl_der(again.crls[0]), crl_der(list.crls[i])));
 		crl_add_issuer(list.crls[i], &text);
-		(void)crl_this_update_us(list.crls[i]);
-		(void)crl_next_update_us(list.crls[i], &next);
+		assert(times.this_update_us == crl_this_update_us(list.crls[i]));
+		assert(times.has_next_update == crl_next_update_us(list.crls[i], &next));
+		assert(times.next_update_us == next);
 	}
 	validate(&list);
 	assert(ERR_peek_error() == 0);

@@ -61,6 +61,33 @@ static void test_fields(void **state)
 	assert_true(span_equal(crl_der(crl), buf_span(&der)));
 }
 
+/* What the front says is what the whole says, wherever it is cut there is no list. */
+static void test_times(void **state)
+{
+	struct crl_times times;
+
+	(void)state;
+	assert_true(crl_read_times(buf_span(&der), &times));
+	assert_int_equal(times.this_update_us, 1700000000000000);
+	assert_true(times.has_next_update);
+	assert_int_equal(times.next_update_us, 1800000000000000);
+	for (size_t n = 0; n < buf_size(&der); n++)
+		assert_false(crl_read_times(span_head(buf_span(&der), n), &times));
+	/* Without the optional ones, and with what is no time in the place of one. */
+	assert_true(crl_read_times(SPAN("\x30\x15\x30\x13\x30\x00\x30\x00\x17\x0d"
+					"231114221320Z"),
+		&times));
+	assert_false(times.has_next_update);
+	assert_int_equal(times.this_update_us, 1700000000000000);
+	assert_false(crl_read_times(SPAN("\x30\x15\x30\x13\x30\x00\x30\x00\x04\x0d"
+					 "231114221320Z"),
+		&times));
+	assert_false(crl_read_times(SPAN("\x30\x15\x30\x13\x30\x00\x30\x00\x17\x0d"
+					 "231314221320Z"),
+		&times));
+	assert_false(crl_read_times(SPAN("\x30\x06\x30\x04\x30\x00\x30\x00"), &times));
+}
+
 static void test_der(void **state)
 {
 	CLEANUP(buf_done) struct buf changed = {};
@@ -123,6 +150,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_fields),
+		cmocka_unit_test(test_times),
 		cmocka_unit_test(test_der),
 		cmocka_unit_test(test_list),
 	};

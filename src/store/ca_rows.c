@@ -18,7 +18,7 @@ static const int64_t week_us = 7LL * 24 * 3600 * 1000000;
 
 #define AUTHORITY_COLUMNS                                                                          \
 	"select id, coalesce(domain, 0), coalesce(tls_key, 0), name, label, active, der, chain,"   \
-	" crl_number, crl, crl_next, created from authority"
+	" crl_number, crl_next, created from authority"
 
 #define ISSUED_COLUMNS                                                                             \
 	"select i.id, i.authority, coalesce(i.account, 0), i.serial, i.address, i.der,"            \
@@ -46,9 +46,8 @@ static struct store_authority authority_of(struct db_statement *q)
 		.der = db_blob(q, 6),
 		.chain = db_blob(q, 7),
 		.crl_number = db_int(q, 8),
-		.crl = db_blob(q, 9),
-		.crl_next_us = db_int(q, 10),
-		.created_us = db_int(q, 11),
+		.crl_next_us = db_int(q, 9),
+		.created_us = db_int(q, 10),
 	};
 }
 
@@ -94,11 +93,11 @@ int store_authority_add(struct store_conn *c, const struct store_authority *row,
 	TRY(db_query_row(&q, &has, c->db,
 		"insert into authority (domain, tls_key, name, label, active, der, chain, "
 		"crl_number,"
-		" crl, crl_next, created) values ($1, $2, $3, $4, $5, $6, $7, 0, $8, 0, $9)"
+		" crl_next, created) values ($1, $2, $3, $4, $5, $6, $7, 0, 0, $8)"
 		" on conflict (label) do nothing returning id",
 		DB_ARGS(DB_INT(row->domain), DB_INT(row->key), DB_SPAN(row->name),
 			DB_SPAN(row->label), DB_INT(row->active), DB_SPAN(row->der),
-			DB_SPAN(row->chain), DB_SPAN(SPAN("")), DB_INT(row->created_us))));
+			DB_SPAN(row->chain), DB_INT(row->created_us))));
 	if (!has)
 		return STORE_E_EXISTS;
 	*ret_id = db_int(q, 0);
@@ -134,12 +133,16 @@ int store_authority_set_crl(struct store_conn *c, const struct store_authority *
 
 	assert(c->writer);
 	TRY(db_exec(c->db, &n,
-		"update authority set crl_number = $2 + 1, crl = $3, crl_next = $4"
-		" where id = $1 and crl_number = $2 and crl_next = $5",
-		DB_ARGS(DB_INT(seen->id), DB_INT(seen->crl_number), DB_SPAN(crl), DB_INT(next_us),
+		"update authority set crl_number = $2 + 1, crl_next = $3"
+		" where id = $1 and crl_number = $2 and crl_next = $4",
+		DB_ARGS(DB_INT(seen->id), DB_INT(seen->crl_number), DB_INT(next_us),
 			DB_INT(seen->crl_next_us))));
 	if (!n)
 		return STORE_E_STALE;
+	TRY(db_exec(c->db, NULL,
+		"insert into authority_list (authority, der) values ($1, $2)"
+		" on conflict (authority) do update set der = excluded.der",
+		DB_ARGS(DB_INT(seen->id), DB_SPAN(crl))));
 	/* RFC 5280 section 3.3: an entry goes only after it stood on a list made after its end. */
 	TRY(db_exec(c->db, NULL,
 		"update issued set listed = 1"
@@ -158,7 +161,40 @@ static void authority_keep(struct arena *a, struct store_authority *row)
 	row->label = arena_span(a, row->label);
 	row->der = arena_span(a, row->der);
 	row->chain = arena_span(a, row->chain);
-	row->crl = arena_span(a, row->crl);
+}
+
+int store_authority_list(struct store_conn *c, int64_t id, int64_t *ret_number, struct buf *out)
+{
+	CLEANUP(db_resetp) struct db_statement *q = NULL;
+	bool has;
+
+	TRY(db_query_row(&q, &has, c->db,
+		"select a.crl_number, l.der from authority a join authority_list l on l.authority = a.id"
+		" where a.id = $1",
+		DB_ARGS(DB_INT(id))));
+	if (!has)
+		return STORE_E_NOT_FOUND;
+	*ret_number = db_int(q, 0);
+	buf_add(out, db_blob(q, 1));
+	return 0;
+}
+
+int store_authority_list_each(struct store_conn *c,
+	int (*each)(int64_t id, struct span der, void *context), void *context)
+{
+	CLEANUP(db_resetp) struct db_statement *q = NULL;
+	bool has;
+	int r;
+
+	TRY(db_query(&q, c->db, "select authority, der from authority_list order by authority", NULL, 0));
+	for (;;) {
+		TRY(db_step(q, &has));
+		if (!has)
+			return 0;
+		r = each(db_int(q, 0), db_blob(q, 1), context);
+		if (r)
+			return r;
+	}
 }
 
 /* One row, if there is one. */

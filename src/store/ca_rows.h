@@ -8,6 +8,7 @@
  */
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/err.h"
 
 struct store_conn;
@@ -21,8 +22,7 @@ struct store_authority {
 	bool active;       /* issues for its domain; one does */
 	struct span der;
 	struct span chain;   /* DER certificates behind each other, nearest issuer first */
-	int64_t crl_number;  /* 0: no list yet */
-	struct span crl;     /* the newest, DER */
+	int64_t crl_number;  /* of the newest list (store_authority_list); 0: none yet */
 	int64_t crl_next_us; /* when there is to be another */
 	int64_t created_us;
 };
@@ -45,6 +45,15 @@ int store_authority_retire(struct store_conn *c, int64_t domain) MUST_CHECK;
  * before this time stand on it for the last time. */
 int store_authority_set_crl(struct store_conn *c, const struct store_authority *seen,
 	struct span crl, int64_t next_us, int64_t listed_us) MUST_CHECK;
+
+/* Reads: the newest list, DER, with its number, as one moment has them. STORE_E_NOT_FOUND: there is
+ * none. The octets are appended. */
+int store_authority_list(struct store_conn *c, int64_t id, int64_t *ret_number,
+	struct buf *out) MUST_CHECK;
+
+/* Reads: all of them. der is valid during each(). */
+int store_authority_list_each(struct store_conn *c,
+	int (*each)(int64_t id, struct span der, void *context), void *context) MUST_CHECK;
 
 /* Reads. STORE_E_NOT_FOUND. Spans live in the arena. */
 int store_authority_get(struct store_conn *c, struct arena *a, int64_t id,

@@ -80,12 +80,33 @@ static int authority_needs(struct store_conn *c, struct call *k)
 
 static int set_crl(struct store_conn *c, struct call *k)
 {
+	CLEANUP(buf_done) struct buf list = {};
 	struct store_authority row;
 
 	TRY(store_authority_get(c, &k->arena, k->id, &row));
 	row.crl_number = k->number - 1;
 	row.crl_next_us += k->late;
-	return store_authority_set_crl(c, &row, SPAN("crl"), 77, k->now_us);
+	buf_add_format(&list, "crl %lld", (long long)k->number);
+	return store_authority_set_crl(c, &row, buf_span(&list), 77, k->now_us);
+}
+
+static int see_list(int64_t id, struct span der, void *context)
+{
+	struct call *k = context;
+
+	assert_int_equal(id, k->id);
+	buf_add_octet(&k->text, '+');
+	buf_add(&k->text, der);
+	return 0;
+}
+
+static int get_crl(struct store_conn *c, struct call *k)
+{
+	int r;
+
+	buf_clear(&k->text);
+	r = store_authority_list(c, k->id, &k->number, &k->text);
+	return r ? r : store_authority_list_each(c, see_list, k);
 }
 
 static int issued_add(struct store_conn *c, struct call *k)
@@ -319,8 +340,10 @@ static void test_revocation(void **state)
 
 	assert_int_equal(issue(f, authority, f->account, "AA", 100, &k.id), 0);
 	assert_int_equal(issue(f, authority, f->account, "AB", 100, &id), 0);
+	assert_int_equal(run(f, get_crl, &c), STORE_E_NOT_FOUND);
 	assert_int_equal(run(f, set_crl, &c), 0);
 	assert_int_equal(fixture_number(f, "select crl_next from authority"), 77);
+	expect(f, get_crl, &c, "crl 1+crl 1");
 
 	assert_int_equal(run(f, issued_revoke, &k), 0);
 	assert_int_equal(run(f, issued_revoke, &k), STORE_E_STALE);
@@ -346,6 +369,8 @@ static void test_revocation(void **state)
 	c.number = 4;
 	c.now_us = 101;
 	assert_int_equal(run(f, set_crl, &c), 0);
+	expect(f, get_crl, &c, "crl 4+crl 4");
+	assert_int_equal(c.number, 4);
 	expect(f, list_revoked, &c, "");
 	k.id = 99;
 	assert_int_equal(run(f, issued_revoke, &k), STORE_E_NOT_FOUND);

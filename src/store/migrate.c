@@ -41,6 +41,8 @@ static const char *const migrations[] = {
 	,
 #include "store/014_secure_cert_end.sql.inc"
 	,
+#include "store/015_authority_list.sql.inc"
+	,
 };
 
 enum { NEWEST = sizeof migrations / sizeof migrations[0] };

@@ -3,9 +3,15 @@
 
 /*
  * Answers to questions about certificates. What an answer says is looked up each time, so that a
- * revocation counts at once; the signature under it is kept for as long as it says the same. A nonce
- * makes an answer that nobody else can use: where there were too many of those, the kept one without
- * it is given (RFC 9654 section 1 lets a responder leave it out), else "try later".
+ * revocation counts at once; the signature under it is kept for half the life of the answer, as long as
+ * it says the same.
+ *
+ * Anybody may ask anything, so what costs a signature is bounded, and nobody makes others wait: answers
+ * that others can use, about one certificate that there is, are as many as there are certificates. A nonce
+ * or several certificates at once make an answer that is of use to nobody else, so these have a bucket of
+ * their own; where it is empty, the answer without the nonce is given (RFC 9654 section 1 lets a responder
+ * leave it out), else "try later". That there is no such certificate is said without a signature
+ * (RFC 5019 section 2.2.3): of those there are as many as somebody likes to make up.
  */
 
 #include "base/alloc.h"
@@ -13,6 +19,7 @@
 #include "base/log.h"
 #include "pki/key.h"
 #include "pki/responder.h"
+#include "smime/cert_cache.h"
 #include "store/ca_rows.h"
 #include "store/domain.h"
 #include "store/key_rows.h"
@@ -25,7 +32,7 @@
 #include <stdlib.h>
 
 static const int64_t answer_life_us = 12LL * 3600 * 1000000;
-static const int64_t kept_us = 3600LL * 1000000;
+static const int64_t kept_us = 6LL * 3600 * 1000000;
 
 /* An answer as it was signed. */
 struct ca_kept {
@@ -41,6 +48,7 @@ struct answering {
 	struct responder_request request;
 	struct arena arena;
 	bool found;
+	size_t n_known; /* certificates that were issued here */
 	struct store_authority authority;
 	struct store_key key;
 	struct cert *issuer;
@@ -60,7 +68,7 @@ static int try_authority(const struct store_authority *row, void *context)
 
 	if (w->found || !row->key)
 		return 0;
-	TRY(cert_from_der(&issuer, row->der, NULL));
+	TRY(cert_cache_read(w->env->mail_certs, row->der, &issuer, NULL));
 	/* RFC 5019 section 2.1.1: all of them are of one issuer. */
 	for (size_t i = 0; i < w->request.n; i++) {
 		if (!responder_is_about(&w->request.questions[i], issuer))
@@ -101,6 +109,7 @@ static int look_up_one(struct store_conn *c, struct answering *w, size_t i)
 	if (r == STORE_E_NOT_FOUND || (r == 0 && row.authority != w->authority.id))
 		return 0;
 	TRY(r);
+	w->n_known++;
 	a->status = row.revoked_us ? RESPONDER_REVOKED : RESPONDER_GOOD;
 	a->revoked_us = row.revoked_us;
 	a->reason = row.reason;
@@ -112,6 +121,7 @@ static int look_up(struct store_conn *c, void *arg)
 	struct answering *w = arg;
 
 	w->found = false;
+	w->n_known = 0;
 	TRY(find_authority(c, w));
 	if (!w->found)
 		return 0;
@@ -168,13 +178,14 @@ static void keep(struct answering *w, struct span meaning, struct span der, int6
 	(void)pthread_mutex_unlock(&ca->answers_lock);
 }
 
-static bool may_sign(struct answering *w)
+static bool may_sign(struct answering *w, struct bucket *from)
 {
 	struct ca *ca = w->env->ca;
 	bool may;
 
 	(void)pthread_mutex_lock(&ca->answers_lock);
-	may = bucket_take(&ca->signatures, 1, clock_monotonic_ms());
+	may = bucket_take(from, 1, clock_monotonic_ms());
+	ca->n_signed += may;
 	(void)pthread_mutex_unlock(&ca->answers_lock);
 	return may;
 }
@@ -191,19 +202,17 @@ static int sign(struct answering *w, struct span nonce, int64_t now_us, struct b
 	return responder_write(&reply, out);
 }
 
-static int answer_known(struct answering *w, struct buf *out, int64_t *ret_until_us)
+/* About one certificate, for whoever asks. */
+static int answer_one(struct answering *w, struct buf *out, int64_t *ret_until_us)
 {
 	CLEANUP(buf_done) struct buf meaning = {};
 	int64_t now_us = clock_now_us();
-	bool signs = w->request.nonce.n && may_sign(w);
 	int r;
 
 	add_meaning(w, &meaning);
-	if (signs)
-		return sign(w, w->request.nonce, now_us, out);
 	if (find_kept(w, buf_span(&meaning), out, ret_until_us))
 		return 0;
-	if (w->request.nonce.n || !may_sign(w)) {
+	if (!may_sign(w, &w->env->ca->signatures)) {
 		responder_write_error(RESPONDER_TRY_LATER, out);
 		return 0;
 	}
@@ -212,6 +221,18 @@ static int answer_known(struct answering *w, struct buf *out, int64_t *ret_until
 		return r;
 	keep(w, buf_span(&meaning), buf_span(out), now_us, now_us + answer_life_us);
 	*ret_until_us = now_us + answer_life_us;
+	return 0;
+}
+
+static int answer_known(struct answering *w, struct buf *out, int64_t *ret_until_us)
+{
+	bool is_single_use = w->request.nonce.n || w->request.n > 1;
+
+	if (is_single_use && may_sign(w, &w->env->ca->single_use))
+		return sign(w, w->request.nonce, clock_now_us(), out);
+	if (w->request.n == 1)
+		return answer_one(w, out, ret_until_us);
+	responder_write_error(RESPONDER_TRY_LATER, out);
 	return 0;
 }
 
@@ -227,7 +248,7 @@ int ca_answer(struct env *e, const struct ca_question *q, struct buf *out, int64
 		return 0;
 	}
 	TRY(store_read(e->store, look_up, &w));
-	if (!w.found) {
+	if (!w.n_known) {
 		/* RFC 5019 section 2.2.3. */
 		responder_write_error(RESPONDER_UNAUTHORIZED, out);
 		return 0;

@@ -6,6 +6,7 @@
 
 #include "base/limit.h"
 #include "base/map.h"
+#include "svc/ca_lists.h"
 #include "svc/errand.h"
 
 #include <pthread.h>
@@ -13,16 +14,20 @@
 struct store_account;
 
 enum {
-	CA_SIGNATURES_A_SECOND = 50, /* of answers that were not kept */
+	CA_SIGNATURES_A_SECOND = 50, /* of answers that are kept then */
 	CA_SIGNATURES_BURST = 200,
-	CA_ANSWERS_MAX = 4096,       /* that are kept */
+	CA_SINGLE_USE_A_SECOND = 25, /* of answers that are good for one client only */
+	CA_SINGLE_USE_BURST = 100,
+	CA_ANSWERS_MAX = 16384,      /* that are kept, some 700 octets each */
 };
 
 struct ca {
 	pthread_mutex_t lock; /* one list at a time is made because somebody asks */
 	pthread_mutex_t answers_lock;
 	struct map answers; /* struct ca_kept by what they say; ca_answer.c */
-	struct bucket signatures;
+	struct ca_lists *lists;
+	struct bucket signatures, single_use;
+	uint64_t n_signed; /* answers, for tests */
 	struct errand errand;
 };
 

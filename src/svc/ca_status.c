@@ -40,6 +40,9 @@ struct ca *ca_new(struct env *e)
 	(void)pthread_mutex_init(&ca->answers_lock, NULL);
 	bucket_init(&ca->signatures, CA_SIGNATURES_A_SECOND, CA_SIGNATURES_BURST,
 		clock_monotonic_ms());
+	bucket_init(&ca->single_use, CA_SINGLE_USE_A_SECOND, CA_SINGLE_USE_BURST,
+		clock_monotonic_ms());
+	ca->lists = ca_lists_new();
 	errand_init(&ca->errand, e, "ca", ca_tend);
 	return ca;
 }
@@ -49,6 +52,7 @@ struct ca *ca_free(struct ca *ca)
 	if (!ca)
 		return NULL;
 	map_done(&ca->answers, free);
+	(void)ca_lists_free(ca->lists);
 	(void)pthread_mutex_destroy(&ca->lock);
 	(void)pthread_mutex_destroy(&ca->answers_lock);
 	free(ca);
@@ -141,8 +145,6 @@ static int make_list(struct making *m)
 	LOG(NULL, LOG_INFO, "PKI", "ca.list", log_span("domain", m->row.name),
 		log_span("authority", m->row.label), log_int("number", m->row.crl_number + 1),
 		log_int("revoked", m->n));
-	m->row.crl = arena_span(m->arena, buf_span(&m->der));
-	m->row.crl_number++;
 	r = revocation_load(m->env);
 	if (r)
 		log_fault(NULL, "PKI", "ca.list", r);
@@ -150,8 +152,7 @@ static int make_list(struct making *m)
 }
 
 /* STORE_E_STALE has no like among the outcomes that come out of here. */
-static int make_newest(struct env *e, struct arena *a, int64_t id, int64_t next_us,
-	struct store_authority *ret_row)
+static int make_newest(struct env *e, struct arena *a, int64_t id, int64_t next_us)
 {
 	struct making m = { .env = e, .arena = a, .id = id, .next_us = next_us };
 	int r = STORE_E_STALE;
@@ -159,10 +160,7 @@ static int make_newest(struct env *e, struct arena *a, int64_t id, int64_t next_
 	for (unsigned i = 0; r == STORE_E_STALE && i < LIST_TRIES; i++)
 		r = make_list(&m);
 	making_clear(&m);
-	if (r)
-		return r == CA_STATUS_E_NONE ? r : err_fold(r);
-	*ret_row = m.row;
-	return 0;
+	return r == CA_STATUS_E_NONE ? r : err_fold(r);
 }
 
 struct list_question {
@@ -188,33 +186,38 @@ static int read_current(struct env *e, struct list_question *q, bool *ret_is_due
 	return 0;
 }
 
-int ca_list(struct env *e, struct arena *a, int64_t authority, struct store_authority *ret_row)
+/* While keyd is away the list before is better than none. */
+static int make_if_due(struct env *e, struct list_question *q)
 {
-	struct list_question q = { .arena = a, .id = authority };
 	bool is_due;
-	int r = read_current(e, &q, &is_due);
+	int r = read_current(e, q, &is_due);
+
+	if (r || !is_due)
+		return r;
+	/* Who waited finds it done. */
+	(void)pthread_mutex_lock(&e->ca->lock);
+	r = read_current(e, q, &is_due);
+	if (!r && is_due)
+		r = make_newest(e, q->arena, q->id, 0);
+	(void)pthread_mutex_unlock(&e->ca->lock);
+	if (r < 0 && q->row.crl_number) {
+		log_fault(NULL, "PKI", "ca.list", r);
+		return 0;
+	}
+	return r ? r : read_current(e, q, &is_due);
+}
+
+int ca_list_newest(struct env *e, int64_t authority, struct ca_list **ret_list)
+{
+	CLEANUP(arena_done) struct arena arena = {};
+	struct list_question q = { .arena = &arena, .id = authority };
+	int r = make_if_due(e, &q);
 
 	if (r)
 		return r;
-	if (is_due) {
-		/* Who waited finds it done. */
-		(void)pthread_mutex_lock(&e->ca->lock);
-		r = read_current(e, &q, &is_due);
-		if (!r && is_due)
-			r = make_newest(e, a, authority, 0, &q.row);
-		(void)pthread_mutex_unlock(&e->ca->lock);
-	}
-	/* While keyd is away the list before is better than none. */
-	if (r < 0 && q.row.crl.n) {
-		log_fault(NULL, "PKI", "ca.list", r);
-		r = 0;
-	}
-	if (r)
-		return r;
-	if (!q.row.crl.n)
-		return CA_STATUS_E_NONE;
-	*ret_row = q.row;
-	return 0;
+	r = q.row.crl_number ? ca_lists_get(e, authority, q.row.crl_number, ret_list)
+			     : CA_LISTS_E_NONE;
+	return r == CA_LISTS_E_NONE ? CA_STATUS_E_NONE : r;
 }
 
 struct lasting {
@@ -264,11 +267,10 @@ int ca_last_lists(struct env *e, int64_t domain)
 	CLEANUP(arena_done) struct arena arena = {};
 	struct lasting_question q = { .domain = domain,
 		.lasting = { .arena = &arena, .until_us = clock_now_us() } };
-	struct store_authority row;
 
 	TRY(store_read(e->store, read_lasting, &q));
 	for (size_t i = 0; i < q.lasting.n; i++) {
-		int r = make_newest(e, &arena, q.lasting.ids[i], q.lasting.until_us + day_us, &row);
+		int r = make_newest(e, &arena, q.lasting.ids[i], q.lasting.until_us + day_us);
 
 		if (r < 0)
 			return r;

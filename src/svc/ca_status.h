@@ -12,14 +12,13 @@
 
 #include "base/err.h"
 #include "base/span.h"
+#include "svc/ca_lists.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-struct arena;
 struct buf;
 struct env;
-struct store_authority;
 
 struct ca;
 struct ca *ca_new(struct env *e);
@@ -31,11 +30,10 @@ void ca_wake(struct env *e);
 /* Ends what is under way, before env->blocking ends. */
 void ca_stop(struct env *e);
 
-/* The authority's list as it is now, in the arena: the stored one, else a new one. NONE: it cannot sign
+/* The authority's list as it is now, a reference: the stored one, else a new one. NONE: it cannot sign
  * one any more and never has, or may not. Blocks. */
 enum ca_status_outcome { CA_STATUS_E_NONE = 1 };
-int ca_list(struct env *e, struct arena *a, int64_t authority, struct store_authority *ret_row)
-	MUST_CHECK;
+int ca_list_newest(struct env *e, int64_t authority, struct ca_list **ret_list) MUST_CHECK;
 
 /* Before a domain with its keys goes: the last list of each of its authorities, which holds as long as
  * what they have issued. Blocks. */

@@ -74,9 +74,8 @@ static int tend_lists(struct env *e)
 
 	TRY(store_read(e->store, find_lists, &due));
 	for (size_t i = 0; i < due.n && !atomic_load(&e->ca->errand.stop); i++) {
-		CLEANUP(arena_done) struct arena arena = {};
-		struct store_authority row;
-		int r = ca_list(e, &arena, due.ids[i], &row);
+		CLEANUP(ca_list_unrefp) struct ca_list *list = NULL;
+		int r = ca_list_newest(e, due.ids[i], &list);
 
 		if (r < 0)
 			return r;

@@ -13,10 +13,12 @@
 #include "pki/crl.h"
 #include "pki/key.h"
 #include "store/store.h"
+#include "svc/ca_parts.h"
 #include "svc/ca_status.h"
 #include "svc/domain_keys.h"
 #include "svc/ca_fixture.h"
 
+#include <openssl/ocsp.h>
 #include <pthread.h>
 
 enum { PARALLEL = 50, REVOKERS = 20 };
@@ -338,14 +340,14 @@ static bool is_listed(struct span crl_der, struct span cert_der)
 
 static void *revoke_and_look(void *arg)
 {
+	CLEANUP(ca_list_unrefp) struct ca_list *list = NULL;
 	struct revoker *w = arg;
-	struct store_authority row;
 
 	if (store_write(w->f->env.store, revoke_one, w) ||
-		ca_list(&w->f->env, &w->arena, w->made.authority, &row))
+		ca_list_newest(&w->f->env, w->made.authority, &list))
 		return NULL;
-	w->number = row.crl_number;
-	w->listed = is_listed(row.crl, w->made.der);
+	w->number = list->number;
+	w->listed = is_listed(list->der, w->made.der);
 	return NULL;
 }
 
@@ -353,9 +355,9 @@ static void test_lists(void **state)
 {
 	struct env_fixture *f = *state;
 	CLEANUP(arena_done) struct arena a = {};
+	CLEANUP(ca_list_unrefp) struct ca_list *list = NULL;
 	struct revoker workers[REVOKERS] = {};
 	struct ca_wish wish = wish_of(f);
-	struct store_authority row;
 	struct why why = {};
 
 	(void)ca_fixture_authority(f, &a, "one", "First");
@@ -372,12 +374,22 @@ static void test_lists(void **state)
 		assert_true(workers[i].listed);
 		assert_true(workers[i].number >= 1);
 	}
-	assert_int_equal(ca_list(&f->env, &a, workers[0].made.authority, &row), 0);
+	assert_int_equal(ca_list_newest(&f->env, workers[0].made.authority, &list), 0);
 	for (size_t i = 0; i < REVOKERS; i++) {
-		assert_true(is_listed(row.crl, workers[i].made.der));
-		assert_true(workers[i].number <= row.crl_number);
+		assert_true(is_listed(list->der, workers[i].made.der));
+		assert_true(workers[i].number <= list->number);
 		arena_done(&workers[i].arena);
 	}
+}
+
+/* The newest list's number, and whether it has the certificate. */
+static int64_t newest(struct revoker *w, bool *ret_listed)
+{
+	CLEANUP(ca_list_unrefp) struct ca_list *list = NULL;
+
+	assert_int_equal(ca_list_newest(&w->f->env, w->made.authority, &list), 0);
+	*ret_listed = is_listed(list->der, w->made.der);
+	return list->number;
 }
 
 /* RFC 5280 section 3.3: it stands on one list made after its end, and on no other. */
@@ -387,27 +399,206 @@ static void test_entry_ends(void **state)
 	CLEANUP(arena_done) struct arena a = {};
 	struct revoker w = { .f = f };
 	struct ca_wish wish = wish_of(f);
-	struct store_authority row;
 	struct why why = {};
 	int64_t now_us = clock_now_us();
+	bool listed;
 
 	(void)ca_fixture_authority(f, &a, "one", "First");
 	wish.days = 2;
 	assert_int_equal(ca_issue(&f->env, &a, &wish, NULL, NULL, &w.made, &why), 0);
 	assert_int_equal(store_write(f->env.store, revoke_one, &w), 0);
-	assert_int_equal(ca_list(&f->env, &a, w.made.authority, &row), 0);
-	assert_true(is_listed(row.crl, w.made.der));
+	assert_int_equal(newest(&w, &listed), 1);
+	assert_true(listed);
 	/* Nothing is due: it is the same list. */
-	assert_int_equal(ca_list(&f->env, &a, w.made.authority, &row), 0);
-	assert_int_equal(row.crl_number, 1);
+	assert_int_equal(newest(&w, &listed), 1);
 	clock_set(now_us + 5 * day_us, 0);
-	assert_int_equal(ca_list(&f->env, &a, w.made.authority, &row), 0);
-	assert_int_equal(row.crl_number, 2);
-	assert_true(is_listed(row.crl, w.made.der));
+	assert_int_equal(newest(&w, &listed), 2);
+	assert_true(listed);
 	clock_set(now_us + 10 * day_us, 0);
-	assert_int_equal(ca_list(&f->env, &a, w.made.authority, &row), 0);
-	assert_int_equal(row.crl_number, 3);
-	assert_false(is_listed(row.crl, w.made.der));
+	assert_int_equal(newest(&w, &listed), 3);
+	assert_false(listed);
+}
+
+/* A list is read from the database once, whoever fetches it, and again when it is another one. */
+static void test_list_is_kept(void **state)
+{
+	struct env_fixture *f = *state;
+	CLEANUP(arena_done) struct arena a = {};
+	CLEANUP(ca_list_unrefp) struct ca_list *first = NULL;
+	struct ca_wish wish = wish_of(f);
+	struct revoker w = { .f = f };
+	struct why why = {};
+	uint64_t reads = ca_lists_reads(f->env.ca->lists);
+
+	(void)make_authority(f, &a, "one", "First");
+	assert_int_equal(ca_issue(&f->env, &a, &wish, NULL, NULL, &w.made, &why), 0);
+	assert_int_equal(ca_list_newest(&f->env, w.made.authority, &first), 0);
+	for (int i = 0; i < 100; i++) {
+		CLEANUP(ca_list_unrefp) struct ca_list *list = NULL;
+
+		assert_int_equal(ca_list_newest(&f->env, w.made.authority, &list), 0);
+		assert_ptr_equal(list, first);
+	}
+	assert_int_equal(ca_lists_reads(f->env.ca->lists), reads + 1);
+	assert_false(is_listed(first->der, w.made.der));
+	assert_true(first->next_update_us > first->this_update_us);
+	assert_int_equal(store_write(f->env.store, revoke_one, &w), 0);
+	for (int i = 0; i < 2; i++) {
+		CLEANUP(ca_list_unrefp) struct ca_list *list = NULL;
+
+		assert_int_equal(ca_list_newest(&f->env, w.made.authority, &list), 0);
+		assert_int_equal(list->number, 2);
+		assert_true(is_listed(list->der, w.made.der));
+	}
+	assert_int_equal(ca_lists_reads(f->env.ca->lists), reads + 2);
+	/* Who has the one before keeps it. */
+	assert_int_equal(first->number, 1);
+	assert_false(is_listed(first->der, w.made.der));
+}
+
+/* A request about certificates of the issuer, by serial number; with a nonce, or without (0). */
+static void ask_about(const struct cert *issuer, struct cert *const *certs, size_t n, uint64_t nonce,
+	struct buf *out)
+{
+	OCSP_REQUEST *request = OCSP_REQUEST_new();
+	uint8_t *p;
+	int size;
+
+	for (size_t i = 0; i < n; i++)
+		assert_non_null(OCSP_request_add0_id(request,
+			OCSP_cert_to_id(EVP_sha1(), cert_x509(certs[i]), cert_x509(issuer))));
+	if (nonce)
+		assert_int_equal(OCSP_request_add1_nonce(request, (uint8_t *)&nonce, sizeof nonce), 1);
+	size = i2d_OCSP_REQUEST(request, NULL);
+	p = buf_room(out, (size_t)size);
+	buf_added(out, (size_t)i2d_OCSP_REQUEST(request, &p));
+	OCSP_REQUEST_free(request);
+}
+
+enum { ANSWER_UNAUTHORIZED = -1, ANSWER_LATER = -2 };
+struct answered {
+	int status; /* V_OCSP_CERTSTATUS_*, or one of the two */
+	bool has_nonce;
+};
+
+static struct answered answer_to(struct env_fixture *f, struct span request)
+{
+	struct ca_question q = { .domain = SPAN("example.org"), .request = request };
+	CLEANUP(buf_done) struct buf out = {};
+	struct answered a = {};
+	int64_t until_us;
+	const uint8_t *p;
+	OCSP_RESPONSE *response;
+	OCSP_BASICRESP *basic;
+	int status;
+
+	assert_int_equal(ca_answer(&f->env, &q, &out, &until_us), 0);
+	p = buf_span(&out).p;
+	response = d2i_OCSP_RESPONSE(NULL, &p, (long)buf_size(&out));
+	assert_non_null(response);
+	status = OCSP_response_status(response);
+	if (status == OCSP_RESPONSE_STATUS_SUCCESSFUL) {
+		basic = OCSP_response_get1_basic(response);
+		a.status = OCSP_single_get0_status(OCSP_resp_get0(basic, 0), NULL, NULL, NULL, NULL);
+		a.has_nonce = OCSP_BASICRESP_get_ext_by_NID(basic, NID_id_pkix_OCSP_Nonce, -1) >= 0;
+		OCSP_BASICRESP_free(basic);
+	} else {
+		assert_true(status == OCSP_RESPONSE_STATUS_UNAUTHORIZED ||
+			status == OCSP_RESPONSE_STATUS_TRYLATER);
+		a.status = status == OCSP_RESPONSE_STATUS_TRYLATER ? ANSWER_LATER
+								   : ANSWER_UNAUTHORIZED;
+	}
+	OCSP_RESPONSE_free(response);
+	return a;
+}
+
+static struct answered ask(struct env_fixture *f, const struct cert *issuer, struct cert *cert,
+	uint64_t nonce)
+{
+	CLEANUP(buf_done) struct buf request = {};
+
+	ask_about(issuer, &cert, 1, nonce, &request);
+	return answer_to(f, buf_span(&request));
+}
+
+/* A question about a serial number that nobody has. */
+static struct answered ask_unknown(struct env_fixture *f, const struct cert *issuer,
+	struct cert *cert, uint64_t number)
+{
+	CLEANUP(buf_done) struct buf request = {};
+	struct span serial;
+
+	ask_about(issuer, &cert, 1, 0, &request);
+	/* It is the last value of the request. */
+	serial = span_of(buf_span(&request).p + buf_size(&request) - sizeof number, sizeof number);
+	memcpy((uint8_t *)(uintptr_t)serial.p, &number, sizeof number);
+	return answer_to(f, buf_span(&request));
+}
+
+/* What is asked again costs no signature, what there is not none at all, and who asks for what is good
+ * for him alone makes nobody else wait. */
+static void test_answers_are_kept(void **state)
+{
+	struct env_fixture *f = *state;
+	struct ca *ca = f->env.ca;
+	CLEANUP(arena_done) struct arena a = {};
+	CLEANUP(cert_list_done) struct cert_list issuers = {}, certs = {};
+	CLEANUP(buf_done) struct buf both = {};
+	struct ca_wish wish = wish_of(f);
+	struct revoker w = { .f = f };
+	struct why why = {};
+	int64_t now_us = clock_now_us();
+	int64_t now_ms = clock_monotonic_ms();
+	uint64_t before, single_use = 0;
+	struct answered answered;
+
+	clock_set(now_us, now_ms);
+	(void)make_authority(f, &a, "one", "First");
+	for (int i = 0; i < 3; i++) {
+		CLEANUP(cert_unrefp) struct cert *cert = NULL;
+
+		assert_int_equal(ca_issue(&f->env, &a, &wish, NULL, NULL, &w.made, &why), 0);
+		assert_int_equal(cert_from_der(&cert, w.made.der, NULL), 0);
+		cert_list_add(&certs, cert);
+	}
+	assert_int_equal(cert_list_from_der(&issuers, w.made.chain, NULL), 0);
+	before = ca->n_signed;
+	for (int i = 0; i < 1000; i++)
+		assert_int_equal(ask(f, issuers.certs[0], certs.certs[2], 0).status,
+			V_OCSP_CERTSTATUS_GOOD);
+	assert_int_equal(ca->n_signed, before + 1);
+	for (uint64_t i = 1; i <= 1000; i++)
+		assert_int_equal(ask_unknown(f, issuers.certs[0], certs.certs[2], i).status,
+			ANSWER_UNAUTHORIZED);
+	assert_int_equal(ca->n_signed, before + 1);
+	/* Revoked: another answer at once, which is kept. */
+	assert_int_equal(store_write(f->env.store, revoke_one, &w), 0);
+	for (int i = 0; i < 10; i++)
+		assert_int_equal(ask(f, issuers.certs[0], certs.certs[2], 0).status,
+			V_OCSP_CERTSTATUS_REVOKED);
+	assert_int_equal(ca->n_signed, before + 2);
+	/* With nonces, until there are no more of these: then the one that is kept, without. */
+	for (uint64_t i = 1; i <= 1000; i++) {
+		answered = ask(f, issuers.certs[0], certs.certs[2], i);
+		assert_int_equal(answered.status, V_OCSP_CERTSTATUS_REVOKED);
+		single_use += answered.has_nonce;
+	}
+	assert_int_equal(single_use, CA_SINGLE_USE_BURST);
+	assert_int_equal(ca->n_signed, before + 2 + single_use);
+	/* Several at once have to wait; somebody else with a question about another one has not. */
+	ask_about(issuers.certs[0], certs.certs, 2, 0, &both);
+	assert_int_equal(answer_to(f, buf_span(&both)).status, ANSWER_LATER);
+	assert_int_equal(ask(f, issuers.certs[0], certs.certs[0], 0).status, V_OCSP_CERTSTATUS_GOOD);
+	assert_int_equal(ask(f, issuers.certs[0], certs.certs[1], 7).status, V_OCSP_CERTSTATUS_GOOD);
+	/* Half of its life later it is signed anew. */
+	before = ca->n_signed;
+	clock_set(now_us + 6LL * 3600 * 1000000 - 1, now_ms);
+	(void)ask(f, issuers.certs[0], certs.certs[0], 0);
+	assert_int_equal(ca->n_signed, before);
+	clock_set(now_us + 6LL * 3600 * 1000000, now_ms + 60000);
+	assert_int_equal(ask(f, issuers.certs[0], certs.certs[0], 0).status, V_OCSP_CERTSTATUS_GOOD);
+	assert_int_equal(ca->n_signed, before + 1);
+	assert_int_equal(answer_to(f, buf_span(&both)).status, V_OCSP_CERTSTATUS_GOOD);
 }
 
 int main(void)
@@ -423,6 +614,8 @@ int main(void)
 		cmocka_unit_test_prestate_setup_teardown(test_fallback, setup, teardown, f),
 		cmocka_unit_test_prestate_setup_teardown(test_lists, setup, teardown, f),
 		cmocka_unit_test_prestate_setup_teardown(test_entry_ends, setup, teardown, f),
+		cmocka_unit_test_prestate_setup_teardown(test_list_is_kept, setup, teardown, f),
+		cmocka_unit_test_prestate_setup_teardown(test_answers_are_kept, setup, teardown, f),
 		cmocka_unit_test_prestate_setup_teardown(test_urls, setup, teardown, f),
 	};
 	int failed;

@@ -110,6 +110,9 @@ void env_fixture_open(struct env_fixture *f)
 {
 	f->store = fixture_new();
 	f->env.store = f->store->store;
+	/* What it keeps is of the store before. */
+	(void)ca_free(f->env.ca);
+	f->env.ca = ca_new(&f->env);
 	must(store_write(f->env.store, add_people, f), "people");
 	/* As the settings' defaults are: 20 failures in ten minutes. */
 	f->env.login_failures = limiter_new(20.0 / 600, 20, 0, 1000);

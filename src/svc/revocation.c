@@ -153,9 +153,9 @@ static int load_row(const struct store_crl *row, void *context)
 }
 
 /* The newest lists of the authorities of this server are everybody's: nobody has to fetch them. */
-static int load_own(const struct store_authority *row, void *context)
+static int load_own(int64_t authority, struct span der, void *context)
 {
-	const struct store_crl list = { .id = row->id, .der = row->crl };
+	const struct store_crl list = { .id = authority, .der = der };
 
 	return load_row(&list, context);
 }
@@ -178,7 +178,7 @@ static int load_rows(struct store_conn *c, void *arg)
 
 	TRY(read_version(c, &l->version));
 	TRY(store_crl_each(c, load_row, l));
-	return store_authority_each(c, 0, load_own, l);
+	return store_authority_list_each(c, load_own, l);
 }
 
 static void seal(struct revocation *r)

@@ -251,6 +251,15 @@ def test_revoke(server, ca, tmp_path):
         x509.ReasonFlags.key_compromise
     assert after.get_revoked_certificate_by_serial_number(other.serial_number) is None
 
+    # Whoever has it already is told so, until there is another one.
+    headers, _ = get(crl_url)
+    conditional = urllib.request.Request(crl_url, headers={"If-None-Match": headers["ETag"]})
+    with pytest.raises(urllib.error.HTTPError) as e:
+        get(conditional)
+    assert e.value.code == 304 and e.value.headers["ETag"] == headers["ETag"]
+    server.cli("ca", "revoke", "example.org", f"{other.serial_number:x}")
+    assert number_of(crl_of(conditional)) > number_of(after)
+
     crl = tmp_path / "list.pem"
     server.cli("ca", "crl", "example.org", "-o", str(crl))
     assert "verify OK" in run("openssl", "crl", "-in", crl, "-CAfile", root, "-noout")
@@ -278,7 +287,7 @@ def test_answers(server, ca):
     assert one.signature == two.signature
     # The authority itself as an unknown serial number; another issuer; something else.
     _, response = ask(ocsp_url, root_cert, root_cert)
-    assert response.certificate_status == ocsp.OCSPCertStatus.UNKNOWN
+    assert response.response_status == ocsp.OCSPResponseStatus.UNAUTHORIZED
     key = make_key()
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Other")])
     foreign = x509.CertificateBuilder(name, name, key.public_key(), 4711, root_cert.not_valid_before,

@@ -560,10 +560,9 @@ int api_ca_check(struct http_request *q, struct store_conn *c)
 int api_ca_crl(struct http_request *q, struct store_conn *c)
 {
 	struct found_ca *f = ARENA_ALLOC(&q->arena, struct found_ca);
+	CLEANUP(ca_list_unrefp) struct ca_list *list = NULL;
 	CLEANUP(crl_unrefp) struct crl *crl = NULL;
 	CLEANUP(buf_done) struct buf pem = {};
-	struct store_authority row;
-	int64_t next_us = 0;
 	int r;
 
 	(void)c;
@@ -574,21 +573,20 @@ int api_ca_crl(struct http_request *q, struct store_conn *c)
 	if (f->none || !f->row.id)
 		return http_problem(q, 404, NULL, "%s", f->none ? f->why.text :
 			"the domain's certificate has not issued anything yet");
-	r = ca_list(q->env, &q->arena, f->row.id, &row);
+	r = ca_list_newest(q->env, f->row.id, &list);
 	if (r > 0)
 		return http_problem(q, 404, NULL,
 			"this authority signs no revocation lists (ca check says why)");
 	if (r)
 		return r;
-	TRY(crl_from_der(&crl, row.crl, NULL));
+	TRY(crl_from_der(&crl, list->der, NULL));
 	crl_add_pem(crl, &pem);
-	(void)crl_next_update_us(crl, &next_us);
 	q->answer = json_object();
 	api_set_file(q->answer, buf_span(&pem), true);
-	api_set_number(q->answer, "number", (uint64_t)row.crl_number);
+	api_set_number(q->answer, "number", (uint64_t)list->number);
 	api_set_number(q->answer, "revoked", crl_n_revoked(crl));
 	(void)json_object_set_new(q->answer, "this_update",
-		http_json_time(crl_this_update_us(crl)));
-	(void)json_object_set_new(q->answer, "next_update", http_json_time(next_us));
+		http_json_time(list->this_update_us));
+	(void)json_object_set_new(q->answer, "next_update", http_json_time(list->next_update_us));
 	return 0;
 }

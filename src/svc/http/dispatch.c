@@ -592,6 +592,8 @@ void http_request_done(struct http_request *q)
 	json_decref(q->answer);
 	buf_wipe(&q->body);
 	buf_done(&q->out);
+	if (q->shared.p)
+		q->release(q->owner);
 	http_peer_unref(q->peer);
 	arena_done(&q->arena);
 }

@@ -9,7 +9,6 @@
 
 #include "base/clock.h"
 #include "base/enc.h"
-#include "pki/crl.h"
 #include "pki/responder.h"
 #include "store/ca_rows.h"
 #include "store/store.h"
@@ -99,24 +98,54 @@ int page_ca_label_cert(struct http_request *q, struct store_conn *c)
 	return answer_cert(q, true);
 }
 
+/* RFC 9110 section 13.1.2: one of the tags, or any. */
+static bool has_already(struct http_request *q, struct span tag)
+{
+	struct span rest = http_field(q, "If-None-Match");
+
+	while (rest.n) {
+		struct span one = span_trim(span_cut(&rest, ','));
+
+		if (span_is(one, "*"))
+			return true;
+		if (span_starts(one, SPAN("W/")))
+			one = span_skip(one, 2);
+		if (span_equal(one, tag))
+			return true;
+	}
+	return false;
+}
+
+static void release_list(void *owner)
+{
+	(void)ca_list_unref(owner);
+}
+
 static int answer_list(struct http_request *q, bool has_label)
 {
-	CLEANUP(crl_unrefp) struct crl *crl = NULL;
+	CLEANUP(ca_list_unrefp) struct ca_list *list = NULL;
+	CLEANUP(buf_done) struct buf tag = {};
 	struct store_authority row;
-	int64_t next_us = 0;
 	int r = find_authority(q, has_label, &row);
 
-	if (!r && row.id)
-		r = ca_list(q->env, &q->arena, row.id, &row);
-	if (r == CA_STATUS_E_NONE || (!r && !row.crl.n))
+	if (!r)
+		r = row.id ? ca_list_newest(q->env, row.id, &list) : CA_STATUS_E_NONE;
+	if (r == CA_STATUS_E_NONE)
 		return http_problem(q, 404, NULL, "this authority has no revocation list");
 	if (r)
 		return r;
-	TRY(crl_from_der(&crl, row.crl, NULL));
-	(void)crl_next_update_us(crl, &next_us);
+	add_caching(q, list->this_update_us, list->next_update_us);
+	/* Two lists may be of one second: their numbers differ. */
+	buf_add_format(&tag, "\"%lld-%lld\"", (long long)list->authority, (long long)list->number);
+	http_header(q, "ETag", buf_span(&tag));
+	if (has_already(q, buf_span(&tag))) {
+		q->status = 304;
+		return 0;
+	}
 	q->type = "application/pkix-crl"; /* RFC 2585 section 4.2 */
-	add_caching(q, crl_this_update_us(crl), next_us);
-	buf_add(&q->out, row.crl);
+	q->shared = list->der;
+	q->release = release_list;
+	q->owner = TAKE(list);
 	return 0;
 }
 

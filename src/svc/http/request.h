@@ -79,6 +79,9 @@ struct http_request {
 	unsigned status;
 	json_t *answer;           /* printed as the body, if set */
 	struct buf out;           /* else this, of that type */
+	struct span shared;       /* or these octets, which are borrowed until release(owner) */
+	void (*release)(void *owner);
+	void *owner;
 	const char *type;
 	struct http_pair headers[8];
 	size_t n_headers;

@@ -215,9 +215,18 @@ static bool has_header(const struct http_request *q, const char *name)
 
 static struct MHD_Response *response_of(struct http_request *q)
 {
+	struct MHD_Response *response;
+	uint8_t *body;
 	size_t n;
-	uint8_t *body = buf_steal(&q->out, &n);
 
+	if (q->shared.p) {
+		response = MHD_create_response_from_buffer_with_free_callback_cls(q->shared.n,
+			(void *)(uintptr_t)q->shared.p, q->release, q->owner);
+		if (response)
+			q->shared = (struct span){};
+		return response;
+	}
+	body = buf_steal(&q->out, &n);
 	return MHD_create_response_from_buffer(n, body, MHD_RESPMEM_MUST_FREE);
 }
 
