@@ -26,8 +26,9 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <time.h>
 
-enum { LIST_TRIES = 50 };
+enum { LIST_TRIES = 50, LIST_WAIT_S = 1 };
 
 static const int64_t list_life_us = 7LL * 24 * 3600 * 1000000;
 static const int64_t day_us = 24LL * 3600 * 1000000;
@@ -186,6 +187,19 @@ static int read_current(struct env *e, struct list_question *q, bool *ret_is_due
 	return 0;
 }
 
+/* Somebody else's turn to make one. A large list takes seconds (some 20 microseconds for each revoked
+ * certificate), and anybody may ask: where there is one from before, nobody waits that long. */
+static bool wait_turn(struct ca *ca, bool has_one)
+{
+	struct timespec until;
+
+	if (!has_one)
+		return pthread_mutex_lock(&ca->lock) == 0;
+	(void)clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += LIST_WAIT_S;
+	return pthread_mutex_timedlock(&ca->lock, &until) == 0;
+}
+
 /* While keyd is away the list before is better than none. */
 static int make_if_due(struct env *e, struct list_question *q)
 {
@@ -194,8 +208,9 @@ static int make_if_due(struct env *e, struct list_question *q)
 
 	if (r || !is_due)
 		return r;
+	if (!wait_turn(e->ca, q->row.crl_number > 0))
+		return 0;
 	/* Who waited finds it done. */
-	(void)pthread_mutex_lock(&e->ca->lock);
 	r = read_current(e, q, &is_due);
 	if (!r && is_due)
 		r = make_newest(e, q->arena, q->id, 0);
