@@ -747,8 +747,11 @@ const struct command commands[] = {
 		"POST", "/accounts/{0}/smime/export", .run = run_smime_export },
 	{ "smime", "compare-and-remove", "removes the key that is in the file, if it is the same",
 		"signet smime compare-and-remove alice@example.org CertAndKey.pfx",
-		{ WORD("ADDR", NULL), FILE_WORD("FILE", "file"), PFX_PASSWORD, WHICH }, "POST",
-		"/accounts/{0}/smime/compare-and-remove", SECURE_KEYS, .run = run_smime_change },
+		{ WORD("ADDR", NULL), FILE_WORD("FILE", "file"), PFX_PASSWORD, WHICH,
+			OPTION("--revoke", "REASON", "revoke",
+				"revokes its certificates, too: superseded, cessationOfOperation, "
+				"keyCompromise, affiliationChanged, privilegeWithdrawn, unspecified") },
+		"POST", "/accounts/{0}/smime/compare-and-remove", SECURE_KEYS, .run = run_smime_change },
 	{ "smime", "password", "puts all keys of an account under another Secure Mail Password",
 		"signet smime password alice@example.org",
 		{ WORD("ADDR", NULL), OLD_SECURE_PASSWORD("--old-password-file", "current"),

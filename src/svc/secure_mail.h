@@ -11,6 +11,7 @@
 
 #include "pki/import_file.h"
 #include "smime/key.h"
+#include "store/ca_rows.h"
 #include "store/secure_rows.h"
 #include "svc/secure_password.h"
 
@@ -114,8 +115,21 @@ struct secure_export {
 int secure_mail_export(struct env *e, const struct secure_caller *who,
 	const struct secure_export *x, struct buf *out, struct why *why) MUST_CHECK;
 
-/* Removes the key with this public half, which whoever asks has a file of (CGPW-17). */
-int secure_mail_remove(struct env *e, const struct secure_caller *who, struct span spki,
+/* Removes the key with this public half, which whoever asks has a file of (CGPW-17), and revokes what
+ * this server's authorities have issued for it and is valid yet, if that is wished: ca_wake afterwards.
+ * Else, and of certificates from elsewhere, the warnings say how to. */
+struct secure_removal {
+	struct span spki;
+	bool revokes;
+	enum issued_reason reason;
+};
+struct secure_removed {
+	unsigned n_revoked;
+	struct buf warnings; /* sentences, each ended by a newline */
+};
+void secure_removed_done(struct secure_removed *r);
+int secure_mail_remove(struct env *e, const struct secure_caller *who,
+	const struct secure_removal *removal, struct secure_removed *ret_removed,
 	struct why *why) MUST_CHECK;
 
 /* The keys that are open for the session, to sign and decrypt with: one for each certificate of

@@ -185,9 +185,11 @@ def test_history_export_and_removal(server, authority, tmp_path):
     c.ask("POST", base + "/compare-and-remove",
           {**pfx_body(person.pkcs12(FILE_SECRET)), "passphrase": "wrong"}, expect=422)
     assert len(c.get(f"/accounts/{address}/smime")["keys"]) == 2
-    left = c.ask("POST", base + "/compare-and-remove", pfx_body(person.pkcs12(FILE_SECRET)),
-                 expect=200).json["keys"]
-    assert [(k["type"], k["current"]) for k in left] == [("rsa:2048", True)]
+    left = c.ask("POST", base + "/compare-and-remove",
+                 {**pfx_body(person.pkcs12(FILE_SECRET)), "revoke": "superseded"}, expect=200).json
+    assert [(k["type"], k["current"]) for k in left["keys"]] == [("rsa:2048", True)]
+    # Its certificate is another authority's.
+    assert left["revoked"] == 0 and "ask its authority" in left["warnings"][0]
 
 
 def test_several_keys_in_a_file(server):
@@ -344,6 +346,33 @@ def test_generate_and_renew():
     again = c.ask("POST", smime(address) + "/renew", {}, expect=200).json["keys"]
     assert [x["current"] for x in again[0]["certificates"]] == [True, False]
     assert again[0]["id"] == key["id"]
+
+    # A key that goes leaves its certificates valid, and says so; or takes them along.
+    def remove(**more):
+        file = c.ask("POST", smime(address) + "/export",
+                     {"password": SECRET, "file_password": FILE_SECRET}, expect=200).json["file"]
+        return c.ask("POST", smime(address) + "/compare-and-remove",
+                     {"file": file, "passphrase": FILE_SECRET, **more})
+
+    def states():
+        listed = json.loads(server.cli("--json", "ca", "list", "example.org").stdout)["certificates"]
+        return {x["serial"]: (x["state"], x.get("reason")) for x in listed}
+
+    serials = [x["serial"] for x in again[0]["certificates"]]
+    refused = remove(revoke="boredom")
+    assert refused.status == 422 and "superseded" in refused.json["detail"]
+    removed = remove()
+    assert removed.status == 200 and removed.json["keys"] == [] and removed.json["revoked"] == 0
+    assert len(removed.json["warnings"]) == 2
+    for serial in serials:
+        assert any(f"signet ca revoke example.org {serial}" in w for w in removed.json["warnings"])
+        assert states()[serial][0] in ("valid", "renewed")
+    made = c.ask("POST", smime(address) + "/generate", {"password": SECRET}, expect=201).json
+    serial = made["keys"][0]["certificates"][0]["serial"]
+    removed = remove(revoke="cessationOfOperation")
+    assert removed.status == 200 and removed.json["revoked"] == 1 and removed.json["warnings"] == []
+    assert states()[serial] == ("revoked", "cessationOfOperation")
+    assert all(states()[s][0] in ("valid", "renewed") for s in serials)
     finish(server)
 
 

@@ -112,17 +112,26 @@ static int find_issued(struct http_request *q, struct store_conn *c, struct stor
 	return r;
 }
 
+int api_reason(struct http_request *q, const char *member, enum issued_reason *ret_reason)
+{
+	struct span text = http_text(q, member);
+
+	*ret_reason = REASON_UNSPECIFIED;
+	return !text.n || ca_reason_parse(text, ret_reason)
+		       ? 0
+		       : http_problem(q, 422, member,
+				 "a reason is unspecified, keyCompromise, affiliationChanged,"
+				 " superseded, cessationOfOperation or privilegeWithdrawn");
+}
+
 static int revoke(struct http_request *q, struct store_conn *c, const struct store_issued *row)
 {
-	enum issued_reason reason = REASON_UNSPECIFIED;
-	struct span text = http_text(q, "reason");
+	enum issued_reason reason;
 	struct store_issued now;
-	int r;
+	int r = api_reason(q, "reason", &reason);
 
-	if (text.n && !ca_reason_parse(text, &reason))
-		return http_problem(q, 422, "reason",
-			"a reason is unspecified, keyCompromise, affiliationChanged, superseded,"
-			" cessationOfOperation or privilegeWithdrawn");
+	if (r)
+		return r;
 	r = ca_revoke(q->env, c, row->id, reason);
 	if (r == STORE_E_STALE)
 		return http_problem(q, 409, "certificate", "the certificate is revoked already");

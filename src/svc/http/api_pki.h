@@ -5,6 +5,7 @@
 /* What the handlers of keys, requests, certificates and trust share. */
 
 #include "pki/cert.h"
+#include "store/ca_rows.h"
 #include "store/key_rows.h"
 #include "svc/http/api.h"
 
@@ -24,6 +25,9 @@ void api_set_warnings(json_t *object, const struct check_list *checks);
 
 /* A file for the client as members "file" and "encoding": text, or base64. */
 void api_set_file(json_t *object, struct span octets, bool is_text);
+
+/* A reason to revoke for, by its name in the body; unspecified where it is not there. */
+int api_reason(struct http_request *q, const char *member, enum issued_reason *ret_reason) MUST_CHECK;
 
 /* Whether a text can be an alias. */
 enum { ALIAS_MAX = 64 };

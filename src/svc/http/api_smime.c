@@ -374,16 +374,29 @@ int api_smime_export(struct http_request *q, struct store_conn *c)
 int api_smime_compare(struct http_request *q, struct store_conn *c)
 {
 	CLEANUP(imported_done) struct imported imported = {};
+	CLEANUP(secure_removed_done) struct secure_removed removed = {};
+	struct secure_removal removal = { .revokes = http_text(q, "revoke").n > 0 };
 	struct asking k;
 	int r = begin(q, &k);
 
 	(void)c;
+	if (!r && removal.revokes)
+		r = api_reason(q, "revoke", &removal.reason);
 	if (!r)
 		r = api_import(q, true, &imported);
 	if (r)
 		return r;
-	r = secure_mail_remove(q->env, &k.who, buf_span(&imported.spki), &k.why);
-	return r ? problem(&k, r, "file") : show(&k);
+	removal.spki = buf_span(&imported.spki);
+	r = secure_mail_remove(q->env, &k.who, &removal, &removed, &k.why);
+	if (r)
+		return problem(&k, r, "file");
+	q->ca_changed = removed.n_revoked > 0;
+	r = show(&k);
+	if (r)
+		return r;
+	api_set_number(q->answer, "revoked", removed.n_revoked);
+	set_warnings(q->answer, &removed.warnings);
+	return 0;
 }
 
 int api_smime_password(struct http_request *q, struct store_conn *c)

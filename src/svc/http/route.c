@@ -355,6 +355,7 @@ static const struct body_field smime_compare_body[] = {
 	{ "file", BODY_TEXT, true, FILE_MAX },
 	{ "passphrase", BODY_TEXT, false, LIMIT_PASSWORD },
 	{ "which", BODY_TEXT, false, WHICH_MAX },
+	{ "revoke", BODY_TEXT, false, 32 },
 	{},
 };
 
