@@ -40,6 +40,10 @@ enum { ENV_ACCOUNT_FAILURES = 10 };
 /* Wrong Secure Mail Passwords of one peer for one account: so many, then one a minute. */
 enum { ENV_SECURE_FAILURES = 5, ENV_SECURE_ACCOUNTS = 10000 };
 
+/* Keys that are unlocked, sealed or moved to another password for one account: at most so many, then
+ * one a second. Three changes of the password of an account with all the keys that it can have. */
+enum { ENV_SECURE_WORK = 100 };
+
 /* A record for a dns-01 challenge, to be made or taken away by the administrator's program. */
 struct acme_hook_call {
 	bool clean;         /* taken away */
@@ -68,6 +72,7 @@ struct env {
 	struct limiter *login_failures;  /* by peer */
 	struct limiter *login_accounts;  /* by account or name, with ENV_ACCOUNT_FAILURES times as many */
 	struct limiter *secure_failures; /* wrong Secure Mail Passwords, by account and peer */
+	struct limiter *secure_work;     /* ENV_SECURE_WORK, by account; one act at a time */
 	struct unlocked *unlocked;       /* svc/unlocked.h */
 	struct limiter *smtp_peer;       /* messages by peer */
 	struct limiter *smtp_account;    /* messages by account */

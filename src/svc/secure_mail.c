@@ -161,32 +161,98 @@ static void try_key(const struct secure_caller *who, struct buf *out)
 	buf_add(out, who->peer);
 }
 
-int secure_try(struct env *e, const struct secure_caller *who, struct why *why)
+size_t secure_count_present(const struct secure_account *a)
 {
-	CLEANUP(buf_done) struct buf key = {};
+	size_t n = 0;
 
-	try_key(who, &key);
-	return limiter_take(e->secure_failures, buf_span(&key), clock_monotonic_ms())
-		       ? 0
-		       : secure_outcome_of(KEYD_E_LATER, why);
+	for (size_t i = 0; i < a->n_keys; i++)
+		n += secure_key_is_present(a, &a->keys[i]);
+	return n;
 }
 
-void secure_tried(struct env *e, const struct secure_caller *who, const char *event, int r)
+/* All of them, or none. */
+static bool take_work(struct limiter *l, struct span account, size_t n)
+{
+	size_t taken = 0;
+
+	while (taken < n && limiter_take(l, account, clock_monotonic_ms()))
+		taken++;
+	if (taken == n)
+		return true;
+	while (taken--)
+		limiter_give(l, account);
+	return false;
+}
+
+static struct span account_key(const struct secure_caller *who)
+{
+	return span_of(&who->account, sizeof who->account);
+}
+
+static int busy(const struct secure_caller *who, const char *text, struct why *why)
+{
+	LOG(NULL, LOG_WARNING, "SMIME", "smime.busy", log_span("account", who->address),
+		log_span("by", who->actor));
+	why_set(why, "%s", text);
+	return SECURE_E_BUSY;
+}
+
+int secure_act_begin(struct secure_act *act, struct env *e, const struct secure_caller *who,
+	size_t n_scrypts, bool tries, struct why *why)
 {
 	CLEANUP(buf_done) struct buf key = {};
+
+	if (!limiter_open(e->secure_work, account_key(who), clock_monotonic_ms()))
+		return busy(who,
+			"another act with the account's Secure Mail keys is under way; try again in a "
+			"moment",
+			why);
+	*act = (struct secure_act){ .env = e, .who = who };
+	try_key(who, &key);
+	if (tries && !limiter_take(e->secure_failures, buf_span(&key), clock_monotonic_ms()))
+		return secure_outcome_of(KEYD_E_LATER, why);
+	act->tries = tries;
+	if (!take_work(e->secure_work, account_key(who), n_scrypts)) {
+		if (tries)
+			limiter_give(e->secure_failures, buf_span(&key));
+		return busy(who,
+			"the account's Secure Mail keys were unlocked or changed too often; try again "
+			"in a minute",
+			why);
+	}
+	act->n_scrypts = n_scrypts;
+	return 0;
+}
+
+void secure_act_tried(struct secure_act *act, const char *event, int r)
+{
+	CLEANUP(buf_done) struct buf key = {};
+	struct env *e = act->env;
+	bool wrong = r == SECURE_E_PASSWORD || r == SECURE_E_LATER;
 	const char *outcome = r == 0                   ? "done"
 			      : r == SECURE_E_PASSWORD ? "refused"
 			      : r == SECURE_E_LATER    ? "too_many"
 						       : "failed";
 
-	if (r != SECURE_E_PASSWORD && r != SECURE_E_LATER) {
-		try_key(who, &key);
+	if (!wrong && act->tries) {
+		try_key(act->who, &key);
 		limiter_give(e->secure_failures, buf_span(&key));
 	}
+	/* The first key tells; of too many, keyd tries none. */
+	for (size_t i = r == SECURE_E_PASSWORD; wrong && i < act->n_scrypts; i++)
+		limiter_give(e->secure_work, account_key(act->who));
 	if (r == SECURE_E_PASSWORD)
 		env_count(e, COUNT_SECURE_REFUSED);
-	LOG(NULL, r ? LOG_WARNING : LOG_INFO, "SMIME", event, log_span("account", who->address),
-		log_span("by", who->actor), log_str("outcome", outcome));
+	LOG(NULL, r ? LOG_WARNING : LOG_INFO, "SMIME", event,
+		log_span("account", act->who->address), log_span("by", act->who->actor),
+		log_str("outcome", outcome));
+}
+
+void secure_act_done(struct secure_act *act)
+{
+	if (act->env)
+		limiter_close(act->env->secure_work, account_key(act->who));
+	act->env = NULL;
 }
 
 int secure_open(struct env *e, const struct store_secure_key *row, struct span password,
@@ -259,6 +325,7 @@ int secure_keep_open(struct env *e, const struct secure_caller *who, const struc
 int secure_mail_unlock(struct env *e, const struct secure_caller *who, struct span password,
 	unsigned *ret_n, struct why *why)
 {
+	CLEANUP(secure_act_done) struct secure_act act = {};
 	CLEANUP(unlocked_keys_done) struct unlocked_keys keys = {};
 	CLEANUP(secret_done) struct secret prepared = {};
 	CLEANUP(arena_done) struct arena arena = {};
@@ -274,7 +341,7 @@ int secure_mail_unlock(struct env *e, const struct secure_caller *who, struct sp
 		why_set(why, "the account has no Secure Mail key yet");
 		return SECURE_E_NONE;
 	}
-	r = secure_try(e, who, why);
+	r = secure_act_begin(&act, e, who, secure_count_present(account), true, why);
 	if (r)
 		return r;
 	if (who->session.n == UNLOCKED_SESSION)
@@ -284,7 +351,7 @@ int secure_mail_unlock(struct env *e, const struct secure_caller *who, struct sp
 	r = open_all(e, account, secret_span(&prepared), span_of(holder, sizeof holder), &keys);
 	if (r)
 		r = secure_outcome_of(r, why);
-	secure_tried(e, who, "smime.unlock", r);
+	secure_act_tried(&act, "smime.unlock", r);
 	if (r)
 		return r;
 	*ret_n = (unsigned)keys.n;

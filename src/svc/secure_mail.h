@@ -6,7 +6,8 @@
  * A person's Secure Mail keys between the store's rows, keyd and OpenSSL. The password that seals
  * them comes with each act that needs it and is kept nowhere; whoever has it may, and nobody else
  * can. All keys of an account are under one password. Every function blocks (scrypt is a third of a
- * second for each key), and none may run on a loop or in a task of the store.
+ * second for each key), and none may run on a loop or in a task of the store. What costs scrypts is
+ * done for an account once at a time, and so often only (ENV_SECURE_WORK).
  */
 
 #include "pki/import_file.h"
@@ -32,6 +33,7 @@ enum secure_outcome {
 	SECURE_E_NONE,        /* there is no such key */
 	SECURE_E_PASSWORD,    /* a wrong one */
 	SECURE_E_LATER,       /* too many wrong ones */
+	SECURE_E_BUSY,        /* another act with the account's keys is under way, or too many were */
 	SECURE_E_LOCKED,      /* not unlocked for this session */
 	SECURE_E_OFF,         /* Secure Mail is switched off for the account */
 	SECURE_E_CHANGED,     /* somebody else changed the keys meanwhile: again */

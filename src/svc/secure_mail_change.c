@@ -202,18 +202,9 @@ static int issue(struct adding *g, struct span spki)
 	return r;
 }
 
-static size_t count_present(const struct secure_account *a)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < a->n_keys; i++)
-		n += secure_key_is_present(a, &a->keys[i]);
-	return n;
-}
-
 /* Whether the password is that of the keys that are there. */
-static int check_password(struct env *e, const struct secure_caller *who,
-	const struct secure_account *a, struct span password, struct why *why)
+static int check_password(struct secure_act *act, const struct secure_account *a,
+	struct span password, struct why *why)
 {
 	const struct secure_key *key = NULL;
 	uint8_t holder[UNLOCKED_HOLDER];
@@ -225,14 +216,11 @@ static int check_password(struct env *e, const struct secure_caller *who,
 			key = &a->keys[i];
 	if (!key)
 		return 0;
-	r = secure_try(e, who, why);
-	if (r)
-		return r;
 	secure_holder_for_now(holder);
-	r = secure_open(e, &key->row, password, span_of(holder, sizeof holder), 1000, &open);
+	r = secure_open(act->env, &key->row, password, span_of(holder, sizeof holder), 1000, &open);
 	if (r)
 		r = secure_outcome_of(r, why);
-	secure_tried(e, who, "smime.password", r);
+	secure_act_tried(act, "smime.password", r);
 	keyd_key_unref(open);
 	return r;
 }
@@ -438,6 +426,7 @@ static int import(struct adding *g, const struct imported *imported, struct span
 int secure_mail_add(struct env *e, const struct secure_caller *who, const struct secure_new *new,
 	struct secure_made *ret_made, struct why *why)
 {
+	CLEANUP(secure_act_done) struct secure_act act = {};
 	CLEANUP(secure_made_done) struct secure_made made = {};
 	CLEANUP(secret_done) struct secret prepared = {};
 	CLEANUP(arena_done) struct arena arena = {};
@@ -455,9 +444,12 @@ int secure_mail_add(struct env *e, const struct secure_caller *who, const struct
 		r = secure_password_prepare(new->password, &prepared, why);
 	if (r)
 		return r;
-	g.start_over = new->start_over &&count_present(account) > 0;
-	if (!g.start_over)
-		r = check_password(e, who, account, secret_span(&prepared), why);
+	g.start_over = new->start_over && secure_count_present(account) > 0;
+	/* The password is tried, the key sealed, and all are left open. */
+	r = secure_act_begin(&act, e, who, secure_count_present(account) + 3,
+		!g.start_over && secure_count_present(account) > 0, why);
+	if (!r && !g.start_over)
+		r = check_password(&act, account, secret_span(&prepared), why);
 	if (!r)
 		r = new->imported ? import(&g, new->imported, secret_span(&prepared))
 				  : generate(&g, new, secret_span(&prepared));
@@ -622,15 +614,16 @@ static int change_password(struct env *e, const struct secure_caller *who, struc
 	const struct secure_account *account, struct span current, struct span password,
 	struct why *why)
 {
+	CLEANUP(secure_act_done) struct secure_act act = {};
 	struct rewrapping w = { .who = who, .revision = account->secure.revision };
-	int r = secure_try(e, who, why);
+	int r = secure_act_begin(&act, e, who, 2 * secure_count_present(account), true, why);
 
 	if (r)
 		return r;
 	r = rewrap(e, a, account, current, password, &w);
 	if (r)
 		r = secure_outcome_of(r, why);
-	secure_tried(e, who, "smime.password", r);
+	secure_act_tried(&act, "smime.password", r);
 	if (r)
 		return r;
 	r = store_write(e->store, write_rewrapped, &w);
@@ -651,7 +644,7 @@ int secure_mail_password(struct env *e, const struct secure_caller *who, struct 
 		r = secure_password_prepare(password, &new, why);
 	if (r)
 		return r;
-	if (!count_present(account))
+	if (!secure_count_present(account))
 		return no_key(why);
 	r = change_password(e, who, &arena, account, secret_span(&old), secret_span(&new), why);
 	if (r)
@@ -700,6 +693,7 @@ static int write_out(struct env *e, const struct secure_account *account,
 int secure_mail_export(struct env *e, const struct secure_caller *who,
 	const struct secure_export *x, struct buf *out, struct why *why)
 {
+	CLEANUP(secure_act_done) struct secure_act act = {};
 	CLEANUP(secret_done) struct secret prepared = {};
 	CLEANUP(arena_done) struct arena arena = {};
 	struct secure_account *account = ARENA_ALLOC(&arena, struct secure_account);
@@ -713,7 +707,7 @@ int secure_mail_export(struct env *e, const struct secure_caller *who,
 	exporting.key = secure_key_find(account, x->key);
 	if (!exporting.key)
 		return no_key(why);
-	r = secure_try(e, who, why);
+	r = secure_act_begin(&act, e, who, 1, true, why);
 	if (r)
 		return r;
 	r = write_out(e, account, exporting.key, x, secret_span(&prepared), out);
@@ -722,6 +716,6 @@ int secure_mail_export(struct env *e, const struct secure_caller *who,
 			"the key could not be written out: is the file's password text in UTF-8?");
 	else if (r)
 		r = secure_outcome_of(r, why);
-	secure_tried(e, who, "smime.export", r);
+	secure_act_tried(&act, "smime.export", r);
 	return r ? r : err_fold(store_write(e->store, audit_export, &exporting));
 }

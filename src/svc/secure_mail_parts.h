@@ -17,9 +17,23 @@ void secure_owner(int64_t account, struct buf *out);
 /* What an outcome of keyd is for a person. Faults pass. */
 int secure_outcome_of(int r, struct why *why) MUST_CHECK;
 
-/* Before a password is tried, and afterwards with how it went: tries of one peer are counted. */
-int secure_try(struct env *e, const struct secure_caller *who, struct why *why) MUST_CHECK;
-void secure_tried(struct env *e, const struct secure_caller *who, const char *event, int r);
+/* An act that costs so many scrypts: an account has one at a time, and not too many (BUSY). Where it
+ * tries a password, tries of one peer are counted (LATER). Each with why. */
+struct secure_act {
+	struct env *env; /* NULL: none has begun */
+	const struct secure_caller *who;
+	size_t n_scrypts;
+	bool tries;
+};
+int secure_act_begin(struct secure_act *act, struct env *e, const struct secure_caller *who,
+	size_t n_scrypts, bool tries, struct why *why) MUST_CHECK;
+
+/* How the password was that was tried: what a wrong one did not cost is given back. */
+void secure_act_tried(struct secure_act *act, const char *event, int r);
+void secure_act_done(struct secure_act *act);
+
+/* How many of the keys open with the present password. */
+size_t secure_count_present(const struct secure_account *a);
 
 /* Opens one key for a holder that nobody else has; keyd_lock it, or let it go. */
 int secure_open(struct env *e, const struct store_secure_key *row, struct span password,

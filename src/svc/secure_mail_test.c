@@ -252,6 +252,64 @@ static void test_guessing(void **state)
 	clock_set(0, 0);
 }
 
+static int unlock_of(struct env_fixture *f, const char *account, const char *password,
+	struct why *why)
+{
+	struct secure_caller who = caller(f, 0);
+	unsigned n;
+
+	who.account = env_fixture_account(f, account);
+	who.peer = SPAN("192.0.2.3");
+	return secure_mail_unlock(&f->env, &who, span_str(password), &n, why);
+}
+
+/* Right passwords are bounded, too: one act at a time, and so many keys; of each account by itself. */
+static void test_work(void **state)
+{
+	struct env_fixture *f = *state;
+	int64_t now_us = clock_now_us(), now_ms = clock_monotonic_ms();
+	int64_t alice = env_fixture_account(f, "alice");
+	struct span key = span_of(&alice, sizeof alice);
+	struct secure_caller bob = caller(f, 0);
+	struct secure_new new = { .password = SPAN("bobs"), .type = SPAN("ec:p256") };
+	struct secure_made made = {};
+	struct why why = {};
+
+	make_authority(f);
+	clock_set(now_us, now_ms);
+	assert_int_equal(add(f, 0, "secret", &why), 0);
+	assert_int_equal(add(f, 0, "secret", &why), 0);
+	bob.account = env_fixture_account(f, "bob");
+	bob.address = SPAN("bob@example.org");
+	assert_int_equal(secure_mail_add(&f->env, &bob, &new, &made, &why), 0);
+	secure_made_done(&made);
+
+	assert_true(limiter_open(f->env.secure_work, key, now_ms));
+	assert_int_equal(unlock_of(f, "alice", "secret", &why), SECURE_E_BUSY);
+	assert_non_null(strstr(why.text, "under way"));
+	assert_int_equal(add(f, 0, "secret", &why), SECURE_E_BUSY);
+	assert_int_equal(unlock_of(f, "bob", "bobs", &why), 0);
+	limiter_close(f->env.secure_work, key);
+
+	/* Each unlocking costs two, a wrong password one. Enough for three and one is left. */
+	clock_set(now_us, now_ms + 1000 * ENV_SECURE_WORK);
+	for (int i = 0; i < ENV_SECURE_WORK - 7; i++)
+		assert_true(limiter_take(f->env.secure_work, key, clock_monotonic_ms()));
+	assert_int_equal(unlock_of(f, "alice", "secret", &why), 0);
+	assert_int_equal(unlock_of(f, "alice", "wrong", &why), SECURE_E_PASSWORD);
+	assert_int_equal(unlock_of(f, "alice", "secret", &why), 0);
+	assert_int_equal(unlock_of(f, "alice", "wrong", &why), SECURE_E_PASSWORD);
+	for (int i = 0; i < 50; i++)
+		assert_int_equal(unlock_of(f, "alice", "secret", &why), SECURE_E_BUSY);
+	assert_non_null(strstr(why.text, "too often"));
+	assert_int_equal(unlock_of(f, "bob", "bobs", &why), 0);
+	/* What was refused so was no wrong password. */
+	clock_set(now_us, now_ms + 1000 * ENV_SECURE_WORK + 1000);
+	assert_int_equal(unlock_of(f, "alice", "secret", &why), 0);
+	assert_int_equal(unlock_of(f, "alice", "secret", &why), SECURE_E_BUSY);
+	clock_set(0, 0);
+}
+
 struct from {
 	int64_t account;
 	const char *from;
@@ -339,6 +397,7 @@ int main(void)
 		cmocka_unit_test_prestate_setup_teardown(test_locking, setup, teardown, f),
 		cmocka_unit_test_prestate_setup_teardown(test_locked_in_use, setup, teardown, f),
 		cmocka_unit_test_prestate_setup_teardown(test_guessing, setup, teardown, f),
+		cmocka_unit_test_prestate_setup_teardown(test_work, setup, teardown, f),
 		cmocka_unit_test_prestate_setup_teardown(test_address, setup, teardown, f),
 		cmocka_unit_test_prestate_setup_teardown(test_renew, setup, teardown, f),
 	};

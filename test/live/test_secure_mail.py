@@ -2,6 +2,8 @@
 """Secure Mail keys of accounts: over the API by their owner, over the command line by an administrator who
 was given the password, and what an attacker with one of both gets."""
 import base64
+import collections
+import concurrent.futures
 import json
 import os
 import pathlib
@@ -272,6 +274,34 @@ def test_guessing_is_slow_and_shuts_nobody_out(server, authority):
     while c.ask("POST", smime(address) + "/unlock", {"password": SECRET}).status != 200:
         assert time.monotonic() < until
         time.sleep(5)
+
+
+def test_who_unlocks_much_keeps_nobody_waiting(server, authority):
+    """One person's many unlockings at once: one at a time is done, the others are told to come again, and
+    neither somebody else's keys nor anything else of the API waits for them."""
+    _, _, _ = with_key(server, authority, "greedy@example.org")
+    _, other, _ = with_key(server, authority, "patient@example.org")
+    clients = [session(server, "greedy@example.org") for _ in range(8)]
+    until = time.monotonic() + 6
+    seen = collections.Counter()
+
+    def greedy(c):
+        while time.monotonic() < until:
+            a = c.ask("POST", smime("greedy@example.org") + "/unlock", {"password": SECRET})
+            assert a.status == 200 or (a.status == 429 and a.headers["Retry-After"] == "5"), a
+            seen[a.status] += 1
+
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        runs = [pool.submit(greedy, c) for c in clients]
+        n_unlocked = 0
+        while time.monotonic() < until:
+            other.get("/accounts/patient@example.org")
+            other.ask("POST", smime("patient@example.org") + "/unlock", {"password": SECRET}, expect=200)
+            n_unlocked += 1
+        for r in runs:
+            r.result()
+    # Eight to one, and yet about as many.
+    assert seen[200] and seen[429] and n_unlocked * 4 >= seen[200], (seen, n_unlocked)
 
 
 def test_start_over(server, authority):

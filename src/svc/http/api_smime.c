@@ -66,6 +66,7 @@ static int problem(struct asking *k, int r, const char *field)
 		[SECURE_E_NONE] = { 404, "key" },
 		[SECURE_E_PASSWORD] = { 403, "password" },
 		[SECURE_E_LATER] = { 429, "password" },
+		[SECURE_E_BUSY] = { 429, NULL },
 		[SECURE_E_LOCKED] = { 403, "password" },
 		[SECURE_E_OFF] = { 403, "smime" },
 		[SECURE_E_CHANGED] = { 409, NULL },
@@ -74,8 +75,10 @@ static int problem(struct asking *k, int r, const char *field)
 
 	if (r <= 0)
 		return r;
-	if (r == SECURE_E_LATER)
-		http_header(k->q, "Retry-After", SPAN("60"));
+	if (r == SECURE_E_LATER || r == SECURE_E_BUSY)
+		http_header(k->q, "Retry-After", r == SECURE_E_LATER ? SPAN("60") : SPAN("5"));
+	if (r == SECURE_E_BUSY)
+		field = NULL;
 	return http_problem(k->q, answers[r].status, answers[r].field ? answers[r].field : field,
 		"%s", k->why.text);
 }

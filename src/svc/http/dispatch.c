@@ -85,24 +85,42 @@ void http_answer_problem(struct http_request *q, unsigned status, const char *de
 	answer_with_problem(q, status);
 }
 
-/* RFC 9112 section 3.2: origin-form, absolute-form (whose authority must then be Host's), or "*". */
-static int target_split(struct http_request *q)
+/* RFC 9112 section 3.2: origin-form, absolute-form (with an authority, else p is NULL), or "*". */
+static struct span target_path(struct span target, struct span *ret_authority, struct span *ret_query)
 {
-	struct span rest = q->target;
+	struct span rest = target, path;
 
+	*ret_authority = (struct span){};
 	if (span_starts_nocase(rest, SPAN("http://")) || span_starts_nocase(rest, SPAN("https://"))) {
-		struct span authority;
-
 		rest = span_skip(rest, span_find_span(rest, SPAN("://")) + 3);
-		authority = span_head(rest, span_find(rest, '/'));
-		if (!span_equal_nocase(authority, http_field(q, "Host")))
-			return http_problem(q, 400, "Host", "Host and the target's host differ");
-		rest = span_skip(rest, authority.n);
+		*ret_authority = span_head(rest, span_find(rest, '/'));
+		rest = span_skip(rest, ret_authority->n);
 		if (rest.n == 0)
 			rest = SPAN("/");
 	}
-	q->path = span_cut(&rest, '?');
-	q->query = rest;
+	path = span_cut(&rest, '?');
+	*ret_query = rest;
+	return path;
+}
+
+bool http_is_slow(struct http_request *q)
+{
+	struct span authority, query, params[HTTP_PARAMS_MAX];
+	struct span path = target_path(q->target, &authority, &query);
+	const struct http_route *route;
+
+	return route_find(&q->arena, q->method, path, &route, params) == 0 &&
+		route->where == ROUTE_SLOW;
+}
+
+static int target_split(struct http_request *q)
+{
+	struct span authority;
+
+	q->path = target_path(q->target, &authority, &q->query);
+	/* The target's authority must be Host's. */
+	if (authority.p && !span_equal_nocase(authority, http_field(q, "Host")))
+		return http_problem(q, 400, "Host", "Host and the target's host differ");
 	if (span_is(q->path, "*") || span_starts(q->path, SPAN("/")))
 		return 0;
 	return http_problem(q, 400, NULL, "the request's target is not a path");
@@ -454,6 +472,7 @@ static int run_route(struct http_request *q)
 	case ROUTE_WRITES:
 		return store_write(q->env->store, run_in_store, q);
 	case ROUTE_OUTSIDE:
+	case ROUTE_SLOW:
 		break;
 	}
 	return run_in_store(NULL, q);

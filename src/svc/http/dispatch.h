@@ -9,6 +9,9 @@
 /* Answers the request, whatever it is: status, headers and body are set afterwards. Blocks. */
 void http_dispatch(struct http_request *q);
 
+/* Whether its route is a ROUTE_SLOW. Before http_dispatch. */
+bool http_is_slow(struct http_request *q);
+
 /* The answer to what never becomes a request of the dispatcher's. */
 void http_answer_problem(struct http_request *q, unsigned status, const char *detail);
 

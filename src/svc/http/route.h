@@ -39,6 +39,7 @@ struct body_field {
 
 enum route_where {
 	ROUTE_OUTSIDE, /* no transaction; the handler gets no connection */
+	ROUTE_SLOW,    /* the same, on threads of their own: seconds of work by somebody's password */
 	ROUTE_READS,
 	ROUTE_WRITES,
 };

@@ -32,6 +32,7 @@
 
 enum {
 	HTTP_WORKERS = 4,
+	HTTP_SLOW_WORKERS = 2, /* of ROUTE_SLOW: as many scrypts as keyd makes at a time */
 	HTTP_QUEUE = 1000,
 	HTTP_CONNECTIONS = 20000,     /* the admission's limit comes first */
 	HTTP_CONNECTION_MEMORY = 64 * 1024,
@@ -181,7 +182,8 @@ static bool exchange_start(struct exchange *x)
 	taken = !h->ended;
 	if (taken) {
 		MHD_suspend_connection(x->connection);
-		task_start(pool_executor(h->pool), &h->home, &x->task);
+		task_start(pool_executor(http_is_slow(&x->q) ? h->slow : h->pool), &h->home,
+			&x->task);
 	}
 	(void)pthread_mutex_unlock(&h->lock);
 	return taken;
@@ -355,6 +357,8 @@ int http_new(struct http **ret_http, const struct http_options *options)
 		list_init(&h->loops[i].bridges);
 	}
 	r = pool_new(&h->pool, "http", HTTP_WORKERS, HTTP_QUEUE, NULL, NULL, NULL);
+	if (!r)
+		r = pool_new(&h->slow, "http-slow", HTTP_SLOW_WORKERS, HTTP_QUEUE, NULL, NULL, NULL);
 	if (!r) {
 		h->daemon = daemon_start(h);
 		if (!h->daemon)
@@ -416,6 +420,7 @@ struct http *http_free(struct http *h)
 	h->ended = true;
 	(void)pthread_mutex_unlock(&h->lock);
 	h->pool = pool_free(h->pool);
+	h->slow = pool_free(h->slow);
 	if (h->daemon)
 		MHD_stop_daemon(h->daemon);
 	map_done(&h->arriving, NULL);

@@ -36,7 +36,7 @@ struct http {
 	struct http_loop *loops;
 	struct web_sessions *sessions;
 	struct MHD_Daemon *daemon;
-	struct pool *pool;
+	struct pool *pool, *slow; /* slow: of ROUTE_SLOW */
 	struct task_home home;
 
 	pthread_mutex_t lock; /* for all below */
