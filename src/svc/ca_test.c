@@ -432,7 +432,7 @@ static void test_list_is_kept(void **state)
 	int64_t before_ms;
 	bool listed;
 
-	(void)make_authority(f, &a, "one", "First");
+	(void)ca_fixture_authority(f, &a, "one", "First");
 	assert_int_equal(ca_issue(&f->env, &a, &wish, NULL, NULL, &w.made, &why), 0);
 	assert_int_equal(ca_issue(&f->env, &a, &wish, NULL, NULL, &other.made, &why), 0);
 	assert_int_equal(ca_list_newest(&f->env, w.made.authority, &first), 0);
@@ -564,7 +564,7 @@ static void test_answers_are_kept(void **state)
 	struct answered answered;
 
 	clock_set(now_us, now_ms);
-	(void)make_authority(f, &a, "one", "First");
+	(void)ca_fixture_authority(f, &a, "one", "First");
 	for (int i = 0; i < 3; i++) {
 		CLEANUP(cert_unrefp) struct cert *cert = NULL;
 
