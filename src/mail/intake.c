@@ -246,12 +246,19 @@ bool intake_in_memory(const struct intake *in)
 	return !in->large;
 }
 
+int intake_read_part(const struct intake *in, struct store_conn *c, uint64_t offset, uint64_t n,
+	struct buf *out)
+{
+	struct span all = buf_span(&in->waiting);
+
+	if (in->large)
+		return store_upload_read(c, in->upload, in->size, offset, n, out);
+	all = span_skip(all, offset < all.n ? (size_t)offset : all.n);
+	buf_add(out, span_head(all, n < all.n ? (size_t)n : all.n));
+	return 0;
+}
+
 int intake_read(const struct intake *in, struct store_conn *c, struct buf *out)
 {
-	if (!in->large) {
-		buf_add(out, buf_span(&in->waiting));
-		return 0;
-	}
-	TRY(store_upload_read(c, in->upload, in->size, 0, in->size, out));
-	return 0;
+	return intake_read_part(in, c, 0, in->size, out);
 }

@@ -45,10 +45,13 @@ uint64_t intake_size(const struct intake *in);
 /* The message's front: all of an inline one, else its first 64 KiB. Valid as long as the intake. */
 struct span intake_head(const struct intake *in);
 
-/* After the end: the structure, and all octets of the message, read from the store where they are
- * there; appended. Valid as long as the intake. */
+/* After the end: the structure, and all octets of the message or n of them from an offset on (fewer
+ * only at its end), read from the store where they are there; appended. Valid as long as the
+ * intake. */
 const struct part_tree *intake_tree(const struct intake *in);
 int intake_read(const struct intake *in, struct store_conn *c, struct buf *out) MUST_CHECK;
+int intake_read_part(const struct intake *in, struct store_conn *c, uint64_t offset, uint64_t n,
+	struct buf *out) MUST_CHECK;
 
 /* Whether nothing of it is in the store: intake_head is all, and intake_read needs no connection.
  */

@@ -53,6 +53,7 @@ struct making {
 	struct arrival *arrivals;
 	size_t n_arrivals, n_redirected;
 	bool keeps; /* somebody gets the message as it came */
+	bool sealed_known, sealed;
 
 	/* Of the arrival that is looked at. */
 	struct store_account account;
@@ -277,6 +278,26 @@ static void stay_clear(struct making *m, struct plan_act *act, const struct siev
 	form->front = arena_span(&m->plan->arena, buf_span(&field));
 }
 
+/* Once for a message: whether it is encrypted already. Of a large one the front tells. */
+static int find_sealed(struct making *m)
+{
+	CLEANUP(buf_done) struct buf front = {};
+	const struct intake *in = m->plan->request.intake;
+	struct span message = intake_head(in);
+
+	if (m->sealed_known)
+		return 0;
+	if (seal_is_claimed(intake_tree(in))) {
+		if (!intake_in_memory(in)) {
+			TRY(intake_read_part(in, m->conn, 0, SEAL_FRONT, &front));
+			message = buf_span(&front);
+		}
+		m->sealed = seal_is_sealed(intake_tree(in), message);
+	}
+	m->sealed_known = true;
+	return 0;
+}
+
 /* CGP-62, CGP-63: for the mailbox's owner and, where a rule of the account or the domain names a
  * mailbox of somebody else, for the account too. */
 static int encrypt(struct making *m, const struct sieve_action *a, struct plan_act *act,
@@ -284,7 +305,8 @@ static int encrypt(struct making *m, const struct sieve_action *a, struct plan_a
 {
 	bool owner_found, own_found = false;
 
-	if (seal_is_sealed(intake_tree(m->plan->request.intake)))
+	TRY(find_sealed(m));
+	if (m->sealed)
 		return 0;
 	form->to = arena_alloc(&m->plan->arena, 2 * sizeof form->to[0]);
 	TRY(find_recipient(m, act->owner, &form->to[0], &owner_found));

@@ -16,8 +16,15 @@ struct seal_recipient {
 	const char *cipher;  /* that its owner has chosen, by name; NULL or "automatic": none */
 };
 
-/* Encrypted for someone by S/MIME (RFC 8551 section 3.3) or OpenPGP (RFC 3156) already. */
-bool seal_is_sealed(const struct part_tree *tree);
+/* Whether a message is called encrypted, by S/MIME (RFC 8551 section 3.3, 3.9) or OpenPGP (RFC
+ * 3156). */
+bool seal_is_claimed(const struct part_tree *tree);
+
+/* And whether it is: whether what is in it is an encrypted object for somebody. message: all of it,
+ * or its first SEAL_FRONT octets, which tell unless it has thousands of recipients; then it counts
+ * as not encrypted. */
+enum { SEAL_FRONT = 4 << 20 };
+bool seal_is_sealed(const struct part_tree *tree, struct span message);
 
 enum seal_outcome {
 	SEAL_E_REFUSED = 1, /* why: a certificate that will not do, a message that is too large */

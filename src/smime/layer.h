@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the Signet authors */
 
-/* One part of a message that is a cryptographic layer: recognized and opened. Private to
- * smime/read. */
+/* One part of a message that is a cryptographic layer: recognized by what it is called, and opened,
+ * which is for smime/read. */
 #pragma once
 
 #include "base/limit.h"

@@ -12,6 +12,9 @@
 #include "smime/read.h"
 
 #include "mime/word.h"
+#include "smime/ber.h"
+#include "smime/cms.h"
+#include "smime/cms_front.h"
 
 #include <openssl/pem.h>
 #include <stdlib.h>
@@ -110,6 +113,26 @@ static void check_changed(const struct smime_result *result, struct span message
 	smime_result_done(&again);
 }
 
+/* What is a whole encrypted object is one by its front too, and the other way round nothing is only
+ * because it is thought to be whole. */
+static void check_front(struct span object)
+{
+	struct secret_buf der = { .max = 1 << 24, .is_plain = true };
+	struct cms cms = {};
+	bool encrypted;
+
+	check(!cms_front_is_encrypted(object, true) || cms_front_is_encrypted(object, false));
+	if (ber_to_definite(object, &der) == 0 &&
+		cms_parse(secret_buf_span(&der), &cms, NULL) == 0) {
+		encrypted = (cms.kind == CMS_ENVELOPED || cms.kind == CMS_AUTH_ENVELOPED) &&
+			    cms.enveloped.n_recipients > 0 && cms.enveloped.encrypted.n > 0 &&
+			    cms.enveloped.recipients[0].kind != CMS_OTHER_RECIPIENT;
+		check(!encrypted || cms_front_is_encrypted(object, true));
+		cms_done(&cms);
+	}
+	secret_buf_done(&der);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	CLEANUP(buf_done) struct buf message = {};
@@ -118,6 +141,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (!key.key)
 		setup();
+	check_front(span_of(data, size));
 	if (size && data[0] == 0x30)
 		buf_add_string(&message, "From: fuzz@example.org\r\n"
 					 "Content-Type: application/pkcs7-mime\r\n"
