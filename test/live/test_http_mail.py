@@ -124,3 +124,45 @@ def test_another_certificate_for_a_key(server, authority):
     s.ask("POST", smime(address) + "/install", {"certificate": second.pem}, expect=201)
     key, = s.get(f"/accounts/{address}/smime")["keys"]
     assert [c["certificate"] for c in key["certificates"]] == [second.pem, first.pem]
+
+
+def test_lists_and_searches(server):
+    """Newest first, in pieces that lead on to each other; words in any case, in subject and people, all of them."""
+    address = "lists@example.org"
+    server.add_account(address)
+    c = Client(server, login=address)
+    box = imap(server, address)
+    for i in range(620):
+        subject = "=?utf-8?q?STRASSE_und_=C3=84rger?=" if i in (3, 610) else f"number {i}"
+        people = "From: Zo=?utf-8?q?=C3=AB?= Quick <zoe@far.example>\r\nCc: Max <max@near.example>\r\n" if i % 100 == 3 else \
+            "From: plain@near.example\r\n"
+        box.append("INBOX", None, None, f"{people}To: {address}\r\nSubject: {subject}\r\n\r\nsecret word\r\n".encode())
+    box.logout()
+
+    def pieces(**query):
+        """All that is found, piece by piece."""
+        found, before = [], None
+        for _ in range(1000):
+            asked = {**query, **({"before": before} if before else {})}
+            query_text = "&".join(f"{k}={quoted(str(v))}" for k, v in asked.items())
+            a = c.get(f"/accounts/{address}/mailboxes/INBOX/messages?{query_text}")
+            found += [m["uid"] for m in a["messages"]]
+            assert len(a["messages"]) <= query.get("limit", 50)
+            before = a["next"]
+            if before is None:
+                return found
+        raise AssertionError("no end")
+
+    everything = list(range(620, 0, -1))
+    for limit in (200, 37, 155):
+        assert pieces(limit=limit) == everything
+    assert pieces(search="") == everything and pieces(search="   ") == everything
+    assert pieces(search="straSSe \u00c4RGER") == [611, 4]
+    assert pieces(search="quick far.example max") == [604, 504, 404, 304, 204, 104, 4]
+    assert pieces(search="quick strasse") == [4]
+    assert pieces(search="quick number", limit=2) == [604, 504, 404, 304, 204, 104]
+    assert pieces(search="number plain", limit=1)[:3] == [620, 619, 618]
+    # Neither across two addresses nor in the text.
+    assert pieces(search="example>max") == [] and pieces(search="secret") == []
+    for wrong in ("search=" + "x" * 501, "search=" + "%20".join("abcdefghijk"), "limit=201", "limit=x", "before=-1"):
+        c.ask("GET", f"{BASE}/accounts/{address}/mailboxes/INBOX/messages?{wrong}", expect=400)

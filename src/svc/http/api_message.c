@@ -2,19 +2,14 @@
 /* Copyright the Signet authors */
 
 /*
- * Messages of an account, for the account alone: lists, the octets as they are stored, and what a
+ * Messages of an account, for the account alone: the octets as they are stored, and what a
  * reader is shown, with encrypted layers open while the keys are unlocked in this web session. What
  * mail holds is hostile: parts go out as octets to be saved, text only as members of JSON.
  */
 
 #include "svc/http/api_message.h"
 
-#include "mime/envelope.h"
-#include "mime/structure.h"
-#include "mime/word.h"
-#include "store/mailbox.h"
 #include "store/store.h"
-#include "store/view.h"
 #include "svc/env.h"
 #include "svc/http/web_session.h"
 #include "svc/mail_read.h"
@@ -23,8 +18,6 @@
 #include <stdlib.h>
 
 enum {
-	LIST_MAX = 200,
-	LIST_USUAL = 50,
 	TEXT_MAX = 1 << 20,  /* octets of a part that stand in an answer; longer ones are cut */
 	TEXTS_MAX = 4 << 20, /* of all parts of one */
 	PARTS_SHOWN = 500,
@@ -115,125 +108,6 @@ int message_problem(struct message_asked *k, int r)
 json_t *message_json_id(int64_t id)
 {
 	return json_sprintf("%lld", (long long)id);
-}
-
-static json_t *decoded(struct span text)
-{
-	CLEANUP(buf_done) struct buf out = {};
-
-	word_decode(text, &out);
-	return http_json_text(buf_span(&out));
-}
-
-static json_t *addresses(const struct envelope_list *list)
-{
-	json_t *array = json_array();
-
-	for (size_t i = 0; i < list->n; i++) {
-		const struct envelope_address *a = &list->addresses[i];
-		CLEANUP(buf_done) struct buf address = {};
-		json_t *object;
-
-		if (!a->host.p || !a->mailbox.p)
-			continue;
-		buf_add(&address, a->mailbox);
-		buf_add_octet(&address, '@');
-		buf_add(&address, a->host);
-		object = json_object();
-		(void)json_object_set_new(object, "name", decoded(a->name));
-		api_set_text(object, "address", buf_span(&address));
-		(void)json_array_append_new(array, object);
-	}
-	return array;
-}
-
-static json_t *flag_names(uint64_t flags)
-{
-	static const struct {
-		uint64_t flag;
-		const char *name;
-	} names[] = { { FLAG_SEEN, "seen" }, { FLAG_ANSWERED, "answered" },
-		{ FLAG_FLAGGED, "flagged" }, { FLAG_DELETED, "deleted" }, { FLAG_DRAFT, "draft" } };
-	json_t *array = json_array();
-
-	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-		if (flags & names[i].flag)
-			(void)json_array_append_new(array, json_string(names[i].name));
-	}
-	return array;
-}
-
-/* By its outermost type only: what it is worth is seen when it is read. */
-static const char *smime_kind(const struct part *root)
-{
-	CLEANUP(buf_done) struct buf type = {};
-
-	if (span_is(root->type, "multipart") && span_is(root->subtype, "signed"))
-		return "signed";
-	if (!span_is(root->type, "application") ||
-		!(span_is(root->subtype, "pkcs7-mime") || span_is(root->subtype, "x-pkcs7-mime")))
-		return NULL;
-	(void)param_get(root->params, root->n_params, "smime-type", &type);
-	return span_equal_nocase(buf_span(&type), SPAN("signed-data")) ? "signed" : "encrypted";
-}
-
-static json_t *row_json(const struct store_message *m)
-{
-	json_t *object = json_object();
-
-	(void)json_object_set_new(object, "id", message_json_id(m->id));
-	(void)json_object_set_new(object, "thread", message_json_id(m->thread));
-	api_set_number(object, "uid", m->uid);
-	api_set_number(object, "size", m->size);
-	(void)json_object_set_new(object, "flags", flag_names(m->flags));
-	(void)json_object_set_new(object, "received", http_json_time(m->received_us));
-	(void)json_object_set_new(object, "sent", http_json_time(m->sent_us));
-	return object;
-}
-
-static int add_row(const struct store_message *m, void *context)
-{
-	CLEANUP(part_tree_freep) struct part_tree *tree = NULL;
-	CLEANUP(arena_done) struct arena arena = {};
-	struct envelope envelope = {};
-	json_t *object = row_json(m);
-	const char *kind = NULL;
-
-	if (envelope_parse(m->envelope, &arena, &envelope) == 0) {
-		(void)json_object_set_new(object, "subject", decoded(envelope.subject));
-		(void)json_object_set_new(object, "from", addresses(&envelope.from));
-		(void)json_object_set_new(object, "to", addresses(&envelope.to));
-	}
-	if (structure_unpack(m->structure, &tree) == 0)
-		kind = smime_kind(&tree->parts[0]);
-	(void)json_object_set_new(object, "smime", kind ? json_string(kind) : json_null());
-	(void)json_array_insert_new(context, 0, object);
-	return 0;
-}
-
-int api_message_list(struct http_request *q, struct store_conn *c)
-{
-	CLEANUP(view_unrefp) struct view *view = NULL;
-	struct store_account account;
-	struct store_mailbox mailbox;
-	uint64_t before, limit;
-	uint32_t end, start;
-	int r = api_account(q, c, &account);
-
-	if (!r)
-		r = http_query_number(q, "before", UINT32_MAX, UINT32_MAX, &before);
-	if (!r)
-		r = http_query_number(q, "limit", LIST_MAX, LIST_USUAL, &limit);
-	if (r)
-		return r;
-	r = store_mailbox_find(c, &q->arena, account.id, q->params[1], &mailbox);
-	if (r)
-		return http_store_problem(q, r, "mailbox", "mailbox", NULL);
-	TRY(store_view(c, mailbox.id, &view));
-	end = view_find(view, (uint32_t)before);
-	start = end > limit ? end - (uint32_t)limit : 0;
-	return store_messages(c, mailbox.id, view->uids + start, end - start,
-		WANT_ENVELOPE | WANT_STRUCTURE, add_row, api_answer_list(q, "messages"), NULL);
 }
 
 static int begin_message(struct http_request *q, struct message_asked *k)
@@ -353,7 +227,7 @@ int api_message_read(struct http_request *q, struct store_conn *c)
 		return r;
 	smime_report_add_json(&m.result.report, &report);
 	q->status = 200;
-	q->answer = row_json(&m.row);
+	q->answer = message_row_json(&m.row);
 	(void)json_object_set_new(q->answer, "report",
 		json_loadb((const char *)buf_span(&report).p, buf_size(&report), 0, NULL));
 	(void)json_object_set_new(q->answer, "locked",

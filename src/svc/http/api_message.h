@@ -4,6 +4,7 @@
 
 /* What the routes of an account's messages share. */
 
+#include "store/message.h"
 #include "svc/http/api.h"
 #include "svc/secure_mail.h"
 
@@ -34,3 +35,6 @@ int message_asked_id(struct message_asked *k) MUST_CHECK;
 int message_problem(struct message_asked *k, int r) MUST_CHECK;
 
 json_t *message_json_id(int64_t id);
+
+/* What a message's row says by itself. */
+json_t *message_row_json(const struct store_message *m);

@@ -716,7 +716,8 @@ const struct http_route http_routes[] = {
 	{ "POST", ACCOUNT "/smime/strength", RIGHT_OWN, smime_unlock_body, NULL, ROUTE_OUTSIDE,
 		api_smime_strength, NULL },
 
-	{ "GET", ACCOUNT "/mailboxes/{mailbox}/messages", RIGHT_SELF, NULL, "before limit", ROUTE_READS,
+	{ "GET", ACCOUNT "/mailboxes/{mailbox}/messages", RIGHT_SELF, NULL, "before limit search",
+		ROUTE_READS,
 		api_message_list, NULL },
 	{ "GET", ACCOUNT "/messages/{id}", RIGHT_SELF, NULL, NULL, ROUTE_OUTSIDE,
 		api_message_octets, NULL },
