@@ -7,6 +7,7 @@ import imaplib
 import json
 import os
 import socket
+import sqlite3
 import ssl
 import time
 import urllib.error
@@ -454,6 +455,51 @@ def test_window_that_is_always_past(server, stub):
 
 def problem(kind, detail, status_code=400, **headers):
     return status_code, headers, {"type": "urn:ietf:params:acme:error:" + kind, "detail": detail}
+
+
+def authorization(stub, status):
+    """What the authority says of the domain's name, by tls-alpn-01."""
+    return 200, {}, {"status": status, "identifier": {"type": "dns", "value": DOMAIN},
+                     "challenges": [{"type": "tls-alpn-01", "url": stub.url + "/challenge/0", "status": status,
+                                     "token": "a" * 43}]}
+
+
+def test_proof_that_cannot_be_shown(server, stub):
+    """tls-alpn-01 is proved by the key of the order. Where somebody removed that meanwhile, the order ends and says
+    so, what it had laid out is taken away, and the next one has another key."""
+    server.start()
+    use(server, stub)
+    before = shown(server)
+    stub.answers = {"/order/0": (200, {}, {"status": "pending", "authorizations": [stub.url + "/authorization/0"],
+                                           "finalize": stub.url + "/finalize/0"}),
+                    "/authorization/0": authorization(stub, "pending"),
+                    "/challenge/0": (200, {}, {"type": "tls-alpn-01", "url": stub.url + "/challenge/0",
+                                               "status": "processing", "token": "a" * 43})}
+    order(server, "--challenge", "tls-alpn-01", wait=False)
+    until(lambda: ("POST", "/challenge/0", {}) in stub.requests, "the authority is told to look")
+    assert shown(server, "https", alpn=["acme-tls/1"]) != before
+    server.kill()
+    with sqlite3.connect(server.data / "store" / "signet.db") as db:
+        [(key,)] = db.execute("select tls_key from acme_order")
+        assert db.execute("select count(*) from acme_proof").fetchone() == (1,)
+        db.execute("pragma foreign_keys = on")
+        db.execute("delete from tls_key where id = ?", (key,))
+    db.close()
+    server.start()
+    until(lambda: status(server)[0]["failures"] == 1, "the order gives up")
+    [row] = status(server)
+    assert row["last_error"] == "the key that was made for the order is gone" and row["next"] == "order"
+    [message] = inbox(server)
+    assert "Trouble:     the key that was made for the order is gone" in message
+    assert shown(server) == before
+    with pytest.raises(ssl.SSLError):
+        shown(server, "https", alpn=["acme-tls/1"])
+    with sqlite3.connect(f"file:{server.data}/store/signet.db?mode=ro", uri=True) as db:
+        assert db.execute("select count(*) from acme_proof").fetchone() == (0,)
+    db.close()
+    stub.answers = {}
+    server.cli("acme", "renew", DOMAIN, "--wait")
+    assert "Stub CA" in issuer_of(shown(server)) and status(server)[0]["failures"] == 0
 
 
 def test_short_life(server, stub):
