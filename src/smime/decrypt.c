@@ -352,20 +352,37 @@ static int try_keys(struct opening *o)
 	return 0;
 }
 
+/* Whether a key that the recipient names is there without its private half. */
+static bool is_locked(const struct smime_request *q, const struct cms_identity *id)
+{
+	for (size_t k = 0; k < q->n_keys; k++) {
+		if (q->keys[k].cert && !q->keys[k].key && identity_is(id, q->keys[k].cert))
+			return true;
+	}
+	return false;
+}
+
 /* None opened it: whether somebody could. */
 static void say_why(const struct opening *o)
 {
-	bool ours = false;
+	bool ours = false, locked = false;
 
-	for (size_t i = 0; i < o->layer->n_recipients; i++)
-		ours |= o->layer->recipients[i].is_ours;
+	for (size_t i = 0; i < o->layer->n_recipients; i++) {
+		const struct smime_recipient *r = &o->layer->recipients[i];
+
+		ours |= r->is_ours;
+		locked |= r->is_ours && r->is_supported && is_locked(o->q, &o->data->recipients[i].id);
+	}
 	if (o->n_tries)
 		refuse(o->layer, SMIME_FAILED, cannot);
+	else if (locked)
+		refuse(o->layer, SMIME_LOCKED, "the key that opens it is locked");
 	else if (ours)
 		refuse(o->layer, SMIME_UNSUPPORTED,
 			"it was encrypted for a key that is here, in a way that is not read here");
 	else
-		refuse(o->layer, SMIME_LOCKED, "none of the keys that are here opens it");
+		refuse(o->layer, SMIME_LOCKED,
+			"it was encrypted for others: none of the keys that are here opens it");
 }
 
 static bool check(const struct cms_enveloped *data, const struct content *c, bool taken,

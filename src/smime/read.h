@@ -31,7 +31,8 @@ struct smime_request {
 		message; /* header and body, CRLF or LF line ends; at most LIMIT_SMIME_MESSAGE */
 
 	/* Keys to decrypt with; those of earlier certificates too. None: encrypted layers are
-	 * reported as locked. */
+	 * reported as locked. One with key NULL is locked itself: the report says where it would
+	 * help. */
 	const struct smime_key *keys;
 	size_t n_keys;
 

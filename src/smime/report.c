@@ -162,6 +162,19 @@ bool smime_report_is_verified(const struct smime_report *r)
 	return true;
 }
 
+bool smime_report_wants_key(const struct smime_report *r)
+{
+	for (size_t i = 0; i < r->n_envelope; i++) {
+		const struct smime_layer *layer = &r->layers[i];
+
+		for (size_t k = 0; layer->state == SMIME_LOCKED && k < layer->n_recipients; k++) {
+			if (layer->recipients[k].is_ours)
+				return true;
+		}
+	}
+	return false;
+}
+
 const struct smime_field *smime_report_field(const struct smime_report *r, const char *name)
 {
 	for (size_t i = 0; i < r->n_fields; i++) {

@@ -28,7 +28,8 @@ enum smime_layer_kind {
 
 enum smime_layer_state {
 	SMIME_OPEN,        /* content can be read: it says nothing about signatures */
-	SMIME_LOCKED,      /* none of the keys that are there opens it */
+	SMIME_LOCKED,      /* none of the keys that are there opens it: it is for others, or one whose
+			    * certificate alone is there would; smime_report_wants_key */
 	SMIME_FAILED,      /* a key fits, and what came out is not sound; never says which of key,
 			    * padding or content was wrong */
 	SMIME_MALFORMED,   /* not what it says it is */
@@ -100,7 +101,7 @@ struct smime_recipient {
 	char *issuer, *serial, *key_id; /* as in smime_signer; all NULL: neither */
 	char *method; /* "RSA (PKCS #1 v1.5)", "ECDH (SHA-256)"; else kind or object identifier */
 	bool is_supported;
-	bool is_ours; /* one of the keys of the request is named by it */
+	bool is_ours; /* a certificate of the request's keys is named by it */
 	bool opened;
 };
 
@@ -201,6 +202,9 @@ void smime_report_done(struct smime_report *r);
 /* Every signer of every signed layer of the envelope is OK, and the status is SIGNED or
  * SIGNED_ENCRYPTED: what a strict check wants. */
 bool smime_report_is_verified(const struct smime_report *r);
+
+/* The message is locked, and a key would open it that the request had without its private half. */
+bool smime_report_wants_key(const struct smime_report *r);
 
 /* The field of that name; NULL if there is none. */
 const struct smime_field *smime_report_field(const struct smime_report *r, const char *name);

@@ -120,22 +120,25 @@ int store_encryption_remove(struct store_conn *c, int64_t account)
 }
 
 int store_encryption_step(struct store_conn *c, int64_t account, int64_t message,
-	enum encryption_step step, struct span error, int64_t now_us)
+	enum encryption_step step, struct span error, int64_t now_us, bool *ret_paused)
 {
-	bool encrypted = step == ENCRYPTION_ENCRYPTED || step == ENCRYPTION_HELD;
-	int64_t n;
+	bool encrypted = step == ENCRYPTION_ENCRYPTED || step == ENCRYPTION_HELD, row;
+	CLEANUP(db_resetp) struct db_statement *q = NULL;
 
 	assert(c->writer);
-	TRY(db_exec(c->db, &n,
+	TRY(db_query_row(&q, &row, c->db,
 		"update encryption set after = $2, n_done = n_done + $3, n_held = n_held + $4,"
 		" n_already = n_already + $5, n_failed = n_failed + $6, changed = $7,"
 		" last_error = case when $6 > 0 then $8 else last_error end"
-		" where account = $1 and state in ($9, $10)",
+		" where account = $1 and state in ($9, $10) returning state",
 		DB_ARGS(DB_INT(account), DB_INT(message), DB_INT(encrypted),
 			DB_INT(step == ENCRYPTION_HELD), DB_INT(step == ENCRYPTION_ALREADY),
 			DB_INT(step == ENCRYPTION_FAILED), DB_INT(now_us), DB_SPAN(error),
 			DB_INT(ENCRYPTION_RUNNING), DB_INT(ENCRYPTION_PAUSED))));
-	return n ? 0 : STORE_E_STALE;
+	if (!row)
+		return STORE_E_STALE;
+	*ret_paused = db_int(q, 0) == ENCRYPTION_PAUSED;
+	return 0;
 }
 
 int store_encryption_next(struct store_conn *c, int64_t after_account, int64_t *ret_account)

@@ -51,8 +51,8 @@ int store_encryption_set_state(struct store_conn *c, int64_t account, enum encry
 /* Writes: forgets it. What is encrypted stays so. STORE_E_NOT_FOUND. */
 int store_encryption_remove(struct store_conn *c, int64_t account) MUST_CHECK;
 
-/* Writes: the message has been dealt with, perhaps while somebody paused it. STORE_E_STALE: it is
- * over. */
+/* Writes: the message has been dealt with; *ret_paused: somebody paused it meanwhile.
+ * STORE_E_STALE: it is over. */
 enum encryption_step {
 	ENCRYPTION_ENCRYPTED,
 	ENCRYPTION_HELD,
@@ -61,7 +61,7 @@ enum encryption_step {
 	ENCRYPTION_FAILED
 };
 int store_encryption_step(struct store_conn *c, int64_t account, int64_t message,
-	enum encryption_step step, struct span error, int64_t now_us) MUST_CHECK;
+	enum encryption_step step, struct span error, int64_t now_us, bool *ret_paused) MUST_CHECK;
 
 /* Reads: the next account whose mail is being encrypted, by id. STORE_E_NOT_FOUND: none. */
 int store_encryption_next(struct store_conn *c, int64_t after_account,

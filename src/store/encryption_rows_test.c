@@ -21,6 +21,7 @@ struct job {
 	enum encryption_state from, to;
 	int64_t message;
 	enum encryption_step step;
+	bool paused;
 	int64_t ids[MESSAGES + 1];
 	size_t n;
 };
@@ -57,7 +58,8 @@ static int step(struct store_conn *c, void *arg)
 {
 	struct job *j = arg;
 
-	return store_encryption_step(c, j->account, j->message, j->step, span_str("bad"), 3);
+	return store_encryption_step(c, j->account, j->message, j->step, span_str("bad"), 3,
+		&j->paused);
 }
 
 static int forget(struct store_conn *c, void *arg)
@@ -104,6 +106,7 @@ static void test_each_message_once(void **state)
 		j.message = j.ids[0];
 		j.step = steps[i];
 		assert_int_equal(store_write(f->store, step, &j), 0);
+		assert_false(j.paused);
 	}
 	assert_int_equal(store_read(f->store, ids, &j), 0);
 	assert_int_equal(j.n, 0);
@@ -134,6 +137,7 @@ static void test_states(void **state)
 	j.message = 0;
 	assert_int_equal(store_read(f->store, next, &j), STORE_E_NOT_FOUND);
 	assert_int_equal(store_write(f->store, step, &j), 0);
+	assert_true(j.paused);
 	assert_int_equal(store_write(f->store, start, &j), STORE_E_EXISTS);
 	j.from = ENCRYPTION_PAUSED;
 	j.to = ENCRYPTION_DONE;

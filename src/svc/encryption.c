@@ -33,6 +33,7 @@ struct turn {
 	/* What came of a message, to be committed. */
 	int64_t message;
 	enum encryption_step step;
+	bool paused;
 	struct why why;
 };
 
@@ -64,7 +65,7 @@ static int commit_step(struct store_conn *c, void *arg)
 	struct turn *t = arg;
 
 	return store_encryption_step(c, t->account, t->message, t->step, span_str(t->why.text),
-		clock_now_us());
+		clock_now_us(), &t->paused);
 }
 
 static int commit_done(struct store_conn *c, void *arg)
@@ -110,7 +111,7 @@ static enum encryption_step step_of(int outcome, const struct message_replaced *
 	}
 }
 
-/* Returns STORE_E_STALE when the account's turn is over before its time. */
+/* Returns STORE_E_STALE when the account's turn is over before its time: paused, say. */
 static int encrypt_one(struct turn *t, int64_t id)
 {
 	struct message_replaced replaced = {};
@@ -129,7 +130,8 @@ static int encrypt_one(struct turn *t, int64_t id)
 	if (t->step == ENCRYPTION_FAILED)
 		LOG(NULL, LOG_WARNING, "SMIME", "encryption.failed", log_int("account", t->account),
 			log_int("message", id), log_str("reason", t->why.text));
-	return store_write(t->env->store, commit_step, t);
+	r = store_write(t->env->store, commit_step, t);
+	return r || !t->paused ? r : STORE_E_STALE;
 }
 
 static int finish(struct turn *t)

@@ -7,6 +7,7 @@
 #include "base/digest.h"
 #include "mime/charset.h"
 #include "mime/decode.h"
+#include "smime/legacy_display.h"
 #include "svc/env.h"
 #include "svc/revocation.h"
 #include "svc/trust.h"
@@ -99,10 +100,17 @@ void mail_part_add(const struct mail_read *m, const struct part *part, bool is_t
 	decoder_feed(&decoder, body, &octets);
 	decoder_end(&decoder, &octets);
 	(void)buf_room(out, buf_size(&octets));
-	if (is_text)
+	if (is_text && legacy_display_is_in(m->parts, part)) {
+		CLEANUP(buf_wipe) struct buf text = {};
+
+		(void)buf_room(&text, buf_size(&octets));
+		add_text(part, buf_span(&octets), &text);
+		legacy_display_leave_out(part, buf_span(&text), out);
+	} else if (is_text) {
 		add_text(part, buf_span(&octets), out);
-	else
+	} else {
 		buf_add(out, buf_span(&octets));
+	}
 }
 
 static unsigned place_of(const struct part_tree *tree, const struct part *part)

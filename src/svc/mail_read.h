@@ -43,8 +43,9 @@ void mail_read_done(struct mail_read *m);
 int mail_read(struct env *e, const struct mail_reader *who, int64_t id, struct mail_read *ret_read,
 	struct why *why) MUST_CHECK;
 
-/* Appends a part's content, its transfer encoding removed; text as UTF-8 (is_text). At most max
- * octets of the encoded form are looked at. */
+/* Appends a part's content, its transfer encoding removed; text as UTF-8 (is_text), without
+ * the copy of hidden fields that it may begin with (smime/legacy_display.h). At most max octets of
+ * the encoded form are looked at. */
 void mail_part_add(const struct mail_read *m, const struct part *part, bool is_text, size_t max,
 	struct buf *out);
 

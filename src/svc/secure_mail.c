@@ -408,6 +408,19 @@ void secure_keys_done(struct secure_keys *k)
 	*k = (struct secure_keys){};
 }
 
+static struct secure_keys new_keys(void)
+{
+	struct secure_keys keys = {
+		.keys = alloc_array(NULL, SECURE_KEYS_MAX * SECURE_CERTS_MAX, sizeof *keys.keys),
+		.chains =
+			alloc_array(NULL, SECURE_KEYS_MAX * SECURE_CERTS_MAX, sizeof *keys.chains),
+	};
+
+	memset(keys.chains, 0, SECURE_KEYS_MAX * SECURE_CERTS_MAX * sizeof *keys.chains);
+	return keys;
+}
+
+/* open NULL: the certificates alone. */
 static int add_keys(const struct secure_key *key, struct keyd_key *open, struct secure_keys *out)
 {
 	for (size_t i = 0; i < key->n_certs; i++) {
@@ -417,7 +430,8 @@ static int add_keys(const struct secure_key *key, struct keyd_key *open, struct 
 		*to = (struct smime_key){ .chain = chain };
 		out->n++;
 		TRY(cert_from_der(&to->cert, key->certs[i].der, NULL));
-		TRY(provider_key(&to->key, open, key->row.spki));
+		if (open)
+			TRY(provider_key(&to->key, open, key->row.spki));
 		TRY(cert_list_from_der(chain, key->certs[i].chain, NULL));
 	}
 	return 0;
@@ -441,13 +455,30 @@ int secure_mail_keys(struct env *e, struct span session, int64_t account,
 					   : "the account has no Secure Mail key yet");
 		return found->n_keys ? SECURE_E_LOCKED : SECURE_E_NONE;
 	}
-	keys.keys = alloc_array(NULL, SECURE_KEYS_MAX * SECURE_CERTS_MAX, sizeof *keys.keys);
-	keys.chains = alloc_array(NULL, SECURE_KEYS_MAX * SECURE_CERTS_MAX, sizeof *keys.chains);
-	memset(keys.chains, 0, SECURE_KEYS_MAX * SECURE_CERTS_MAX * sizeof *keys.chains);
+	keys = new_keys();
 	for (size_t i = 0; i < found->n_keys; i++)
 		for (size_t k = 0; k < open.n; k++)
 			if (open.keys[k].id == found->keys[i].row.id)
 				TRY(add_keys(&found->keys[i], open.keys[k].key, &keys));
+	*ret_keys = keys;
+	keys = (struct secure_keys){};
+	return 0;
+}
+
+int secure_mail_locked_keys(struct env *e, int64_t account, struct secure_keys *ret_keys,
+	struct why *why)
+{
+	CLEANUP(secure_keys_done) struct secure_keys keys = {};
+	CLEANUP(arena_done) struct arena arena = {};
+	struct secure_account *found = ARENA_ALLOC(&arena, struct secure_account);
+	int r = secure_look_up(e, &arena, account, found, why);
+
+	if (r)
+		return r;
+	keys = new_keys();
+	for (size_t i = 0; i < found->n_keys; i++)
+		if (secure_key_is_present(found, &found->keys[i]))
+			TRY(add_keys(&found->keys[i], NULL, &keys));
 	*ret_keys = keys;
 	keys = (struct secure_keys){};
 	return 0;

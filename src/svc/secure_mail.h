@@ -146,3 +146,8 @@ struct secure_keys {
 void secure_keys_done(struct secure_keys *k);
 int secure_mail_keys(struct env *e, struct span session, int64_t account,
 	struct secure_keys *ret_keys, struct why *why) MUST_CHECK;
+
+/* What the password would open, as certificates without their keys: a reader tells by them what is
+ * locked from what is for somebody else. SECURE_E_OFF. */
+int secure_mail_locked_keys(struct env *e, int64_t account, struct secure_keys *ret_keys,
+	struct why *why) MUST_CHECK;

@@ -80,6 +80,48 @@ def until(what, seconds=20):
     return False
 
 
+def test_what_is_for_others_is_not_locked(server, authority, tmp_path):
+    """A client asks for the password only where it helps."""
+    c, _ = person(server, authority, "olga@example.org")
+    other = tmp_path / "other.pem"
+    other.write_text(authority.issue(emails=["x@elsewhere.example"], usage=("mail",), key="rsa").pem)
+    sealed = subprocess.run(["openssl", "cms", "-encrypt", "-aes256", "-subject", "not for you", "-from",
+                             "x@elsewhere.example", "-to", c.address, str(other)],
+                            input=b"text\r\n", capture_output=True, check=True).stdout
+    box = imap(server, c.address)
+    box.append("INBOX", None, None, sealed.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n"))
+    for act in ("lock", None):
+        if act:
+            c.ask("POST", smime(c.address) + "/" + act, expect=200)
+        else:
+            c.ask("POST", smime(c.address) + "/unlock", {"password": SECRET}, expect=200)
+        shown = read(c, one(c, "not for you"))
+        layer, = shown["report"]["layers"]
+        assert shown["report"]["status"] == "locked" and not shown["locked"]
+        assert "for others" in layer["reason"] and not layer["recipients"][0]["ours"]
+        refused = c.ask("GET", path(c, one(c, "not for you"), "parts/1"), expect=422)
+        assert "for others" in refused.json["detail"]
+
+
+def test_the_copy_of_the_subject_is_for_other_programs(server, authority):
+    c, _ = person(server, authority, "pia@example.org")
+    c.ask("POST", f"{BASE}/accounts/{c.address}/compose",
+          {"from": c.address, "to": [c.address], "subject": "Gr\u00fc\u00dfe, hidden", "text": "Hello,\r\n\r\nPia\r\n",
+           "html": "<html><body><p>Hello</p></body></html>", "sign": True, "encrypt": True}, expect=200)
+    m = messages(c)[0]
+    for decrypted in (False, True):
+        shown = read(c, m)
+        fields = {f["name"]: f for f in shown["report"]["fields"]}
+        assert fields["Subject"]["text"] == "Gr\u00fc\u00dfe, hidden"
+        assert [p["text"].replace("\r\n", "") for p in shown["parts"]] == \
+            ["Hello,Pia", "<html><body><p>Hello</p></body></html>"]
+        # As a file it is what was signed.
+        assert b"header-protection-legacy-display" in c.ask("GET", path(c, m, "parts/2"), expect=200).body
+        if not decrypted:
+            c.ask("POST", path(c, m, "decrypt"), expect=200)
+            m = messages(c)[0]
+
+
 def test_a_message_is_encrypted_and_decrypted_in_place(server, authority):
     c, issued = person(server, authority, "lena@example.org")
     deliver(server, c.address, "=?utf-8?q?gr=C3=BC=C3=9Fe?=", "nobody else reads this")
@@ -114,6 +156,8 @@ def test_a_message_is_encrypted_and_decrypted_in_place(server, authority):
     c.ask("POST", smime(c.address) + "/lock", expect=200)
     shown = read(c, m)
     assert shown["locked"] and shown["parts"] == [] and shown["report"]["status"] == "locked"
+    layer, = shown["report"]["layers"]
+    assert layer["recipients"][0]["ours"] and layer["reason"] == "the key that opens it is locked"
     c.ask("GET", path(c, m, "parts/1"), expect=403)
     for act in ("encrypt", "decrypt"):
         c.ask("POST", path(c, m, act), expect=403)
@@ -162,8 +206,8 @@ def test_openssl_reads_what_was_encrypted_here(server, authority, tmp_path):
 
 
 def test_a_mailbox_is_its_owners(server, authority):
-    c, _ = person(server, authority, "paula@example.org")
-    deliver(server, c.address, "private", "for paula")
+    c, _ = person(server, authority, "petra@example.org")
+    deliver(server, c.address, "private", "for petra")
     m = one(c, "private")
     server.add_account("boss@example.org")
     server.cli("account", "set", "boss@example.org", "role=admin")

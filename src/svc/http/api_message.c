@@ -39,6 +39,7 @@ int message_asked_begin(struct http_request *q, struct message_asked *k)
 {
 	uint8_t session[WEB_SESSION_ID];
 	struct span id = {};
+	int r = 0;
 
 	*k = (struct message_asked){ .q = q };
 	k->r = store_read(q->env->store, find_account, k);
@@ -49,7 +50,12 @@ int message_asked_begin(struct http_request *q, struct message_asked *k)
 		id = span_of(session, sizeof session);
 	}
 	k->r = secure_mail_keys(q->env, id, k->account.id, &k->keys, &k->why);
-	return k->r < 0 ? k->r : 0;
+	if (k->r == SECURE_E_LOCKED) {
+		struct why ignored;
+
+		r = secure_mail_locked_keys(q->env, k->account.id, &k->keys, &ignored);
+	}
+	return k->r < 0 ? k->r : r < 0 ? r : 0;
 }
 
 int message_asked_unlocked(struct http_request *q, struct message_asked *k)
@@ -61,7 +67,7 @@ int message_asked_unlocked(struct http_request *q, struct message_asked *k)
 int message_locked_problem(struct message_asked *k)
 {
 	return http_problem(k->q, 403, k->r == SECURE_E_OFF ? "smime" : "password", "%s",
-		k->why.text[0] ? k->why.text : "no key that is unlocked opens the message");
+		k->why.text);
 }
 
 int message_asked_id(struct message_asked *k)
@@ -231,7 +237,7 @@ int api_message_read(struct http_request *q, struct store_conn *c)
 	(void)json_object_set_new(q->answer, "report",
 		json_loadb((const char *)buf_span(&report).p, buf_size(&report), 0, NULL));
 	(void)json_object_set_new(q->answer, "locked",
-		json_boolean(m.result.report.status == SMIME_STATUS_LOCKED));
+		json_boolean(smime_report_wants_key(&m.result.report)));
 	(void)json_object_set_new(q->answer, "parts", parts_json(&m));
 	http_header(q, "Cache-Control", SPAN("no-store"));
 	return 0;
@@ -249,8 +255,12 @@ int api_message_part(struct http_request *q, struct store_conn *c)
 		r = read_message(&k, &m);
 	if (r)
 		return r;
-	if (m.result.report.status == SMIME_STATUS_LOCKED)
+	if (m.result.report.status == SMIME_STATUS_LOCKED &&
+		(k.r == SECURE_E_OFF || smime_report_wants_key(&m.result.report)))
 		return message_locked_problem(&k);
+	if (m.result.report.status == SMIME_STATUS_LOCKED)
+		return http_problem(q, 422, "id",
+			"the message was encrypted for others: no key of this account opens it");
 	part = m.parts ? mail_part_find(m.parts, q->params[2]) : NULL;
 	if (!part)
 		return http_problem(q, 404, "part", "the message has no such part");
