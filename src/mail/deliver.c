@@ -21,6 +21,7 @@
 #include "store/message.h"
 #include "store/queue_rows.h"
 #include "store/rule_rows.h"
+#include "store/sharing.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -31,7 +32,6 @@ static const int64_t queue_lifetime_us = 5LL * 24 * 3600 * 1000000;
 enum {
 	RETURN_FULL_MAX = 256 << 10, /* octets; of larger messages the header is returned */
 	REPORTED_MAX = 1000,         /* recipients of one notification */
-	REDIRECTS_MAX = 100,         /* by rules, of one message */
 };
 
 /* One delivery while it runs. */
@@ -45,10 +45,11 @@ struct run {
 	struct arena arena;
 	struct bounce_recipient *reports;
 	size_t n_reports;
-	int64_t *contents; /* of the plan's forms; 0: not stored yet */
-	bool *applied;     /* entries of the plan */
-	unsigned n_redirected;
-	struct verdict_text rejection; /* what the last RECIPIENT_REJECTED said */
+	int64_t *contents;                   /* of the plan's forms; 0: not stored yet */
+	bool *applied;                       /* entries of the plan */
+	unsigned depth;                      /* of redirects */
+	const struct redirected *redirected; /* the innermost of them; NULL: as it came */
+	struct verdict_text rejection;       /* what the last RECIPIENT_REJECTED said */
 };
 
 static void run_done(struct run *run)
@@ -59,6 +60,12 @@ static void run_done(struct run *run)
 	free(run->contents);
 	free(run->applied);
 }
+
+/* What a rule sends on: in that form, as mail of that sender. */
+struct redirected {
+	uint32_t form;
+	struct span sender;
+};
 
 /* A form of the message as a content. */
 struct body {
@@ -84,13 +91,11 @@ static int ensure_body(struct run *run, uint32_t form, struct body *ret_body)
 
 	if (form != PLAN_SAME) {
 		forms = plan_forms(run->d->plan, &n);
-		if (forms[form].draft) {
-			if (!run->contents[form])
-				TRY(store_content_add(run->conn, forms[form].draft,
-					&run->contents[form]));
-			*ret_body = (struct body){ forms[form].draft, run->contents[form] };
-			return 0;
-		}
+		assert(form < n && forms[form].draft);
+		if (!run->contents[form])
+			TRY(store_content_add(run->conn, forms[form].draft, &run->contents[form]));
+		*ret_body = (struct body){ forms[form].draft, run->contents[form] };
+		return 0;
 	}
 	TRY(ensure_content(run));
 	*ret_body = (struct body){ run->draft, run->content };
@@ -189,7 +194,12 @@ static int queue(struct run *run, const struct recipient *recipient, int64_t con
 static int into_queue(struct run *run, const struct recipient *recipient, struct span address)
 {
 	CLEANUP(buf_done) struct buf sender = {};
+	struct body body;
 
+	if (run->redirected) {
+		TRY(ensure_body(run, run->redirected->form, &body));
+		return queue(run, recipient, body.content, run->redirected->sender, address);
+	}
 	TRY(ensure_content(run));
 	mail_address_add(&sender, &run->d->transaction->sender);
 	return queue(run, recipient, run->content, buf_span(&sender), address);
@@ -259,26 +269,34 @@ static struct mail_address split(struct span address)
 	};
 }
 
-/* Flags of a rule as the account's bits. Keywords beyond what an account can have are left out. */
-static int flag_bits(struct run *run, int64_t account, struct span flags, uint64_t *ret_bits)
+/* Flags of a rule as the account's bits, as far as the rights allow (RFC 4314 section 4). Keywords
+ * beyond what an account can have are left out. */
+static int flag_bits(struct run *run, int64_t account, struct span flags, unsigned rights,
+	uint64_t *ret_bits)
 {
 	static const struct {
 		const char *name;
 		uint64_t bit;
-	} known[] = { { "\\Seen", FLAG_SEEN }, { "\\Answered", FLAG_ANSWERED },
-		{ "\\Flagged", FLAG_FLAGGED }, { "\\Deleted", FLAG_DELETED },
-		{ "\\Draft", FLAG_DRAFT } };
+		unsigned right;
+	} known[] = { { "\\Seen", FLAG_SEEN, ACL_SEEN }, { "\\Answered", FLAG_ANSWERED, ACL_WRITE },
+		{ "\\Flagged", FLAG_FLAGGED, ACL_WRITE }, { "\\Deleted", FLAG_DELETED, ACL_DELETE },
+		{ "\\Draft", FLAG_DRAFT, ACL_WRITE } };
 
 	*ret_bits = 0;
 	while (flags.n) {
 		struct span flag = span_cut(&flags, ' ');
+		unsigned right = ACL_WRITE;
 		uint64_t bit = 0;
 		int r = 0;
 
 		for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
-			if (span_is_nocase(flag, known[i].name))
+			if (span_is_nocase(flag, known[i].name)) {
 				bit = known[i].bit;
+				right = known[i].right;
+			}
 		}
+		if (!(rights & right))
+			continue;
 		if (!bit)
 			r = store_keyword_bit(run->conn, account, flag, &bit);
 		if (r < 0)
@@ -289,25 +307,33 @@ static int flag_bits(struct run *run, int64_t account, struct span flags, uint64
 }
 
 /* RFC 5490 section 3.2: a mailbox that is not there is made if the rule says so; else, and if it
- * cannot be made, mail goes where it would go without the rule. */
+ * cannot be made, mail goes where it would go without the rule. The right to somebody else's is
+ * asked for again: it may have been taken since the rule ran. */
 static int find_for(struct run *run, const struct route_target *target, const struct plan_act *act,
-	int64_t *ret_id, int64_t *ret_owner)
+	int64_t *ret_id, int64_t *ret_owner, unsigned *ret_rights)
 {
 	CLEANUP(arena_done) struct arena arena = {};
 	struct store_mailbox box;
 	int r = STORE_E_NOT_FOUND;
 
 	*ret_owner = act->owner;
+	*ret_rights = ACL_ALL;
 	if (act->target.n)
 		r = store_mailbox_find(run->conn, &arena, act->owner, act->target, &box);
+	if (r == 0 && act->by) {
+		TRY(store_mailbox_rights(run->conn, act->by, box.id, ret_rights));
+		if (!(*ret_rights & ACL_POST))
+			r = STORE_E_RIGHTS;
+	}
 	if (r == 0)
 		*ret_id = box.id;
-	else if (r == STORE_E_NOT_FOUND && act->target.n && act->create)
+	else if (r == STORE_E_NOT_FOUND && act->target.n && act->create && !act->by)
 		r = store_mailbox_create(run->conn, act->owner, act->target, USE_NONE, ret_id,
 			NULL);
 	if (r <= 0)
 		return r;
 	*ret_owner = target->account;
+	*ret_rights = ACL_ALL;
 	return find_mailbox(run, target, ret_id);
 }
 
@@ -315,13 +341,20 @@ static int act_mailbox(struct run *run, const struct recipient *recipient,
 	const struct route_target *target, const struct plan_act *act,
 	enum recipient_verdict *ret_verdict)
 {
+	bool over_quota = recipient_is_postmaster(&recipient->address);
 	int64_t mailbox, owner;
+	unsigned rights;
 	uint64_t flags;
 
-	TRY(find_for(run, target, act, &mailbox, &owner));
-	TRY(flag_bits(run, owner, act->flags, &flags));
-	return put(run, mailbox, act->form, flags, recipient_is_postmaster(&recipient->address),
-		ret_verdict);
+	TRY(find_for(run, target, act, &mailbox, &owner, &rights));
+	TRY(flag_bits(run, owner, act->flags, rights, &flags));
+	TRY(put(run, mailbox, act->form, flags, over_quota, ret_verdict));
+	/* That somebody else's mailbox is full is no reason for others to wait. */
+	if (*ret_verdict == RECIPIENT_FULL && owner != target->account) {
+		TRY(find_mailbox(run, target, &mailbox));
+		TRY(put(run, mailbox, act->form, 0, over_quota, ret_verdict));
+	}
+	return 0;
 }
 
 static int to_targets(struct run *run, const struct recipient *recipient, const struct route *route,
@@ -338,20 +371,31 @@ static int act_redirect(struct run *run, const struct route_target *target,
 	struct route route;
 	struct body body;
 	bool null = transaction_sender_is_null(run->d->transaction);
+	const struct redirected redirected = {
+		.form = act->form,
+		.sender = null ? (struct span){} : target->address,
+	};
+	const struct redirected *outer = run->redirected;
+	int r;
 
 	*ret_verdict = RECIPIENT_LOOP;
-	if (++run->n_redirected > REDIRECTS_MAX || has_been_here(run, &recipient.address))
+	if (run->depth == PLAN_REDIRECT_DEPTH || has_been_here(run, &recipient.address))
 		return 0;
 	TRY(store_route(run->conn, &arena, recipient.address.local, recipient.address.domain,
 		run->rules.separators, &route));
 	*ret_verdict = RECIPIENT_UNKNOWN;
 	if (route.kind == ROUTE_NONE)
 		return 0;
-	if (route.kind != ROUTE_REMOTE)
-		return to_targets(run, &recipient, &route, ret_verdict);
+	if (route.kind != ROUTE_REMOTE) {
+		run->redirected = &redirected;
+		run->depth++;
+		r = to_targets(run, &recipient, &route, ret_verdict);
+		run->depth--;
+		run->redirected = outer;
+		return r;
+	}
 	TRY(ensure_body(run, act->form, &body));
-	TRY(queue(run, &recipient, body.content, null ? (struct span){} : target->address,
-		act->target));
+	TRY(queue(run, &recipient, body.content, redirected.sender, act->target));
 	*ret_verdict = RECIPIENT_OK;
 	if (!run->d->outgoing)
 		return into_mailbox(run, target, false, ret_verdict);
@@ -371,9 +415,7 @@ static int act_vacation(struct run *run, const struct route_target *target,
 	struct body body;
 	int r;
 
-	/* There were too many forms: what came in is no answer. */
-	if (act->form == PLAN_SAME)
-		return 0;
+	assert(act->form != PLAN_SAME);
 	TRY(store_route(run->conn, &arena, to.address.local, to.address.domain,
 		run->rules.separators, &route));
 	if (route.kind == ROUTE_REMOTE && !run->d->outgoing)

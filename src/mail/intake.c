@@ -18,6 +18,7 @@
 #include "mime/part.h"
 #include "mime/structure.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -117,6 +118,12 @@ static void become_large(struct intake *in)
 	buf_add(&in->head, span_head(buf_span(&in->waiting), HEAD_KEPT));
 }
 
+void intake_stage(struct intake *in)
+{
+	assert(in->size == 0);
+	become_large(in);
+}
+
 int intake_add(struct intake *in, struct span data)
 {
 	settle(in);
@@ -214,6 +221,17 @@ int intake_end(struct intake *in, struct content_draft **ret_draft)
 	in->draft.upload = in->upload;
 	*ret_draft = &in->draft;
 	return 0;
+}
+
+size_t intake_keep_draft(struct intake *in)
+{
+	const struct content_draft *d = &in->draft;
+
+	buf_done(&in->waiting);
+	buf_done(&in->head);
+	in->tree = part_tree_free(in->tree);
+	return buf_size(&d->data) + buf_size(&d->envelope) + buf_size(&d->structure) +
+	       buf_size(&d->references_text) + sizeof *in;
 }
 
 int64_t intake_upload(const struct intake *in)

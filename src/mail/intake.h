@@ -25,6 +25,10 @@ struct intake *intake_new(uint64_t max);
 struct intake *intake_free(struct intake *in);
 CLEANUP_POINTER(struct intake, intake_free)
 
+/* Before the first add: it goes to the store in pieces however small it is, so that what stays in
+ * memory is small. */
+void intake_stage(struct intake *in);
+
 /* Takes all of data. INTAKE_E_FLUSH is an answer to accepted data, not a refusal. */
 int intake_add(struct intake *in, struct span data) MUST_CHECK;
 
@@ -56,6 +60,10 @@ int intake_read_part(const struct intake *in, struct store_conn *c, uint64_t off
 /* Whether nothing of it is in the store: intake_head is all, and intake_read needs no connection.
  */
 bool intake_in_memory(const struct intake *in);
+
+/* After intake_end: gives up everything but the draft, and returns the octets of memory that this
+ * takes. */
+size_t intake_keep_draft(struct intake *in);
 
 /* After the end: the upload that holds the message in the store; 0: none. */
 int64_t intake_upload(const struct intake *in);

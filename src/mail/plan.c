@@ -14,6 +14,8 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/digest.h"
+#include "base/limit.h"
 #include "mail/answer.h"
 #include "mail/intake.h"
 #include "mail/rule_cache.h"
@@ -30,13 +32,16 @@
 #include <time.h>
 
 enum {
-	ENTRIES_MAX = 2000,  /* of one message */
-	REDIRECTED_MAX = 50, /* of them by redirects */
+	RECIPIENTS_MAX = 20000, /* accounts of one message, by each address */
+	REDIRECTED_MAX = 50, /* more of them by redirects, and REDIRECTED_EACH for each of these */
+	REDIRECTED_EACH = SIEVE_REDIRECTS_MAX,
 	ACTS_MAX = 3 * SIEVE_ACTIONS_MAX + 1,
+	FORMS_FREE = 2, /* of a message for one account, whatever its size */
 };
 
-/* Steps of all scripts for one message: a list of a thousand accounts must not stop a reader. */
-static const uint64_t steps_max = 10ULL * SIEVE_STEPS_MAX;
+/* Steps of all scripts for one message: a list of a thousand accounts must not stop a reader. When
+ * they are used up, the others have still what an ordinary script needs. */
+static const uint64_t steps_max = 10ULL * SIEVE_STEPS_MAX, steps_least = 100000;
 
 static const char *const levels[] = { "server", "domain", "account" };
 
@@ -45,15 +50,19 @@ struct arrival {
 	int64_t account;
 	struct span recipient;
 	struct span header; /* fields that an earlier script has left; n 0: the message's own */
+	unsigned depth;     /* redirects on the way */
 };
 
 struct making {
 	struct plan *plan;
 	struct store_conn *conn;
 	struct arrival *arrivals;
-	size_t n_arrivals, n_redirected;
-	bool keeps; /* somebody gets the message as it came */
+	size_t n_arrivals, n_recipients; /* the first of them */
+	struct map arrived;
+	bool no_room; /* for an arrival */
+	bool keeps;   /* somebody gets the message as it came */
 	bool sealed_known, sealed;
+	struct buf header; /* all of it, if it was needed and is not at hand */
 
 	/* Of the arrival that is looked at. */
 	struct store_account account;
@@ -61,31 +70,64 @@ struct making {
 	enum rule_level level;
 	struct plan_act acts[ACTS_MAX];
 	size_t n_acts;
+	size_t n_forms; /* that its scripts may want, and their octets */
+	uint64_t n_form_octets;
 };
+
+static void *position_put(size_t i)
+{
+	return (void *)(uintptr_t)(i + 1);
+}
+
+static size_t position_get(const void *p)
+{
+	return (size_t)(uintptr_t)p - 1;
+}
+
+/* Changed headers are held once, so that the same one is at the same place. */
+static void form_key(const struct form *form, struct buf *out)
+{
+	const uint8_t *header = form->header.n ? form->header.p : NULL;
+
+	buf_add(out, span_of(&header, sizeof header));
+	buf_add(out, span_of(form->accounts, sizeof form->accounts));
+	buf_add(out, form->front);
+}
+
+static uint64_t form_size(const struct plan *p, const struct form *form)
+{
+	return form->whole.n ? form->whole.n : form->header.n + intake_size(p->request.intake);
+}
 
 uint32_t plan_form_add(struct plan *p, const struct form *form)
 {
-	for (uint32_t i = 0; i < p->n_forms; i++) {
-		const struct form *f = &p->forms[i];
+	CLEANUP(buf_done) struct buf key = {};
+	const void *there;
 
-		if (f->n_to == 0 && form->n_to == 0 && f->whole.n == 0 && form->whole.n == 0 &&
-			span_equal(f->front, form->front) && span_equal(f->header, form->header))
-			return i;
-	}
-	if (p->n_forms == PLAN_FORMS_MAX)
+	form_key(form, &key);
+	there = form->whole.n ? NULL : map_get(&p->forms_by, buf_span(&key));
+	if (there)
+		return (uint32_t)position_get(there);
+	p->n_building += form_size(p, form);
+	p->too_much |= p->n_forms == PLAN_FORMS_MAX || p->n_building > PLAN_BUILD_MAX;
+	if (p->too_much)
 		return PLAN_SAME;
 	if ((p->n_forms & (p->n_forms - 1)) == 0)
 		p->forms = alloc_array(p->forms, p->n_forms ? 2 * (size_t)p->n_forms : 1,
 			sizeof p->forms[0]);
 	p->forms[p->n_forms] = *form;
+	if (form->whole.n == 0)
+		(void)map_put(&p->forms_by, buf_span(&key), position_put(p->n_forms));
 	return p->n_forms++;
 }
 
 void plan_note_add(struct plan *p, enum plan_note_kind kind, struct span account, const char *level,
 	struct span text)
 {
-	if (p->n_notes == PLAN_NOTES_MAX)
+	if (p->n_notes == PLAN_NOTES_MAX) {
+		p->n_notes_more++;
 		return;
+	}
 	if (!p->notes)
 		p->notes = alloc_array(NULL, PLAN_NOTES_MAX, sizeof p->notes[0]);
 	p->notes[p->n_notes++] = (struct plan_note){
@@ -101,17 +143,36 @@ static void note(struct making *m, enum plan_note_kind kind, struct span text)
 	plan_note_add(m->plan, kind, m->account.address, levels[m->level], text);
 }
 
+/* An account as one address leads to it. */
+static void arrival_key(int64_t account, struct span recipient, struct buf *out)
+{
+	buf_add(out, span_of(&account, sizeof account));
+	buf_add(out, recipient);
+}
+
+static bool has_room(const struct making *m, unsigned depth)
+{
+	if (depth == 0)
+		return m->n_arrivals < RECIPIENTS_MAX;
+	return depth <= PLAN_REDIRECT_DEPTH &&
+	       m->n_arrivals - m->n_recipients < REDIRECTED_MAX + REDIRECTED_EACH * m->n_recipients;
+}
+
 /* Once for each account and address. */
 static void add_arrival(struct making *m, int64_t account, struct span recipient,
 	struct span header)
 {
-	for (size_t i = 0; i < m->n_arrivals; i++) {
-		if (m->arrivals[i].account == account &&
-			span_equal(m->arrivals[i].recipient, recipient))
-			return;
-	}
-	if (m->n_arrivals == ENTRIES_MAX)
+	CLEANUP(buf_done) struct buf key = {};
+	unsigned depth = m->arrival ? m->arrival->depth + 1 : 0;
+
+	arrival_key(account, recipient, &key);
+	if (map_get(&m->arrived, buf_span(&key)))
 		return;
+	if (!has_room(m, depth)) {
+		m->no_room = true;
+		return;
+	}
+	(void)map_put(&m->arrived, buf_span(&key), m);
 	if ((m->n_arrivals & (m->n_arrivals - 1)) == 0)
 		m->arrivals = alloc_array(m->arrivals, m->n_arrivals ? m->n_arrivals * 2 : 1,
 			sizeof m->arrivals[0]);
@@ -119,6 +180,7 @@ static void add_arrival(struct making *m, int64_t account, struct span recipient
 		.account = account,
 		.recipient = arena_span(&m->plan->arena, recipient),
 		.header = header,
+		.depth = depth,
 	};
 }
 
@@ -166,10 +228,12 @@ static bool mailbox_exists(void *context, struct span name)
 static struct plan_act *new_act(struct making *m, const struct sieve_action *a)
 {
 	struct plan_act *act = &m->acts[m->n_acts++];
+	/* No mailbox can have a longer name: the mail goes where one goes that is not there. */
+	bool none = a->kind == SIEVE_FILEINTO && a->target.n > LIMIT_MAILBOX_NAME;
 
 	*act = (struct plan_act){
 		.owner = m->account.id,
-		.target = arena_span(&m->plan->arena, a->target),
+		.target = none ? (struct span){} : arena_span(&m->plan->arena, a->target),
 		.flags = arena_span(&m->plan->arena, a->flags),
 		.create = a->create,
 		.mandatory = a->mandatory,
@@ -181,12 +245,13 @@ static struct plan_act *new_act(struct making *m, const struct sieve_action *a)
 /*
  * Whether a rule of that level may put mail into a mailbox of the name, and whose it is. An
  * account's own rules may what the account may (RFC 4314's right p); a domain's rules reach all
- * accounts of the domain, and the server's all.
+ * accounts of the domain, and the server's all. One that is not there is made only by these.
  */
-static int rule_may_deliver(struct making *m, struct arena *a, struct span name, bool *ret_may,
-	int64_t *ret_owner, struct span *ret_path)
+static int rule_may_deliver(struct making *m, struct arena *a, struct span name, bool create,
+	bool *ret_may, int64_t *ret_owner, struct span *ret_path)
 {
 	struct shared_mailbox box;
+	struct store_mailbox there;
 	struct store_account owner;
 	int r;
 
@@ -203,6 +268,8 @@ static int rule_may_deliver(struct making *m, struct arena *a, struct span name,
 			TRY(store_account_get(m->conn, a, *ret_owner, &owner));
 			if (m->level == RULE_DOMAIN && owner.domain != m->account.domain)
 				return 0;
+			if (!create)
+				r = store_mailbox_find(m->conn, a, *ret_owner, *ret_path, &there);
 		}
 	}
 	*ret_may = r == 0;
@@ -220,14 +287,16 @@ static int resolve(struct making *m, const struct sieve_action *a, struct plan_a
 
 	if (a->kind == SIEVE_KEEP)
 		act->target = (struct span){};
-	if (a->kind == SIEVE_KEEP || a->target.p[0] != '~')
+	if (act->target.n == 0 || act->target.p[0] != '~')
 		return 0;
-	TRY(rule_may_deliver(m, &arena, a->target, &may, &owner, &path));
+	TRY(rule_may_deliver(m, &arena, a->target, a->create, &may, &owner, &path));
 	act->target = may ? arena_span(&m->plan->arena, path) : (struct span){};
 	if (may)
 		act->owner = owner;
 	else
 		note(m, NOTE_RIGHT, a->target);
+	if (m->level == RULE_ACCOUNT && act->owner != m->account.id)
+		act->by = m->account.id;
 	return 0;
 }
 
@@ -321,13 +390,15 @@ static int encrypt(struct making *m, const struct sieve_action *a, struct plan_a
 	if (act->owner != m->account.id && m->level != RULE_SERVER)
 		TRY(find_recipient(m, m->account.id, &form->to[1], &own_found));
 	form->n_to = 1 + own_found;
+	form->accounts[0] = act->owner;
+	form->accounts[1] = own_found ? m->account.id : 0;
 	return 0;
 }
 
 static int add_mailbox(struct making *m, const struct sieve_action *a)
 {
 	struct plan_act *act = new_act(m, a);
-	struct form form = { .header = arena_span(&m->plan->arena, a->header) };
+	struct form form = { .header = a->header };
 
 	act->kind = PLAN_MAILBOX;
 	TRY(resolve(m, a, act));
@@ -337,8 +408,6 @@ static int add_mailbox(struct making *m, const struct sieve_action *a)
 		(form.header.n == 0 && form.front.n == 0 && form.n_to == 0))
 		return 0;
 	act->form = plan_form_add(m->plan, &form);
-	if (act->form == PLAN_SAME && form.n_to)
-		stay_clear(m, act, a, &form, "there are too many forms of the message");
 	return 0;
 }
 
@@ -349,16 +418,24 @@ static int add_redirect(struct making *m, const struct sieve_action *a)
 	CLEANUP(buf_done) struct buf field = {};
 	struct plan_act *act = new_act(m, a);
 	struct mail_address address = split(act->target);
-	struct form form = { .header = arena_span(&m->plan->arena, a->header) };
+	struct form form = { .header = a->header };
 
+	m->no_room = false;
+	TRY(add_address(m, &address, form.header));
+	if (m->no_room) {
+		note(m, NOTE_FAILED, SPAN("the message was redirected too often: it is kept"));
+		act->kind = PLAN_MAILBOX;
+		act->target = (struct span){};
+		if (form.header.n)
+			act->form = plan_form_add(m->plan, &form);
+		return 0;
+	}
 	act->kind = PLAN_REDIRECT;
 	buf_add_string(&field, "Delivered-To: ");
 	buf_add(&field, m->account.address);
 	buf_add_string(&field, "\r\n");
 	form.front = arena_span(&m->plan->arena, buf_span(&field));
 	act->form = plan_form_add(m->plan, &form);
-	if (++m->n_redirected <= REDIRECTED_MAX)
-		TRY(add_address(m, &address, form.header));
 	return 0;
 }
 
@@ -416,6 +493,18 @@ static int zone_minutes(int64_t now_us)
 	return localtime_r(&now, &t) ? (int)(t.tm_gmtoff / 60) : 0;
 }
 
+/* A header that is longer than what is at hand, once. */
+static int load_header(struct making *m)
+{
+	const struct intake *in = m->plan->request.intake;
+	uint64_t n = intake_tree(in)->parts[0].body_offset;
+
+	if (buf_size(&m->header))
+		return 0;
+	return intake_read_part(in, m->conn, 0, n < PLAN_MESSAGE_MAX ? n : PLAN_MESSAGE_MAX,
+		&m->header);
+}
+
 static int eval(struct making *m, const struct sieve_script *s, struct span header,
 	struct span flags, struct sieve_result *result, struct why *why)
 {
@@ -440,7 +529,10 @@ static int eval(struct making *m, const struct sieve_script *s, struct span head
 
 	mail_address_add(&sender, &request->transaction->sender);
 	in.sender = buf_span(&sender);
-	if (sieve_script_uses_body(s) || cut) {
+	if (!sieve_script_uses_body(s) && cut) {
+		TRY(load_header(m));
+		in.message = buf_span(&m->header);
+	} else if (sieve_script_uses_body(s)) {
 		if (in.size > PLAN_MESSAGE_MAX) {
 			why_set(why, "the message is too large for rules about its body");
 			return SIEVE_E_FAILED;
@@ -448,11 +540,96 @@ static int eval(struct making *m, const struct sieve_script *s, struct span head
 		TRY(plan_load(m->plan, m->conn));
 		in.message = m->plan->message;
 	}
-	if (m->plan->steps > steps_max) {
-		why_set(why, "the rules of all recipients take too long for this message");
+	in.steps_max = m->plan->steps < steps_max ? steps_max - m->plan->steps : 0;
+	if (in.steps_max < steps_least)
+		in.steps_max = steps_least;
+	return sieve_eval(s, &in, result, why);
+}
+
+/* Octets that a script has made and that stay until the message is delivered. */
+static bool hold(struct plan *p, size_t n)
+{
+	if (n > PLAN_HELD_MAX - p->held)
+		return false;
+	p->held += n;
+	return true;
+}
+
+/* A changed header, once for all scripts that come to the same. */
+static bool hold_header(struct plan *p, struct span *header)
+{
+	uint8_t digest[SHA256_OCTETS];
+	struct span *held;
+
+	if (header->n == 0)
+		return true;
+	digest_sha256(*header, digest);
+	held = map_get(&p->headers_by, span_of(digest, sizeof digest));
+	if (!held) {
+		if (!hold(p, header->n))
+			return false;
+		held = ARENA_ALLOC(&p->arena, struct span);
+		*held = arena_span(&p->arena, *header);
+		(void)map_put(&p->headers_by, span_of(digest, sizeof digest), held);
+	}
+	*header = *held;
+	return true;
+}
+
+/* known: the header as it was before the script, which is held already. */
+static bool hold_all(struct plan *p, struct span known, struct sieve_result *result)
+{
+	struct span last = result->header, held = last;
+	bool good = last.p == known.p || hold_header(p, &held);
+
+	result->header = held;
+	for (size_t i = 0; i < result->n && good; i++) {
+		struct sieve_action *a = &result->actions[i];
+
+		good = hold(p, a->reason.n + a->flags.n);
+		if (a->header.p != last.p) { /* else digested just before */
+			last = held = a->header;
+			good = good && hold_header(p, &held);
+		}
+		if (a->header.n)
+			a->header = held;
+	}
+	return good;
+}
+
+/* The forms of a large message that one script may want are bounded too: it runs for every message
+ * that a stranger sends. */
+static bool counts_forms(struct making *m, const struct sieve_result *result)
+{
+	const struct sieve_action *before = NULL;
+
+	for (size_t i = 0; i < result->n; i++) {
+		const struct sieve_action *a = &result->actions[i];
+		bool redirect = a->kind == SIEVE_REDIRECT;
+
+		if (a->encrypt || ((redirect || a->header.n) &&
+					  (!before || before->header.p != a->header.p ||
+						  (before->kind == SIEVE_REDIRECT) != redirect))) {
+			m->n_forms++;
+			m->n_form_octets += intake_size(m->plan->request.intake) + a->header.n;
+		}
+		before = a;
+	}
+	return m->n_forms <= FORMS_FREE || m->n_form_octets <= PLAN_ENTRY_OCTETS_MAX;
+}
+
+static int take_result(struct making *m, struct span known, struct sieve_result *result,
+	struct why *why)
+{
+	if (!hold_all(m->plan, known, result)) {
+		why_set(why, "the rules of all recipients make too many headers and texts");
 		return SIEVE_E_FAILED;
 	}
-	return sieve_eval(s, &in, result, why);
+	if (!counts_forms(m, result)) {
+		why_set(why, "too many forms of a message of this size");
+		return SIEVE_E_FAILED;
+	}
+	return 0;
 }
 
 /* One script. *ret_goes_on: the next one is asked. */
@@ -473,13 +650,15 @@ static int run_rule(struct making *m, const struct store_rule *rule, struct span
 	if (r == 0)
 		r = eval(m, s, *header, *flags, &result, &why);
 	m->plan->steps += result.steps;
+	if (r == 0)
+		r = take_result(m, *header, &result, &why);
 	if (r > 0)
 		note(m, NOTE_FAILED, span_str(why.text));
 	if (r)
 		return r < 0 ? r : 0;
 	for (size_t i = 0; i < result.n; i++)
 		TRY(add_action(m, &result.actions[i]));
-	*header = arena_span(&m->plan->arena, result.header);
+	*header = result.header;
 	*flags = arena_span(&m->plan->arena, result.flags);
 	*ret_goes_on = result.implicit_keep && !result.stopped;
 	if (result.implicit_keep && result.stopped)
@@ -514,7 +693,8 @@ static int run_rules(struct making *m)
 
 	TRY(store_account_get(m->conn, &arena, m->arrival->account, &m->account));
 	TRY(store_rules_for(m->conn, &arena, m->account.id, rules, &n));
-	m->n_acts = 0;
+	m->n_acts = m->n_forms = 0;
+	m->n_form_octets = 0;
 	for (size_t i = 0; i < n && goes_on; i++)
 		TRY(run_rule(m, &rules[i], &header, &flags, &goes_on));
 	if (goes_on && (n || header.n)) {
@@ -529,12 +709,15 @@ static int run_rules(struct making *m)
 
 static void add_entry(struct making *m)
 {
+	CLEANUP(buf_done) struct buf key = {};
 	struct plan *p = m->plan;
 	struct span acts = arena_span(&p->arena, span_of(m->acts, m->n_acts * sizeof m->acts[0]));
 
 	for (size_t i = 0; i < m->n_acts; i++)
 		m->keeps |= m->acts[i].kind == PLAN_REDIRECT ||
 			    (m->acts[i].kind == PLAN_MAILBOX && m->acts[i].form == PLAN_SAME);
+	arrival_key(m->arrival->account, m->arrival->recipient, &key);
+	(void)map_put(&p->entries_by, buf_span(&key), position_put(p->n_entries));
 	if ((p->n_entries & (p->n_entries - 1)) == 0)
 		p->entries = alloc_array(p->entries, p->n_entries ? p->n_entries * 2 : 1,
 			sizeof p->entries[0]);
@@ -554,7 +737,9 @@ static int make(struct making *m)
 
 	for (size_t i = 0; i < t->n; i++)
 		TRY(add_address(m, &t->recipients[i].address, (struct span){}));
-	for (size_t i = 0; i < m->n_arrivals; i++) {
+	m->n_recipients = m->n_arrivals;
+	m->plan->too_much = m->no_room;
+	for (size_t i = 0; i < m->n_arrivals && !m->plan->too_much; i++) {
 		arrival = m->arrivals[i]; /* the array grows meanwhile */
 		m->arrival = &arrival;
 		r = run_rules(m);
@@ -582,8 +767,12 @@ int plan_make(struct store_conn *c, const struct plan_request *request, struct p
 	m->conn = c;
 	r = make(m);
 	free(m->arrivals);
+	map_done(&m->arrived, NULL);
+	buf_done(&m->header);
 	if (r)
 		return err_fold(r);
+	if (p->too_much)
+		return PLAN_E_TOO_MUCH;
 	*ret_plan = TAKE(p);
 	return 0;
 }
@@ -591,14 +780,17 @@ int plan_make(struct store_conn *c, const struct plan_request *request, struct p
 const struct plan_entry *plan_find(const struct plan *p, int64_t account, struct span recipient,
 	size_t *ret_position)
 {
-	for (size_t i = 0; p && i < p->n_entries; i++) {
-		if (p->entries[i].account == account &&
-			span_equal(p->entries[i].recipient, recipient)) {
-			*ret_position = i;
-			return &p->entries[i];
-		}
+	CLEANUP(buf_done) struct buf key = {};
+	const void *there = NULL;
+
+	if (p) {
+		arrival_key(account, recipient, &key);
+		there = map_get(&p->entries_by, buf_span(&key));
 	}
-	return NULL;
+	if (!there)
+		return NULL;
+	*ret_position = position_get(there);
+	return &p->entries[*ret_position];
 }
 
 size_t plan_n_entries(const struct plan *p)
@@ -606,8 +798,9 @@ size_t plan_n_entries(const struct plan *p)
 	return p->n_entries;
 }
 
-const struct plan_note *plan_notes(const struct plan *p, size_t *ret_n)
+const struct plan_note *plan_notes(const struct plan *p, size_t *ret_n, size_t *ret_more)
 {
 	*ret_n = p->n_notes;
+	*ret_more = p->n_notes_more;
 	return p->notes;
 }

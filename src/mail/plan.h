@@ -36,6 +36,14 @@ struct plan_request {
 	const char *unique; /* letters and digits that nobody can guess */
 };
 
+/* So often a message is redirected from account to account here. */
+enum { PLAN_REDIRECT_DEPTH = 20 };
+
+enum plan_outcome {
+	PLAN_E_TOO_MUCH =
+		1, /* for so many recipients at a time: fewer will do. Also of plan_build */
+};
+
 /* Runs on a reader. The transaction and the intake must outlive the plan. */
 int plan_make(struct store_conn *c, const struct plan_request *request,
 	struct plan **ret_plan) MUST_CHECK;
@@ -62,6 +70,7 @@ enum { PLAN_SAME = UINT32_MAX };
 struct plan_act {
 	enum plan_act_kind kind;
 	int64_t owner;      /* MAILBOX: the account whose mailbox it is */
+	int64_t by;         /* MAILBOX of somebody else: who needs the right to it; 0: nobody */
 	struct span target; /* MAILBOX: its name there; empty: where mail goes without rules. Else
 			     * an address */
 	struct span flags;
@@ -81,8 +90,7 @@ struct plan_entry {
 	size_t n;
 };
 
-/* Another form of the message, or a new one: its draft, once it is built. NULL: the message is too
- * large for that, and is taken as it came. */
+/* Another form of the message, or a new one: its draft, once it is built. */
 struct plan_form {
 	struct intake *intake;
 	struct content_draft *draft;
@@ -105,4 +113,6 @@ const struct plan_entry *plan_find(const struct plan *p, int64_t account, struct
 	size_t *ret_position);
 size_t plan_n_entries(const struct plan *p);
 const struct plan_form *plan_forms(const struct plan *p, size_t *ret_n);
-const struct plan_note *plan_notes(const struct plan *p, size_t *ret_n);
+
+/* The first of them, and how many more there were. */
+const struct plan_note *plan_notes(const struct plan *p, size_t *ret_n, size_t *ret_more);

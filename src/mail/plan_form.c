@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the Signet authors */
 
-/* Other forms of a message: written in one piece in memory, taken in like one that arrives, and
- * staged in the store if they are large, so that the transaction itself stays short. */
+/* Other forms of a message, taken in like one that arrives: staged in the store if they are large
+ * or many, so that the transaction itself stays short. What is encrypted is written in one piece in
+ * memory; what only has another header comes from the store piece by piece. */
 
 #include "mail/plan_parts.h"
 
 #include "base/alloc.h"
 #include "mail/intake.h"
 #include "mime/header.h"
+#include "mime/part.h"
 #include "store/store.h"
 
 #include <stdlib.h>
@@ -24,6 +26,9 @@ struct plan *plan_free(struct plan *p)
 		free(p->built);
 		free(p->entries);
 		free(p->notes);
+		map_done(&p->forms_by, NULL);
+		map_done(&p->entries_by, NULL);
+		map_done(&p->headers_by, NULL);
 		buf_done(&p->octets);
 		arena_done(&p->arena);
 		free(p);
@@ -78,14 +83,12 @@ static int load(struct store_conn *c, void *arg)
 	return plan_load(arg, c);
 }
 
-/* Larger ones than rules look into stay where they are. */
 static int load_from(struct plan *p, struct store *store)
 {
 	if (intake_in_memory(p->request.intake))
 		return plan_load(p, NULL);
-	if (p->loaded || intake_size(p->request.intake) > PLAN_MESSAGE_MAX)
-		return 0;
-	TRY(store_read(store, load, p));
+	if (!p->loaded)
+		TRY(store_read(store, load, p));
 	return 0;
 }
 
@@ -94,12 +97,11 @@ static int flush(struct store_conn *c, void *arg)
 	return intake_flush(arg, c);
 }
 
-/* A text as a draft, large pieces of it in the store. */
-static int take_in(struct plan_form *f, struct store *store, struct span text)
+/* More of a draft, large pieces of it in the store. */
+static int feed(struct plan_form *f, struct store *store, struct span text)
 {
 	int r = 0;
 
-	f->intake = intake_new(UINT64_MAX);
 	while (r == 0 && text.n) {
 		struct span piece = span_head(text, CONTENT_PIECE);
 
@@ -108,13 +110,51 @@ static int take_in(struct plan_form *f, struct store *store, struct span text)
 		if (r == INTAKE_E_FLUSH)
 			r = store_write(store, flush, f->intake);
 	}
-	if (r == 0)
-		r = intake_end(f->intake, &f->draft);
+	return err_fold(r);
+}
+
+static int finish(struct plan *p, struct plan_form *f, struct store *store)
+{
+	int r = intake_end(f->intake, &f->draft);
+
 	while (r == INTAKE_E_FLUSH) {
 		TRY(store_write(store, flush, f->intake));
 		r = intake_end(f->intake, &f->draft);
 	}
+	if (r == 0)
+		p->drafts += intake_keep_draft(f->intake);
 	return err_fold(r);
+}
+
+struct piece_reading {
+	const struct intake *intake;
+	uint64_t offset;
+	struct buf *out;
+};
+
+static int read_piece(struct store_conn *c, void *arg)
+{
+	struct piece_reading *piece = arg;
+
+	buf_clear(piece->out);
+	return intake_read_part(piece->intake, c, piece->offset, CONTENT_PIECE, piece->out);
+}
+
+/* The message, or all behind its header, from the store piece by piece: whatever its size. */
+static int feed_message(struct plan *p, const struct form *f, struct plan_form *to,
+	struct store *store)
+{
+	CLEANUP(buf_done) struct buf octets = {};
+	const struct intake *in = p->request.intake;
+	struct piece_reading piece = { .intake = in, .out = &octets };
+
+	if (f->header.n)
+		piece.offset = intake_tree(in)->parts[0].body_offset;
+	for (; piece.offset < intake_size(in); piece.offset += CONTENT_PIECE) {
+		TRY(store_read(store, read_piece, &piece));
+		TRY(feed(to, store, buf_span(&octets)));
+	}
+	return 0;
 }
 
 /* The message as the form wants it, but for encryption. */
@@ -181,13 +221,24 @@ static int build(struct plan *p, uint32_t form, struct store *store)
 	CLEANUP(buf_done) struct buf text = {};
 	struct form *f = &p->forms[form];
 
-	if (f->whole.n)
-		buf_add(&text, f->whole);
-	else
+	f->built.intake = intake_new(UINT64_MAX);
+	if (p->drafts > PLAN_DRAFTS_INLINE_MAX)
+		intake_stage(f->built.intake);
+	if (f->n_to || intake_in_memory(p->request.intake))
+		TRY(load_from(p, store));
+	if (f->whole.n) {
+		TRY(feed(&f->built, store, f->whole));
+	} else if (p->loaded) {
 		compose(p, f, &text);
-	if (f->n_to)
-		TRY(seal(p, form, &text));
-	return take_in(&f->built, store, buf_span(&text));
+		if (f->n_to)
+			TRY(seal(p, form, &text));
+		TRY(feed(&f->built, store, buf_span(&text)));
+	} else {
+		TRY(feed(&f->built, store, f->front));
+		TRY(feed(&f->built, store, f->header));
+		TRY(feed_message(p, f, &f->built, store));
+	}
+	return finish(p, &f->built, store);
 }
 
 /* Packed here rather than by the writer, on which everybody waits. */
@@ -202,13 +253,12 @@ int plan_build(struct plan *p, struct store *store)
 {
 	if (p->packs)
 		TRY(pack(p));
-	if (p->n_forms)
-		TRY(load_from(p, store));
 	p->built = alloc_array(NULL, p->n_forms + 1, sizeof p->built[0]);
 	for (uint32_t i = 0; i < p->n_forms; i++) {
-		if (p->loaded || p->forms[i].whole.n)
-			TRY(build(p, i, store));
+		TRY(build(p, i, store));
 		p->built[i] = p->forms[i].built;
+		if (p->drafts > PLAN_DRAFTS_MAX)
+			return PLAN_E_TOO_MUCH;
 	}
 	p->built_all = true;
 	return 0;

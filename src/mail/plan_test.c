@@ -4,7 +4,7 @@
 /* Rules and delivery together: scripts of server, domain and accounts, a message, and what is in
  * which mailbox afterwards. */
 
-#include "mail/plan.h"
+#include "mail/plan_parts.h"
 
 #include "base/alloc.h"
 #include "base/test.h"
@@ -22,6 +22,8 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+
+enum { MANY = 1200 };
 
 static const char plain[] = "From: Jim <jim@example.com>\r\nTo: alice@example.org\r\n"
 			    "Subject: hello\r\nMessage-ID: <1@example.com>\r\n\r\nbody text\r\n";
@@ -124,12 +126,13 @@ static int flush(struct store_conn *c, void *arg)
 	return intake_flush(arg, c);
 }
 
-static void mail(struct mailing *m, struct fixture *f, struct rule_cache *cache, const char *from,
-	const char *to, const char *text)
+/* Up to the plan. */
+static void begin(struct mailing *m, struct fixture *f, struct rule_cache *cache, const char *from,
+	const char *to, struct span text)
 {
 	struct mail_address sender = split(span_str(from));
 	struct span rest = span_str(to);
-	int r;
+	int r = 0;
 
 	*m = (struct mailing){ .f = f,
 		.transaction = ALLOC(struct transaction),
@@ -140,9 +143,12 @@ static void mail(struct mailing *m, struct fixture *f, struct rule_cache *cache,
 
 		transaction_add(m->transaction, &recipient);
 	}
-	r = intake_add(m->intake, span_str(text));
-	if (r == INTAKE_E_FLUSH)
-		assert_int_equal(store_write(f->store, flush, m->intake), 0);
+	while (text.n && r == 0) {
+		r = intake_add(m->intake, span_head(text, 4 << 20));
+		if (r == INTAKE_E_FLUSH)
+			r = store_write(f->store, flush, m->intake);
+		text = span_skip(text, text.n < 4 << 20 ? text.n : 4 << 20);
+	}
 	r = intake_end_parsing(m->intake);
 	if (r == INTAKE_E_FLUSH)
 		assert_int_equal(store_write(f->store, flush, m->intake), 0);
@@ -154,7 +160,13 @@ static void mail(struct mailing *m, struct fixture *f, struct rule_cache *cache,
 		.hostname = SPAN("mail.example.org"),
 		.now_us = 1770091506000000,
 		.unique = "u" };
-	assert_int_equal(store_read(f->store, plan_it, m), 0);
+}
+
+/* What the plan says. */
+static void carry_out(struct mailing *m)
+{
+	struct fixture *f = m->f;
+
 	m->needed_build = plan_needs_build(m->plan);
 	m->was_light = plan_is_light(m->plan);
 	if (m->needed_build)
@@ -165,10 +177,30 @@ static void mail(struct mailing *m, struct fixture *f, struct rule_cache *cache,
 		.plan = m->plan,
 		.hostname = SPAN("mail.example.org"),
 		.separators = "+",
+		.outgoing = m->request.outgoing,
 		.hops_max = 30,
 		.now_us = 1770091506000000,
 		.unique = "u" };
 	m->result = store_write(f->store, deliver_it, m);
+}
+
+static void make(struct mailing *m)
+{
+	assert_int_equal(store_read(m->f->store, plan_it, m), 0);
+	carry_out(m);
+}
+
+static void mail_octets(struct mailing *m, struct fixture *f, struct rule_cache *cache,
+	const char *from, const char *to, struct span text)
+{
+	begin(m, f, cache, from, to, text);
+	make(m);
+}
+
+static void mail(struct mailing *m, struct fixture *f, struct rule_cache *cache, const char *from,
+	const char *to, const char *text)
+{
+	mail_octets(m, f, cache, from, to, span_str(text));
 }
 
 static void mailing_done(struct mailing *m)
@@ -251,9 +283,9 @@ static void add_notes(struct mailing *m)
 {
 	static const char *const kinds[] = { "failed", "clear", "right" };
 	const struct plan_note *notes;
-	size_t n;
+	size_t n, more;
 
-	notes = plan_notes(m->plan, &n);
+	notes = plan_notes(m->plan, &n, &more);
 	for (size_t i = 0; i < n; i++)
 		buf_add_format(&m->out, "%s %s: %.*s; ", notes[i].level, kinds[notes[i].kind],
 			(int)notes[i].text.n, (const char *)notes[i].text.p);
@@ -313,6 +345,36 @@ static const struct {
 	{ "and without", { { "alice", "require \"fileinto\"; fileinto \"~bob/INBOX\";" } },
 		"jim@example.com", "alice@example.org", NULL,
 		"alice/INBOX; account right: ~bob/INBOX; " },
+	{ "flags there need a right of their own",
+		{ { "alice", "require [\"fileinto\",\"imap4flags\"]; fileinto :flags"
+			     " [\"\\\\Seen\", \"work\"] \"~bob/Shared\";" } },
+		"jim@example.com", "alice@example.org", NULL, "bob/Shared; " },
+	{ "nothing is made for others by an account's rule",
+		{ { "alice",
+			"require [\"fileinto\",\"mailbox\"]; fileinto :create \"~bob/New\";" } },
+		"jim@example.com", "alice@example.org", NULL,
+		"alice/INBOX; account right: ~bob/New; " },
+	{ "a rule of the domain names what is not there",
+		{ { "domain", "require \"fileinto\"; fileinto \"~carl/New\";" } },
+		"jim@example.com", "alice@example.org", NULL,
+		"alice/INBOX; domain right: ~carl/New; " },
+	{ "and has it made",
+		{ { "domain",
+			"require [\"fileinto\",\"mailbox\"]; fileinto :create \"~carl/New\";" } },
+		"jim@example.com", "alice@example.org", NULL, "carl/New; " },
+	{ "no mailbox has so long a name",
+		{ { "alice", "require [\"fileinto\",\"mailbox\",\"variables\"];"
+			     " set \"a\" \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\";"
+			     " set \"a\" \"${a}${a}${a}${a}${a}${a}\";"
+			     " fileinto :create \"${a}${a}${a}${a}${a}\";" } },
+		"jim@example.com", "alice@example.org", NULL, "alice/INBOX; " },
+	{ "redirects that would go on and on",
+		{ { "alice", "require [\"envelope\",\"variables\"];"
+			     " if envelope :matches \"to\" \"alice+*@*\" {"
+			     " redirect \"alice+x${1}@example.org\"; }"
+			     " else { redirect \"alice+x@example.org\"; }" } },
+		"jim@example.com", "alice@example.org", NULL,
+		"alice/INBOX; account failed: the message was redirected too often: it is kept; " },
 	{ "a rule of the domain needs none",
 		{ { "domain", "require \"fileinto\"; fileinto \"~carl/INBOX\";" } },
 		"jim@example.com", "alice@example.org", NULL, "carl/INBOX; " },
@@ -552,6 +614,282 @@ static void not_foreseen(void **state)
 	rule_cache_free(cache);
 }
 
+/* Accounts u0, u1 and so on of the domain. */
+static int add_many(struct store_conn *c, void *arg)
+{
+	const struct store_credentials none = {};
+	struct fixture *f = arg;
+	char local[16];
+	int64_t id;
+
+	for (unsigned i = 0; i < MANY; i++) {
+		(void)snprintf(local, sizeof local, "u%u", i);
+		TRY(store_account_add(c, f->domain, span_str(local), ROLE_USER, &none, &id));
+	}
+	return 0;
+}
+
+static const char *many(unsigned n, struct buf *out)
+{
+	for (unsigned i = 0; i < n; i++)
+		buf_add_format(out, "u%u@example.org ", i);
+	buf_add_octet(out, 0);
+	return (const char *)buf_span(out).p;
+}
+
+static void plant_it(struct fixture *f, const char *owner, const char *text)
+{
+	struct planting p = { f, { owner, text } };
+
+	assert_int_equal(store_write(f->store, plant, &p), 0);
+}
+
+struct content_reading {
+	int64_t content;
+	struct buf *out;
+};
+
+static int read_it(struct store_conn *c, void *arg)
+{
+	struct content_reading *r = arg;
+
+	return store_content_read(c, r->content, 0, CONTENT_INLINE, r->out);
+}
+
+/* Its first megabyte. */
+static void read_content(struct fixture *f, int64_t content, struct buf *out)
+{
+	struct content_reading r = { content, out };
+
+	assert_int_equal(store_read(f->store, read_it, &r), 0);
+}
+
+/* However many recipients: each redirect carries its own mark, and each copy its own fields. */
+static void many_forms(void **state)
+{
+	CLEANUP(buf_done) struct buf to = {};
+	struct fixture *f = *state;
+	struct rule_cache *cache = rule_cache_new();
+	struct mailing m;
+
+	assert_int_equal(store_write(f->store, add_many, f), 0);
+	plant_it(f, "domain",
+		"require [\"envelope\",\"variables\",\"editheader\",\"copy\"];"
+		" if envelope :matches \"to\" \"*@*\" { addheader \"X-To\" \"${1}\"; }"
+		" redirect :copy \"x@example.net\";");
+	mail(&m, f, cache, "jim@example.com", many(MANY, &to), plain);
+	assert_int_equal(m.result, 0);
+	/* Nobody sends what is in the queue, so each of them keeps it twice. */
+	assert_int_equal(fixture_number(f, "select count(*) from queue"), MANY);
+	assert_int_equal(fixture_number(f, "select count(distinct content) from queue"), MANY);
+	for (unsigned i = 0; i < MANY; i += 97) {
+		CLEANUP(buf_done) struct buf text = {}, expected = {}, sql = {};
+
+		buf_add_format(&sql,
+			"select content from queue where sender = cast('u%u@example.org' as "
+			"blob)",
+			i);
+		buf_add_octet(&sql, 0);
+		buf_add_format(&expected, "Delivered-To: u%u@example.org\r\nX-To: u%u\r\nFrom: Jim",
+			i, i);
+		read_content(f, fixture_number(f, (const char *)buf_span(&sql).p), &text);
+		assert_true(span_starts(buf_span(&text), buf_span(&expected)));
+	}
+	assert_int_equal(fixture_number(f, "select count(*) from message where content in"
+					   " (select content from queue)"),
+		0);
+	mailing_done(&m);
+	rule_cache_free(cache);
+}
+
+/* Too much of it is said before anything is delivered. */
+static void too_many_forms(void **state)
+{
+	CLEANUP(buf_done) struct buf to = {}, script = {};
+	struct fixture *f = *state;
+	struct rule_cache *cache = rule_cache_new();
+	struct mailing m;
+
+	assert_int_equal(store_write(f->store, add_many, f), 0);
+	buf_add_string(&script, "require [\"envelope\",\"variables\",\"editheader\",\"fileinto\"];"
+				" if envelope :matches \"to\" \"*\" { set \"to\" \"${1}\"; }");
+	for (unsigned i = 0; i < 32; i++)
+		buf_add_format(&script, "addheader \"X\" \"${to}\"; fileinto \"%u\";", i);
+	buf_add_octet(&script, 0);
+	plant_it(f, "domain", (const char *)buf_span(&script).p);
+	begin(&m, f, cache, "jim@example.com", many(700, &to), span_str(plain));
+	assert_int_equal(store_read(f->store, plan_it, &m), PLAN_E_TOO_MUCH);
+	assert_null(m.plan);
+	mailing_done(&m);
+	rule_cache_free(cache);
+}
+
+/* The same header is held once for all; of different ones only so many octets, and who comes too
+ * late has the message without the rule, and that is said. */
+static void headers_are_shared(void **state)
+{
+	CLEANUP(buf_done) struct buf to = {}, text = {};
+	struct fixture *f = *state;
+	const struct plan_note *notes;
+	size_t n, more;
+
+	assert_int_equal(store_write(f->store, add_many, f), 0);
+	for (unsigned i = 0; i < 9000; i++)
+		buf_add_string(&text,
+			"X: ccccccccccccccccccccccccccccccccccccccccccccccccccccc\r\n");
+	buf_add_string(&text, "\r\nbody\r\n");
+	many(100, &to);
+	for (unsigned own = 0; own < 2; own++) {
+		struct rule_cache *cache = rule_cache_new();
+		struct mailing m;
+
+		plant_it(f, "server",
+			own ? "require [\"editheader\",\"envelope\",\"variables\"];"
+			      " if envelope :matches \"to\" \"*\" {"
+			      " addheader \"X-To\" \"${1}\"; }"
+			    : "require \"editheader\"; addheader \"X\" \"b\";");
+		mail_octets(&m, f, cache, "jim@example.com", (const char *)buf_span(&to).p,
+			buf_span(&text));
+		assert_int_equal(m.result, 0);
+		assert_int_equal(fixture_number(f, "select count(*) from message"),
+			own ? 200 : 100);
+		notes = plan_notes(m.plan, &n, &more);
+		if (own) {
+			assert_in_range(n, 20, 99);
+			assert_non_null(strstr((const char *)notes[0].text.p, "too many headers"));
+			assert_true(m.plan->held <= PLAN_HELD_MAX);
+		} else {
+			assert_int_equal(n, 0);
+			assert_int_equal(fixture_number(f, "select count(*) from content"), 1);
+		}
+		mailing_done(&m);
+		rule_cache_free(cache);
+	}
+}
+
+/* Too large to be looked into or encrypted: other headers and marks it has all the same. */
+static void very_large(void **state)
+{
+	CLEANUP(buf_done) struct buf text = {}, got = {}, sql = {};
+	struct fixture *f = *state;
+	struct rule_cache *cache = rule_cache_new();
+	struct mailing m;
+
+	buf_add_string(&text, "Subject: large\r\nX-B: c\r\n\r\n");
+	while (buf_size(&text) < 49 << 20)
+		buf_add_string(&text,
+			"0123456789012345678901234567890123456789012345678901234567\r\n");
+	plant_it(f, "alice",
+		"require [\"editheader\",\"copy\",\"vnd.signet.encrypt\"]; redirect :copy"
+		" \"x@example.net\"; deleteheader \"X-B\"; addheader \"X-A\" \"b\"; keep "
+		":encrypt;");
+	mail_octets(&m, f, cache, "jim@example.com", "alice@example.org bob@example.org",
+		buf_span(&text));
+	assert_int_equal(m.result, 0);
+	assert_int_equal(fixture_number(f, "select count(*) from content"), 3);
+	read_content(f, fixture_number(f, "select content from queue"), &got);
+	assert_true(span_starts(buf_span(&got),
+		SPAN("Delivered-To: alice@example.org\r\nSubject: large\r\nX-B: c\r\n\r\n0123")));
+	assert_int_equal(fixture_number(f, "select size from content where id ="
+					   " (select content from queue)"),
+		buf_size(&text) + 33);
+	buf_clear(&got);
+	buf_add_format(&sql, "select content from message where mailbox = %lld order by uid desc",
+		(long long)f->inbox);
+	buf_add_octet(&sql, 0);
+	read_content(f, fixture_number(f, (const char *)buf_span(&sql).p), &got);
+	assert_true(span_starts(buf_span(&got),
+		SPAN("Signet-Not-Encrypted: the owner of the mailbox has no certificate\r\n"
+		     "X-A: b\r\nSubject: large\r\n\r\n0123")));
+	mailing_done(&m);
+	rule_cache_free(cache);
+}
+
+static int add_alias(struct store_conn *c, void *arg)
+{
+	struct fixture *f = arg;
+
+	return store_alias_add(c, f->domain, SPAN("out"), &SPAN("y@example.net"), 1);
+}
+
+/* A redirect to an address here that leads elsewhere is one of the account's too, with its mark. */
+static void redirect_through_alias(void **state)
+{
+	CLEANUP(buf_done) struct buf got = {};
+	struct fixture *f = *state;
+	struct rule_cache *cache = rule_cache_new();
+	struct mailing m;
+
+	assert_int_equal(store_write(f->store, add_alias, f), 0);
+	plant_it(f, "alice", "redirect \"out@example.org\";");
+	begin(&m, f, cache, "jim@example.com", "alice@example.org", span_str(plain));
+	m.request.outgoing = true;
+	make(&m);
+	assert_int_equal(m.result, 0);
+	assert_int_equal(fixture_number(f, "select count(*) from queue where sender ="
+					   " cast('alice@example.org' as blob) and recipient ="
+					   " cast('y@example.net' as blob)"),
+		1);
+	read_content(f, fixture_number(f, "select content from queue"), &got);
+	assert_true(
+		span_starts(buf_span(&got), SPAN("Delivered-To: alice@example.org\r\nFrom: Jim")));
+	mailing_done(&m);
+	rule_cache_free(cache);
+}
+
+static int take_right(struct store_conn *c, void *arg)
+{
+	int64_t *shared = arg;
+
+	return store_acl_set(c, *shared, SPAN("alice@example.org"), ACL_SET, 0, NULL);
+}
+
+/* Between the plan and the delivery. */
+static void right_is_taken(void **state)
+{
+	struct fixture *f = *state;
+	struct rule_cache *cache = rule_cache_new();
+	int64_t shared = fixture_number(f, "select id from mailbox where name = cast('Shared' as"
+					   " blob)");
+	struct mailing m;
+
+	plant_it(f, "alice", "require \"fileinto\"; fileinto \"~bob/Shared\";");
+	begin(&m, f, cache, "jim@example.com", "alice@example.org", span_str(plain));
+	assert_int_equal(store_read(f->store, plan_it, &m), 0);
+	assert_int_equal(store_write(f->store, take_right, &shared), 0);
+	carry_out(&m);
+	assert_int_equal(m.result, 0);
+	assert_int_equal(store_read(f->store, list_all, &m), 0);
+	assert_true(span_is(buf_span(&m.out), "alice/INBOX; "));
+	mailing_done(&m);
+	rule_cache_free(cache);
+}
+
+static int fill_bob(struct store_conn *c, void *arg)
+{
+	int64_t *bob = arg;
+
+	return store_account_set(c, *bob, SPAN("quota"), SPAN("1"), NULL);
+}
+
+/* Somebody else's mailbox that is full does not defer an account's mail. */
+static void other_is_full(void **state)
+{
+	struct fixture *f = *state;
+	struct rule_cache *cache = rule_cache_new();
+	int64_t bob = fixture_number(f, "select id from account where local = cast('bob' as blob)");
+	struct mailing m;
+
+	assert_int_equal(store_write(f->store, fill_bob, &bob), 0);
+	plant_it(f, "alice", "require \"fileinto\"; fileinto \"~bob/Shared\";");
+	mail(&m, f, cache, "jim@example.com", "alice@example.org", plain);
+	assert_int_equal(m.result, 0);
+	assert_int_equal(store_read(f->store, list_all, &m), 0);
+	assert_true(span_is(buf_span(&m.out), "alice/INBOX; "));
+	mailing_done(&m);
+	rule_cache_free(cache);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -561,6 +899,13 @@ int main(void)
 		cmocka_unit_test_setup_teardown(large, setup, teardown),
 		cmocka_unit_test_setup_teardown(building, setup, teardown),
 		cmocka_unit_test_setup_teardown(not_foreseen, setup, teardown),
+		cmocka_unit_test_setup_teardown(many_forms, setup, teardown),
+		cmocka_unit_test_setup_teardown(too_many_forms, setup, teardown),
+		cmocka_unit_test_setup_teardown(headers_are_shared, setup, teardown),
+		cmocka_unit_test_setup_teardown(very_large, setup, teardown),
+		cmocka_unit_test_setup_teardown(redirect_through_alias, setup, teardown),
+		cmocka_unit_test_setup_teardown(right_is_taken, setup, teardown),
+		cmocka_unit_test_setup_teardown(other_is_full, setup, teardown),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

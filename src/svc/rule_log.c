@@ -16,8 +16,8 @@ void rule_log_notes(struct env *e, const struct log_context *context, const stru
 		[NOTE_CLEAR] = { "rule.encrypt", "not_encrypted" },
 		[NOTE_RIGHT] = { "rule.file", "no_right" },
 	};
-	size_t n;
-	const struct plan_note *notes = plan_notes(plan, &n);
+	size_t n, more;
+	const struct plan_note *notes = plan_notes(plan, &n, &more);
 
 	for (size_t i = 0; i < n; i++) {
 		if (notes[i].kind == NOTE_FAILED)
@@ -27,4 +27,6 @@ void rule_log_notes(struct env *e, const struct log_context *context, const stru
 			log_span("reason", notes[i].text),
 			log_str("outcome", kinds[notes[i].kind].outcome));
 	}
+	if (more)
+		LOG(context, LOG_WARNING, "RULE", "rule.more", log_int("notes", (int64_t)more));
 }

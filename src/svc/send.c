@@ -154,19 +154,36 @@ static int make_plan(struct store_conn *c, void *arg)
 	return plan_make(c, &request, &s->at->plan);
 }
 
+/* What the rules of the recipients want. */
+static int run_rules(struct sending *s)
+{
+	struct plan **plan = &s->at->plan;
+	int r = store_read(s->env->store, make_plan, s);
+
+	if (r == 0 && plan_needs_build(*plan))
+		r = plan_build(*plan, s->env->store);
+	if (r == 0)
+		rule_log_notes(s->env, NULL, *plan);
+	if (r != PLAN_E_TOO_MUCH)
+		return err_fold(r);
+	why_set(s->why, "the rules of so many recipients want too much of this message: send it"
+			" to fewer at a time");
+	return SEND_E_REFUSED;
+}
+
 static int prepare(struct sending *s, const struct send_copy *copy)
 {
 	CLEANUP(buf_done) struct buf trace = {};
 	struct packed *p = s->at;
+	int r;
 
 	p->transaction = transaction_of(s, copy);
 	make_unique(p->delivery.unique);
 	add_trace(s, &trace);
 	TRY(pack(s, buf_span(&trace), copy->message));
-	TRY(store_read(s->env->store, make_plan, s));
-	if (plan_needs_build(p->plan))
-		TRY(plan_build(p->plan, s->env->store));
-	rule_log_notes(s->env, NULL, p->plan);
+	r = run_rules(s);
+	if (r)
+		return r;
 	p->delivery.transaction = p->transaction;
 	p->delivery.intake = p->intake;
 	p->delivery.plan = p->plan;
@@ -267,7 +284,9 @@ int send_message(struct env *e, const struct send_request *request, struct send_
 
 	for (size_t i = 0; i < request->n_copies; i++) {
 		s.at = &s.copies[i];
-		TRY(prepare(&s, &request->copies[i]));
+		r = prepare(&s, &request->copies[i]);
+		if (r)
+			return r;
 	}
 	s.at = &s.kept;
 	if (request->kept.p)

@@ -335,9 +335,17 @@ static int build_run(struct task *t, void *worker)
 	return plan_build(m->plan, m->env->store);
 }
 
-/* Rules that cannot be run because of a fault here are tried again with the message. */
+/* Rules that cannot be run because of a fault here are tried again with the message. What is too
+ * much for so many recipients comes again for fewer. */
 static int rules_failed(struct smtp *s, int fault)
 {
+	if (fault == PLAN_E_TOO_MUCH) {
+		LOG(session_log(&s->session), LOG_WARNING, "RULE", "rule.plan",
+			log_int("recipients", (int64_t)s->transaction->n),
+			log_str("outcome", "too_much"));
+		refuse(s, REPLY_TOO_MANY_RECIPIENTS);
+		return end_refused(s);
+	}
 	log_fault(session_log(&s->session), "RULE", "rule.plan", fault);
 	refuse(s, reply_to_fault(fault));
 	return end_refused(s);
@@ -359,11 +367,13 @@ static int plan_run(struct task *t, void *worker)
 {
 	struct message_task *m = message_task_of(t);
 
+	int r;
+
 	m->plan = plan_free(m->plan);
-	TRY(plan_make(worker, &m->request, &m->plan));
-	if (plan_needs_build(m->plan) && plan_is_light(m->plan))
-		TRY(plan_build(m->plan, NULL));
-	return 0;
+	r = plan_make(worker, &m->request, &m->plan);
+	if (r == 0 && plan_needs_build(m->plan) && plan_is_light(m->plan))
+		r = plan_build(m->plan, NULL);
+	return r;
 }
 
 static int plan_done(struct session *session, struct session_task *t)
