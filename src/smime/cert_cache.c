@@ -30,6 +30,8 @@ struct entry {
 	struct cert *cert;
 	bool has_path;
 	struct verdict path;
+	uint64_t generation;
+	enum path_revocation revocation;
 	int64_t from_us, until_us; /* both within */
 	unsigned key_usage;
 };
@@ -39,7 +41,6 @@ struct cert_cache {
 	struct map entries; /* by digest */
 	struct list in_use;
 	size_t max;
-	uint64_t generation; /* of the paths */
 };
 
 static struct entry *entry_of(struct list *l)
@@ -144,35 +145,31 @@ int cert_cache_read(struct cert_cache *cache, struct span der, struct cert **ret
 	return 0;
 }
 
-static void cache_drop_paths(struct cert_cache *c, uint64_t generation)
+bool cert_cache_knows(struct cert_cache *cache, uint64_t generation, const struct path_request *q,
+	struct verdict *ret_verdict)
 {
-	if (c->generation == generation)
-		return;
-	list_each (l, &c->in_use)
-		entry_drop_path(entry_of(l));
-	c->generation = generation;
-}
-
-static bool cache_knows(struct cert_cache *c, uint64_t generation, const struct path_request *q,
-	const uint8_t digest[static SHA256_OCTETS], struct verdict *ret_verdict)
-{
+	uint8_t digest[SHA256_OCTETS];
 	struct entry *e;
 	bool known;
 
-	(void)pthread_mutex_lock(&c->lock);
-	cache_drop_paths(c, generation);
-	e = cache_find(c, digest);
-	known = e && e->has_path && e->key_usage == q->key_usage && q->time_us >= e->from_us &&
-		q->time_us <= e->until_us;
+	if (!cache)
+		return false;
+	cert_fingerprint(q->leaf, digest);
+	(void)pthread_mutex_lock(&cache->lock);
+	e = cache_find(cache, digest);
+	known = e && e->has_path && e->generation == generation &&
+		e->revocation == q->revocation && e->key_usage == q->key_usage &&
+		q->time_us >= e->from_us && q->time_us <= e->until_us;
 	if (known)
 		*ret_verdict = verdict_copy(&e->path);
-	(void)pthread_mutex_unlock(&c->lock);
+	(void)pthread_mutex_unlock(&cache->lock);
 	return known;
 }
 
 static void cache_remember(struct cert_cache *c, uint64_t generation, const struct path_request *q,
-	const uint8_t digest[static SHA256_OCTETS], const struct verdict *verdict)
+	const struct verdict *verdict)
 {
+	uint8_t digest[SHA256_OCTETS];
 	int64_t from = INT64_MIN, until = INT64_MAX;
 	struct entry *e;
 
@@ -189,31 +186,29 @@ static void cache_remember(struct cert_cache *c, uint64_t generation, const stru
 		from = q->time_us;
 	if (q->crls && q->crls->n && until > q->time_us + path_life_us)
 		until = q->time_us + path_life_us;
+	cert_fingerprint(q->leaf, digest);
 	(void)pthread_mutex_lock(&c->lock);
-	if (c->generation == generation) {
-		e = cache_put(c, digest, q->leaf);
-		entry_drop_path(e);
-		e->path = verdict_copy(verdict);
-		e->has_path = true;
-		e->from_us = from;
-		e->until_us = until;
-		e->key_usage = q->key_usage;
-	}
+	e = cache_put(c, digest, q->leaf);
+	entry_drop_path(e);
+	e->path = verdict_copy(verdict);
+	e->has_path = true;
+	e->generation = generation;
+	e->revocation = q->revocation;
+	e->from_us = from;
+	e->until_us = until;
+	e->key_usage = q->key_usage;
 	(void)pthread_mutex_unlock(&c->lock);
 }
 
 int cert_cache_validate(struct cert_cache *cache, uint64_t generation,
 	const struct path_request *request, struct verdict *ret_verdict)
 {
-	uint8_t digest[SHA256_OCTETS];
-
 	if (!cache)
 		return path_validate(request, ret_verdict);
-	cert_fingerprint(request->leaf, digest);
-	if (cache_knows(cache, generation, request, digest, ret_verdict))
+	if (cert_cache_knows(cache, generation, request, ret_verdict))
 		return 0;
 	TRY(path_validate(request, ret_verdict));
 	if (ret_verdict->valid)
-		cache_remember(cache, generation, request, digest, ret_verdict);
+		cache_remember(cache, generation, request, ret_verdict);
 	return 0;
 }

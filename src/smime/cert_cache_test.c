@@ -121,7 +121,12 @@ static void paths_are_bound_to_time_and_trust(void **state)
 	assert_false(holds(cache, 1, nobody, now_us, 1));
 	assert_false(holds(cache, 1, nobody, cert_not_after_us(certs[0].cert) + 1000000, 0));
 	assert_false(holds(cache, 1, nobody, cert_not_before_us(certs[0].cert) - 1000000, 0));
+	/* Another generation is somebody else's: it has to find its own, which is kept in the place of
+	 * this one. */
 	assert_false(holds(cache, 2, nobody, now_us, 0));
+	assert_true(holds(cache, 1, nobody, now_us, 0));
+	assert_true(holds(cache, 2, trust, now_us, 0));
+	assert_true(holds(cache, 2, nobody, now_us, 0));
 	assert_false(holds(cache, 1, nobody, now_us, 0));
 }
 

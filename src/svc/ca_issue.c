@@ -102,13 +102,21 @@ static int check_account(struct issuing *g, struct store_conn *c)
 	return CA_E_REFUSED;
 }
 
-static int look_up(struct store_conn *c, void *arg)
+/* Who may have what is asked for. */
+static int check_wish(struct issuing *g, struct store_conn *c)
 {
-	struct issuing *g = arg;
 	int r = check_account(g, c);
 
 	for (size_t i = 0; !r && i < g->wish->n_addresses; i++)
 		r = check_address(g, c, g->wish->addresses[i]);
+	return r;
+}
+
+static int look_up(struct store_conn *c, void *arg)
+{
+	struct issuing *g = arg;
+	int r = check_wish(g, c);
+
 	if (!r)
 		r = ca_find(c, g->arena, &g->domain, &g->authority, g->why);
 	if (r)
@@ -157,6 +165,10 @@ static int write_row(struct store_conn *c, void *arg)
 	struct ca_certificate result;
 	int r;
 
+	/* Signing takes its time: an alias may lead to somebody else by now. */
+	r = check_wish(g, c);
+	if (r)
+		return r;
 	/* The domain's own certificate may be another one by now. */
 	if (!g->authority.active)
 		TRY(ca_put(c, &g->authority, &g->authority.id));

@@ -20,6 +20,8 @@
 
 #include <openssl/ocsp.h>
 #include <pthread.h>
+#include <stdatomic.h>
+#include <unistd.h>
 
 enum { PARALLEL = 50, REVOKERS = 20 };
 
@@ -117,6 +119,70 @@ static void test_refused(void **state)
 	env_fixture_account_set(f, "bob", "disabled", "yes");
 	wish.account = env_fixture_account(f, "bob");
 	assert_int_equal(ca_issue(&f->env, &a, &wish, NULL, NULL, &made, &why), CA_E_REFUSED);
+}
+
+/* The writer is busy until it is told otherwise; then an alias leads elsewhere. */
+struct held {
+	struct env_fixture *f;
+	atomic_bool held, go;
+	pthread_t thread;
+};
+
+static int hold_and_move(struct store_conn *c, void *arg)
+{
+	struct held *h = arg;
+	struct span target = SPAN("bob@example.org");
+
+	atomic_store(&h->held, true);
+	while (!atomic_load(&h->go))
+		(void)usleep(1000);
+	TRY(store_alias_remove(c, h->f->store->domain, SPAN("ally")));
+	return store_alias_add(c, h->f->store->domain, SPAN("ally"), &target, 1);
+}
+
+static void *hold(void *arg)
+{
+	struct held *h = arg;
+
+	assert_int_equal(store_write(h->f->env.store, hold_and_move, h), 0);
+	return NULL;
+}
+
+static void *let_go(void *arg)
+{
+	struct held *h = arg;
+
+	/* By then the certificate is signed and waits to be written. */
+	(void)usleep(500000);
+	atomic_store(&h->go, true);
+	return NULL;
+}
+
+/* An address that leads to somebody else by the time at which its certificate is written has none. */
+static void test_moved_meanwhile(void **state)
+{
+	struct env_fixture *f = *state;
+	CLEANUP(arena_done) struct arena a = {};
+	struct span alias = SPAN("ally@example.org");
+	struct held h = { .f = f };
+	struct ca_wish wish = wish_of(f);
+	struct ca_certificate made = {};
+	struct why why = {};
+	pthread_t timer;
+
+	env_fixture_alias(f, "ally", "alice@example.org");
+	(void)ca_fixture_authority(f, &a, "one", "First");
+	wish.addresses = &alias;
+	assert_int_equal(ca_issue(&f->env, &a, &wish, NULL, NULL, &made, &why), 0);
+	assert_int_equal(pthread_create(&h.thread, NULL, hold, &h), 0);
+	while (!atomic_load(&h.held))
+		(void)usleep(1000);
+	assert_int_equal(pthread_create(&timer, NULL, let_go, &h), 0);
+	assert_int_equal(ca_issue(&f->env, &a, &wish, NULL, NULL, &made, &why), CA_E_REFUSED);
+	assert_non_null(strstr(why.text, "does not lead to this account alone"));
+	assert_int_equal(pthread_join(timer, NULL), 0);
+	assert_int_equal(pthread_join(h.thread, NULL), 0);
+	assert_int_equal(fixture_number(f->store, "select count(*) from issued"), 1);
 }
 
 static int disable_pki(struct store_conn *c, void *arg)
@@ -619,6 +685,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_prestate_setup_teardown(test_issue, setup, teardown, f),
 		cmocka_unit_test_prestate_setup_teardown(test_refused, setup, teardown, f),
+		cmocka_unit_test_prestate_setup_teardown(test_moved_meanwhile, setup, teardown, f),
 		cmocka_unit_test_prestate_setup_teardown(test_pki_mode, setup, teardown, f),
 		cmocka_unit_test_prestate_setup_teardown(test_then, setup, teardown, f),
 		cmocka_unit_test_prestate_setup_teardown(test_parallel, setup, teardown, f),

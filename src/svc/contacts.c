@@ -12,9 +12,11 @@
 #include "pki/path.h"
 #include "pki/person.h"
 #include "smime/capability.h"
+#include "smime/cert_cache.h"
 #include "smime/read.h"
 #include "smime/sender.h"
 #include "store/store.h"
+#include "svc/env.h"
 #include "svc/known_certs.h"
 #include "svc/revocation.h"
 #include "svc/trust.h"
@@ -22,9 +24,12 @@
 #include <stdlib.h>
 
 struct contact_trust {
+	struct env *env;
 	struct trust *trust;
 	struct revocation *revocation;
-	struct cert_list known;
+	uint64_t view; /* for the certificates' cache */
+	bool has_known;
+	struct cert_list known; /* read when a path is to be found that was not before */
 	int64_t now_us;
 };
 
@@ -33,9 +38,11 @@ int contact_trust_new(struct contact_trust **ret_trust, struct env *e, int64_t d
 	CLEANUP(contact_trust_freep) struct contact_trust *t = ALLOC(struct contact_trust);
 
 	t->now_us = clock_now_us();
+	t->env = e;
 	t->revocation = revocation_of_domain(e, domain);
+	/* Before trust is read: a change in between is not kept under the new number. */
+	t->view = trust_view(e, domain, t->revocation);
 	TRY(trust_of_domain(e, domain, &t->trust));
-	TRY(known_intermediates(e, &t->known));
 	*ret_trust = TAKE(t);
 	return 0;
 }
@@ -49,6 +56,14 @@ struct contact_trust *contact_trust_free(struct contact_trust *t)
 	cert_list_done(&t->known);
 	free(t);
 	return NULL;
+}
+
+static int read_known(struct contact_trust *t)
+{
+	if (!t->has_known)
+		TRY(known_intermediates(t->env, &t->known));
+	t->has_known = true;
+	return 0;
 }
 
 static void add_all(struct cert_list *to, const struct cert_list *from)
@@ -71,9 +86,13 @@ int contact_trust_judge(struct contact_trust *t, struct cert *cert, const struct
 		.purposes = TRUST_MAIL,
 	};
 
+	if (cert_cache_knows(t->env->mail_certs, t->view, &request, &verdict))
+		return 0;
+	TRY(read_known(t));
 	add_all(&others, chain);
 	add_all(&others, &t->known);
-	TRY(revocation_validate(t->revocation, &request, &verdict));
+	TRY(revocation_validate_kept(t->revocation, t->env->mail_certs, t->view, &request,
+		&verdict));
 	if (verdict.valid)
 		return 0;
 	if (verdict_error(&verdict))
@@ -362,13 +381,15 @@ int contact_take_message(struct env *e, struct contact_trust *t, struct arena *a
 		.time_us = t->now_us,
 		.received_us = received_us,
 		.expect = SMIME_EXPECT_FROM,
+		.cache = e->mail_certs,
+		.generation = t->view,
 	};
 	const struct smime_layer *layer = NULL;
 	const struct smime_signer *signer;
 	struct smime_result result;
 	int r = CONTACT_E_REFUSED;
 
-	(void)e;
+	TRY(read_known(t));
 	*ret_take = (struct contact_take){};
 	TRY(smime_read(&request, &result));
 	signer = choose_signer(&result.report, anyway, &layer);

@@ -10,6 +10,7 @@
 #include "contact/card.h"
 #include "pki/cert_fixture.h"
 #include "pki/trust.h"
+#include "store/domain.h"
 #include "store/store.h"
 #include "store/trust_rows.h"
 #include "svc/env_fixture.h"
@@ -94,6 +95,38 @@ static void judged(void **state)
 	assert_true(why.text[0]);
 	assert_int_equal(contact_trust_judge(w->trust, server.cert, NULL, &why), CONTACT_E_REFUSED);
 	cert_made_done(&server);
+}
+
+static int add_domain(struct store_conn *c, void *arg)
+{
+	return store_domain_add(c, SPAN("other.example"), arg);
+}
+
+static int drop_trust(struct store_conn *c, void *arg)
+{
+	return store_trust_remove(c, *(int64_t *)arg);
+}
+
+/* A path that was found for one domain is none for another, and none after trust has changed. */
+static void kept_paths(void **state)
+{
+	struct world *w = *state;
+	CLEANUP(contact_trust_freep) struct contact_trust *elsewhere = NULL, *later = NULL;
+	struct why why = {};
+	int64_t other, row;
+
+	assert_int_equal(store_write(w->f->env.store, add_domain, &other), 0);
+	assert_int_equal(contact_trust_new(&elsewhere, &w->f->env, other), 0);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(contact_trust_judge(w->trust, w->rob.cert, NULL, &why), 0);
+		assert_int_equal(contact_trust_judge(elsewhere, w->rob.cert, NULL, &why),
+			CONTACT_E_REFUSED);
+	}
+	row = fixture_number(w->f->store, "select id from trust");
+	assert_int_equal(store_write(w->f->env.store, drop_trust, &row), 0);
+	trust_changed(&w->f->env);
+	assert_int_equal(contact_trust_new(&later, &w->f->env, w->f->store->domain), 0);
+	assert_int_equal(contact_trust_judge(later, w->rob.cert, NULL, &why), CONTACT_E_REFUSED);
 }
 
 static void addresses(void **state)
@@ -285,6 +318,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(judged, setup, teardown),
+		cmocka_unit_test_setup_teardown(kept_paths, setup, teardown),
 		cmocka_unit_test_setup_teardown(addresses, setup, teardown),
 		cmocka_unit_test_setup_teardown(rows, setup, teardown),
 		cmocka_unit_test_setup_teardown(files, setup, teardown),

@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 #include "mail/rule_cache.h"
+#include "smime/cert_cache.h"
 #include "store/account.h"
 #include "store/domain.h"
 #include "store/mailbox.h"
@@ -56,6 +57,7 @@ struct env_fixture *env_fixture_new(void)
 	f->env.revocations = revocations_new(&f->env);
 	f->env.staples = staples_new(&f->env);
 	f->env.outgoings = outgoings_new();
+	f->env.mail_certs = cert_cache_new(100);
 	f->env.ca = ca_new(&f->env);
 	f->env.tls = (struct tls_host *)f;
 	env_fixture_person(f, "alice", "wonderland");
@@ -72,6 +74,7 @@ struct env_fixture *env_fixture_free(struct env_fixture *f)
 		revocations_free(f->env.revocations);
 		staples_free(f->env.staples);
 		outgoings_free(f->env.outgoings);
+		cert_cache_free(f->env.mail_certs);
 		ca_free(f->env.ca);
 		testing_done(&f->keyd);
 		testing_done(&f->keyd_user);

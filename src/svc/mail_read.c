@@ -4,7 +4,6 @@
 #include "svc/mail_read.h"
 
 #include "base/clock.h"
-#include "base/digest.h"
 #include "mime/charset.h"
 #include "mime/decode.h"
 #include "smime/legacy_display.h"
@@ -13,17 +12,6 @@
 #include "svc/trust.h"
 
 #include <string.h>
-
-/* Another one whenever trust or the lists are other ones: what the certificates' cache asks for. */
-static uint64_t generation_of(struct env *e, const struct revocation *r)
-{
-	uint8_t digest[SHA256_OCTETS];
-	uint64_t lists;
-
-	revocation_digest(r, digest);
-	memcpy(&lists, digest, sizeof lists);
-	return lists + trust_generation(e);
-}
 
 static int read_layers(struct env *e, const struct mail_reader *who, struct mail_read *m)
 {
@@ -39,7 +27,7 @@ static int read_layers(struct env *e, const struct mail_reader *who, struct mail
 
 	/* Before trust is read: a change in between is not kept under the new number. */
 	m->revocation = revocation_of_domain(e, who->domain);
-	request.generation = generation_of(e, m->revocation);
+	request.generation = trust_view(e, who->domain, m->revocation);
 	TRY(trust_of_domain(e, who->domain, &m->trust));
 	request.trust = m->trust;
 	request.crls = revocation_crls(m->revocation);

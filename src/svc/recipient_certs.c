@@ -7,6 +7,7 @@
 #include "base/enc.h"
 #include "mime/address.h"
 #include "smime/capability.h"
+#include "smime/cert_cache.h"
 #include "store/account.h"
 #include "store/ca_rows.h"
 #include "store/contact_rows.h"
@@ -44,6 +45,7 @@ struct candidates {
 };
 
 struct lookup {
+	struct env *env;
 	struct arena *arena;
 	int64_t account, domain;
 	int64_t now_us;
@@ -122,7 +124,7 @@ static int is_revoked_here(struct store_conn *c, struct lookup *l, struct span d
 	CLEANUP(buf_done) struct buf text = {}, serial = {};
 	struct store_issued row;
 	struct span octets;
-	int r = cert_from_der(&cert, der, NULL);
+	int r = cert_cache_read(l->env->mail_certs, der, &cert, NULL);
 
 	*ret_revoked = false;
 	if (r)
@@ -254,7 +256,7 @@ static int choose(struct lookup *l, struct recipient_cert *found, const struct c
 	for (const struct candidate *k = among->first; k && !found->cert; k = k->next) {
 		CLEANUP(cert_unrefp) struct cert *cert = NULL;
 		bool good;
-		int r = cert_from_der(&cert, k->der, NULL);
+		int r = cert_cache_read(l->env->mail_certs, k->der, &cert, NULL);
 
 		if (r < 0)
 			return r;
@@ -309,6 +311,7 @@ int recipient_certs_find(struct env *e, struct arena *a, int64_t account,
 	const struct span *addresses, size_t n, struct recipient_cert *ret_certs)
 {
 	struct lookup l = {
+		.env = e,
 		.arena = a,
 		.account = account,
 		.now_us = clock_now_us(),

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "pki/path.h"
+#include "smime/cert_cache.h"
 #include "store/ca_rows.h"
 #include "store/crl_rows.h"
 #include "store/settings.h"
@@ -269,10 +270,16 @@ static void tolerate(struct verdict *v)
 int revocation_validate(const struct revocation *r, struct path_request *request,
 	struct verdict *ret_verdict)
 {
+	return revocation_validate_kept(r, NULL, 0, request, ret_verdict);
+}
+
+int revocation_validate_kept(const struct revocation *r, struct cert_cache *cache, uint64_t view,
+	struct path_request *request, struct verdict *ret_verdict)
+{
 	struct verdict v;
 
 	request->crls = &r->crls;
-	TRY(path_validate(request, &v));
+	TRY(cert_cache_validate(cache, view, request, &v));
 	if (!v.valid && !r->stale_refuses && verdict_n_errors(&v))
 		tolerate(&v);
 	*ret_verdict = v;

@@ -38,6 +38,11 @@ void revocation_digest(const struct revocation *r, uint8_t ret_digest[static 32]
 int revocation_validate(const struct revocation *r, struct path_request *request,
 	struct verdict *ret_verdict) MUST_CHECK;
 
+/* The same, where paths that hold are kept (smime/cert_cache.h; may be NULL) under the view (trust_view). */
+struct cert_cache;
+int revocation_validate_kept(const struct revocation *r, struct cert_cache *cache, uint64_t view,
+	struct path_request *request, struct verdict *ret_verdict) MUST_CHECK;
+
 /* A valid path that a client's or signer's certificate was found by. Where the setting crl_fetch allows
  * it, lists that its certificates name and that are not here are fetched soon. Never blocks. */
 void revocation_seen(struct env *e, int64_t domain, const struct verdict *verdict);

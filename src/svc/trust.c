@@ -10,6 +10,7 @@
 #include "svc/trust.h"
 
 #include "base/alloc.h"
+#include "base/digest.h"
 #include "base/log.h"
 #include "base/map.h"
 #include "store/ca_rows.h"
@@ -17,6 +18,7 @@
 #include "store/store.h"
 #include "store/trust_rows.h"
 #include "svc/env.h"
+#include "svc/revocation.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -212,6 +214,19 @@ static uint64_t generation_of(struct trusts *t)
 uint64_t trust_generation(struct env *e)
 {
 	return generation_of(e->trusts);
+}
+
+uint64_t trust_view(struct env *e, int64_t domain, const struct revocation *r)
+{
+	struct {
+		uint8_t lists[SHA256_OCTETS];
+		uint64_t generation;
+		int64_t domain;
+	} view = { .generation = trust_generation(e), .domain = domain };
+
+	revocation_digest(r, view.lists);
+	/* Keyed: nobody can look for lists that have the number of others. */
+	return map_hash(span_of((const uint8_t *)&view, sizeof view));
 }
 
 static struct trust *find_kept(struct trusts *t, struct span key)

@@ -13,6 +13,7 @@
 #include "pki/trust.h"
 
 struct env;
+struct revocation;
 struct trusts;
 
 /* bundle: PEM file of the built-in authorities, read at the first use and again when it has changed
@@ -28,6 +29,10 @@ struct trust *trust_built_in(struct env *e);
 
 /* Another number after each change: what was found to be trusted before may not be so any more. */
 uint64_t trust_generation(struct env *e);
+
+/* A number for what a domain trusts together with its revocation lists, for smime/cert_cache.h: the same only
+ * where both are the same and the domain is. Taken before the set is. */
+uint64_t trust_view(struct env *e, int64_t domain, const struct revocation *r);
 
 /* After rows of trust or a domain's "shared" have changed: sets are made anew when they are wanted. */
 void trust_changed(struct env *e);

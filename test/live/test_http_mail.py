@@ -4,6 +4,7 @@ against doc/openapi.yaml. What they mean is tested with the commands (test_conta
 test_outgoing.py)."""
 import pytest
 from authority import Authority
+from conftest import PASSWORD
 from mailtools import imap
 from test_secure_mail import FILE_SECRET, SECRET, pfx_body, session, smime
 from webclient import BASE, Client, quoted
@@ -74,8 +75,20 @@ def test_certificates_of_others(server, c, authority):
     waits = c.ask("POST", path("/certificates/take"), {"certificate": second.pem}, expect=202).json
     assert waits["state"] == "waiting"
     listed, = c.get(path("/certificates/waiting")[len(BASE):])["certificates"]
-    c.ask("POST", path(f"/certificates/waiting/{quoted(listed['fingerprint'])}"), {"accept": True},
-          expect=200)
+    waiting = path(f"/certificates/waiting/{quoted(listed['fingerprint'])}")
+    # Whom an account trusts is its own word; an administrator may keep its cards, and leaves a trace.
+    server.add_account("chief@example.org")
+    server.cli("account", "set", "chief@example.org", "role=admin")
+    chief = Client(server)
+    chief.start("chief@example.org", PASSWORD)
+    for where, body in ((path("/certificates/take"), {"certificate": stranger.pem}),
+                        (waiting, {"accept": True})):
+        assert "account itself" in chief.ask("POST", where, body, expect=403).json["detail"]
+    chief.ask("POST", path("/cards"), {"card": card("urn:x:chief", "Someone")}, expect=201)
+    c.ask("POST", path("/cards"), {"card": card("urn:x:own", "Someone else")}, expect=201)
+    entries = [(e["action"], e["detail"]) for e in chief.get("/audit?max=1000")["entries"]]
+    assert ("contact.put", "urn:x:chief") in entries and ("contact.put", "urn:x:own") not in entries
+    c.ask("POST", waiting, {"accept": True}, expect=200)
     assert len(c.get(path(f"/certificates/known?address={REMOTE}")[len(BASE):])["certificates"]) >= 1
     asked = c.ask("POST", path("/certificates/lookup"), {"addresses": [REMOTE, "nobody@remote.example"]},
                   expect=200).json["recipients"]

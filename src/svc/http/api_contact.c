@@ -48,6 +48,13 @@ static int answer_book(struct http_request *q, struct store_conn *c, int64_t acc
 	return 0;
 }
 
+int api_contact_audit(struct http_request *q, struct store_conn *c,
+	const struct store_account *account, const char *action, struct span detail)
+{
+	return q->who.account == account->id ? 0
+					     : http_audit(q, c, action, account->address, detail);
+}
+
 int api_book_add(struct http_request *q, struct store_conn *c)
 {
 	struct span name = http_text(q, "name");
@@ -61,6 +68,7 @@ int api_book_add(struct http_request *q, struct store_conn *c)
 	r = store_book_add(c, account.id, name, &id, &why);
 	if (r)
 		return http_store_problem(q, r, "address book", "name", &why);
+	TRY(api_contact_audit(q, c, &account, "contact.book.add", name));
 	q->status = 201;
 	return answer_book(q, c, account.id, name);
 }
@@ -99,6 +107,7 @@ int api_book_set(struct http_request *q, struct store_conn *c)
 	r = store_book_rename(c, account.id, book, name, &why);
 	if (r)
 		return http_store_problem(q, r, "address book", "name", &why);
+	TRY(api_contact_audit(q, c, &account, "contact.book.set", q->params[1]));
 	return answer_book(q, c, account.id, name);
 }
 
@@ -114,6 +123,7 @@ int api_book_remove(struct http_request *q, struct store_conn *c)
 	r = store_book_remove(c, account.id, book, &why);
 	if (r)
 		return http_store_problem(q, r, "address book", "book", &why);
+	TRY(api_contact_audit(q, c, &account, "contact.book.remove", q->params[1]));
 	q->status = 204;
 	return 0;
 }
@@ -304,6 +314,7 @@ static int put_card(struct http_request *q, struct store_conn *c, struct contact
 			"the card was changed meanwhile: read it again");
 	if (r)
 		return http_store_problem(q, r, "card", "card", &why);
+	TRY(api_contact_audit(q, c, &account, "contact.put", put->uid));
 	return answer_card(q, c, account.id, put->uid);
 }
 
@@ -336,6 +347,7 @@ int api_card_remove(struct http_request *q, struct store_conn *c)
 	r = store_contact_remove(c, account.id, q->params[1]);
 	if (r)
 		return http_store_problem(q, r, "card", "uid", NULL);
+	TRY(api_contact_audit(q, c, &account, "contact.remove", q->params[1]));
 	q->status = 204;
 	return 0;
 }

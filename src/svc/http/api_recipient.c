@@ -273,6 +273,7 @@ static int take_write(struct http_request *q, struct store_conn *c, const struct
 	if (r == CONTACT_E_REFUSED)
 		return http_problem(q, 409, NULL, "%s", why.text);
 	TRY(r);
+	TRY(api_contact_audit(q, c, &account, "contact.take", take->address));
 	cert_fingerprint(take->cert, sha256);
 	TRY(store_contact_cert_get(c, &q->arena, account.id, take->address,
 		span_of(sha256, sizeof sha256), &row));
@@ -295,7 +296,7 @@ struct waiting {
 	struct span text;    /* the fingerprint */
 	struct span address; /* may be empty, if only one waits with it */
 	size_t n;
-	int64_t account;
+	struct store_account account;
 	struct span found_address, sha256, der, chain;
 	bool trusted;
 };
@@ -326,7 +327,7 @@ static int find_waiting(struct store_conn *c, void *arg)
 	if (r)
 		return r;
 	w->n = 0;
-	w->account = account.id;
+	w->account = account;
 	TRY(store_contact_cert_each(c, account.id, w->address, CERT_WAITING, see_waiting, w));
 	if (w->n == 0)
 		return http_problem(q, 404, "fingerprint", "no such certificate waits");
@@ -370,16 +371,18 @@ int api_cert_decide(struct http_request *q, struct store_conn *c)
 	bool accept = json_is_true(json_object_get(q->json, "accept"));
 	struct store_contact_cert row;
 	struct why why = {};
-	int r = contact_decide(c, &q->arena, w->account, w->found_address, w->sha256, accept,
+	int r = contact_decide(c, &q->arena, w->account.id, w->found_address, w->sha256, accept,
 		w->trusted, &why);
 
 	if (r)
 		return http_store_problem(q, r, "certificate", "fingerprint", &why);
+	TRY(api_contact_audit(q, c, &w->account, accept ? "contact.accept" : "contact.refuse",
+		w->found_address));
 	if (!accept) {
 		q->status = 204;
 		return 0;
 	}
-	TRY(store_contact_cert_get(c, &q->arena, w->account, w->found_address, w->sha256, &row));
+	TRY(store_contact_cert_get(c, &q->arena, w->account.id, w->found_address, w->sha256, &row));
 	q->answer = row_json(&row);
 	return 0;
 }

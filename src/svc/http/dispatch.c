@@ -414,7 +414,9 @@ static int check_right(struct http_request *q)
 
 	if (q->route->right == RIGHT_ANYONE)
 		return 0;
-	if (http_is_admin(q) && q->route->right != RIGHT_SELF)
+	if (http_is_admin(q) && q->route->right != RIGHT_SELF && q->route->right != RIGHT_WORD)
+		return 0;
+	if (q->login == HTTP_SOCKET && q->route->right == RIGHT_WORD)
 		return 0;
 	if (q->route->right == RIGHT_METRICS && q->peer->loopback)
 		return 0;
@@ -422,13 +424,15 @@ static int check_right(struct http_request *q)
 		return http_problem(q, 401, NULL, "log in first");
 	if (q->route->right == RIGHT_USER)
 		return 0;
-	if (q->route->right == RIGHT_OWN || q->route->right == RIGHT_SELF) {
+	if (q->route->right == RIGHT_OWN || q->route->right == RIGHT_SELF ||
+		q->route->right == RIGHT_WORD) {
 		TRY(store_read(q->env->store, check_own, &own));
 		if (own.own)
 			return 0;
 	}
 	return http_problem(q, 403, NULL,
 		q->route->right == RIGHT_SELF ? "this is for the account itself" :
+		q->route->right == RIGHT_WORD ? "whom an account trusts is for the account itself" :
 						"this is for administrators");
 }
 

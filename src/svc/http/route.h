@@ -15,6 +15,7 @@ enum route_right {
 	RIGHT_USER,    /* logged in */
 	RIGHT_OWN,     /* the account named by the first parameter, or an administrator */
 	RIGHT_SELF,    /* that account and nobody else: what its mail says */
+	RIGHT_WORD,    /* that account: whom it trusts; for it, who is at the server's own socket */
 	RIGHT_ADMIN,
 	RIGHT_METRICS, /* loopback and the Unix socket without login, else an administrator */
 };

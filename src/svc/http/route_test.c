@@ -99,7 +99,8 @@ static void test_open(void **state)
 			listed |= strcmp(open[k], route->path) == 0;
 		if (route->right == RIGHT_ANYONE)
 			assert_true(listed);
-		else if (route->right == RIGHT_OWN || route->right == RIGHT_SELF)
+		else if (route->right == RIGHT_OWN || route->right == RIGHT_SELF ||
+			route->right == RIGHT_WORD)
 			assert_true(strncmp(route->path, "/api/v1/accounts/{address}", 26) == 0 ||
 				    strncmp(route->path, "/api/v1/rules/{owner}", 21) == 0);
 		/* What changes something is no GET, and what is no GET changes in a transaction. */
