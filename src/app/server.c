@@ -287,6 +287,7 @@ static int start_env(struct server *s, unsigned n_cpu)
 	e->login_accounts = limiter_new(1, 1, 0, LIMITER_KEYS);
 	e->secure_failures = limiter_new(1.0 / 60, ENV_SECURE_FAILURES, 0, ENV_SECURE_ACCOUNTS);
 	e->secure_work = limiter_new(1, ENV_SECURE_WORK, 1, ENV_SECURE_ACCOUNTS);
+	e->secure_imports = limiter_new(1.0 / 60, ENV_SECURE_IMPORTS, 1, ENV_SECURE_ACCOUNTS);
 	e->unlocked = unlocked_new(e->keyd_user);
 	e->smtp_peer = limiter_new(1, 1, 0, LIMITER_KEYS);
 	e->smtp_account = limiter_new(1, 1, 0, LIMITER_KEYS);

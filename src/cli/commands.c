@@ -85,8 +85,8 @@
 
 #define CA_COLUMNS                                                                                 \
 	{                                                                                          \
-		{ "ISSUED TO", "subject" }, { "ISSUED BY", "issuer" }, { "TILL", "not_after" },    \
-			{ "ISSUES", "active" }, { "FINGERPRINT", "fingerprint" },                  \
+		{ "ISSUED TO", "subject", 32 }, { "ISSUED BY", "issuer", 32 },                     \
+			{ "TILL", "not_after", 10 }, { "ISSUES", "active" }, { "FINGERPRINT", "fingerprint" },                  \
 			{ "LIST", "crl_url" },                                                     \
 	}
 
@@ -145,8 +145,8 @@
 #define SECURE_KEYS                                                                                \
 	.list = "keys",                                                                            \
 	.columns = { { "KEY", "number" }, { "SIZE", "size" }, { "CURRENT", "current" },            \
-		{ "FOR", "subject" }, { "ISSUED BY", "issuer" }, { "TILL", "not_after" },          \
-		{ "NOTE", "note" } }
+		{ "FOR", "subject", 24 }, { "ISSUED BY", "issuer", 24 },                           \
+		{ "TILL", "not_after", 10 }, { "NOTE", "note" } }
 
 /* How what is kept up by itself stands. */
 #define ACME_COLUMNS                                                                               \
@@ -360,8 +360,8 @@ const struct command commands[] = {
 		{ WORD("ADDRESS", NULL), { .kind = ARG_MANY, .name = "RECIPIENT..." } },
 		.run = run_contact_lookup, .list = "recipients",
 		.columns = { { "ADDRESS", "address" }, { "FROM", "source" },
-			{ "TILL", "not_after" }, { "CIPHERS", "ciphers" },
-			{ "FINGERPRINT", "fingerprint" }, { "REASON", "reason" } } },
+			{ "TILL", "not_after", 10 }, { "CIPHERS", "ciphers", 20 },
+			{ "FINGERPRINT", "fingerprint", 23 }, { "REASON", "reason" } } },
 
 	{ "log", NULL, "the newest log lines", "signet log --follow --tag TLS",
 		{ { .kind = ARG_FLAG, .name = "--follow", .help = "go on as lines come" },
@@ -600,8 +600,8 @@ const struct command commands[] = {
 		"POST", "/domains/{d}/ca/certificates", .run = run_ca_issue },
 	{ "ca", "list", "what was issued for a domain's users", "signet ca list example.org",
 		{ WORD("DOMAIN", NULL) }, "GET", "/domains/{0}/ca/certificates", "certificates",
-		{ { "ACCOUNT", "account" }, { "ADDRESS", "address" }, { "STATE", "state" },
-			{ "TILL", "not_after" }, { "RENEWAL", "renewal" }, { "REASON", "reason" },
+		{ { "ADDRESS", "address" }, { "STATE", "state" }, { "TILL", "not_after", 10 },
+			{ "RENEWAL", "renewal", 10 }, { "REASON", "reason" },
 			{ "SERIAL", "serial" } } },
 	{ "ca", "revoke", "a certificate is not to be believed any more",
 		"signet ca revoke example.org 41a3... --reason keyCompromise",

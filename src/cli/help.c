@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "cli/language.h"
+#include "cli/show.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -74,7 +75,9 @@ static int usage(const struct cli *cli)
 {
 	const struct command *c = cli->command;
 
-	(void)fprintf(stderr, gettext("%s: %s; see %s%s%s%s%s --help\n"), program_name, cli->why.text,
+	CLEANUP(alloc_freep) char *why = show_clean(cli->why.text);
+
+	(void)fprintf(stderr, gettext("%s: %s; see %s%s%s%s%s --help\n"), program_name, why,
 		program_name, c ? " " : "", c ? c->noun : "", c && c->verb ? " " : "", c && c->verb ? c->verb : "");
 	return EXIT_USAGE;
 }
@@ -84,7 +87,9 @@ int cli_finish(const struct cli *cli, int r)
 	if (r == CLI_E_USAGE)
 		return usage(cli);
 	if (r > 0) {
-		(void)fprintf(stderr, "%s: %s\n", program_name, cli->why.text);
+		CLEANUP(alloc_freep) char *why = show_clean(cli->why.text);
+
+		(void)fprintf(stderr, "%s: %s\n", program_name, why);
 		return EXIT_REFUSED;
 	}
 	if (r < 0) {

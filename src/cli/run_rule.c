@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "cli/command.h"
+#include "cli/show.h"
 #include "mime/word.h"
 #include "sieve/eval.h"
 
@@ -91,8 +92,7 @@ int run_rule_set(struct cli *cli)
 {
 	CLEANUP(buf_done) struct buf text = {}, path = {};
 	const char *name = cli_option(cli, "--name");
-	json_t *body = json_object(), *answer = NULL, *warning;
-	size_t i;
+	json_t *body = json_object(), *answer = NULL;
 	int r = cli_read_file(cli, cli->words[1], &text);
 
 	if (r == 0) {
@@ -108,10 +108,7 @@ int run_rule_set(struct cli *cli)
 	rule_path(&path, cli->words[0], name ? name : "rules");
 	if (r == 0)
 		r = cli_ask_at(cli, "PUT", &path, body, &answer);
-	json_array_foreach(json_object_get(answer, "warnings"), i, warning)
-	{
-		(void)fprintf(stderr, "signet: warning: %s\n", json_string_value(warning));
-	}
+	show_warnings(answer);
 	json_decref(body);
 	json_decref(answer);
 	return r;

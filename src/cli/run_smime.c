@@ -84,14 +84,12 @@ static int show_keys(struct cli *cli, json_t *answer)
 /* Beside the answer. */
 static void say(const json_t *answer)
 {
-	const json_t *strength = json_object_get(answer, "strength"), *warning;
-	size_t i;
+	const json_t *strength = json_object_get(answer, "strength");
 
 	if (strength)
 		(void)fprintf(stderr, "%s %s: %s\n", gettext("password:"),
 			text_of(strength, "label"), text_of(strength, "text"));
-	json_array_foreach(json_object_get(answer, "warnings"), i, warning)(void)
-		fprintf(stderr, "%s %s\n", gettext("warning:"), json_string_value(warning));
+	show_warnings(answer);
 }
 
 int run_smime_show(struct cli *cli)

@@ -12,6 +12,8 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 /* Columns on a terminal that a UTF-8 text takes, near enough: code points. */
 static int text_width(const char *text)
@@ -33,6 +35,25 @@ static void add_clean(struct buf *out, const char *text)
 		buf_add_octet(out, (*p < ' ' && *p != '\n') || *p == 0x7F || c1 ? '?' : *p);
 		p += c1;
 	}
+}
+
+static void one_line(char *text)
+{
+	for (; *text; text++) {
+		if (*text == '\n')
+			*text = ' ';
+	}
+}
+
+char *show_clean(const char *text)
+{
+	struct buf out = {};
+	char *clean;
+
+	add_clean(&out, text);
+	clean = buf_steal_string(&out);
+	one_line(clean);
+	return clean;
 }
 
 /* A value in one cell; the caller frees. */
@@ -125,6 +146,8 @@ static char *column_text(const json_t *row, const struct column *column)
 	const json_t *value = json_object_get(row, column->member);
 	char *text = value ? cell_text(value) : cell_text(json_null());
 
+	/* What somebody else has named is one row, whatever is in it. */
+	one_line(text);
 	if (column->width)
 		cut_text(text, column->width);
 	return text;
@@ -136,6 +159,55 @@ static void print_rule(const int *widths, size_t n_columns)
 		for (int i = 0; i < widths[k]; i++)
 			(void)putchar('-');
 		(void)fputs(k + 1 == n_columns ? "\n" : "  ", stdout);
+	}
+}
+
+/* Columns of the terminal: as COLUMNS says, or as it says itself; 0: there is none, as in a pipe. */
+static int terminal_width(void)
+{
+	const char *said = getenv("COLUMNS");
+	struct winsize size;
+	uint64_t n;
+
+	if (said && span_to_u64(span_str(said), 10000, &n))
+		return (int)n;
+	return isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col
+										       : 0;
+}
+
+static bool is_too_wide(const int *widths, size_t n_columns)
+{
+	int width = terminal_width(), n = 0;
+
+	for (size_t k = 0; k < n_columns; k++)
+		n += widths[k] + (k ? 2 : 0);
+	return width > 0 && n > width;
+}
+
+/* Each row as lines, whole, and an empty line between two. */
+static void print_records(const json_t *list, const struct column *columns, size_t n_columns)
+{
+	const json_t *row;
+	int width = 0;
+	size_t i;
+
+	for (size_t k = 0; k < n_columns; k++) {
+		if (text_width(gettext(columns[k].title)) > width)
+			width = text_width(gettext(columns[k].title));
+	}
+	json_array_foreach(list, i, row) {
+		if (i)
+			(void)putchar('\n');
+		for (size_t k = 0; k < n_columns; k++) {
+			const struct column whole = { columns[k].title, columns[k].member };
+			char *text = column_text(row, &whole);
+
+			if (text[0]) {
+				print_cell(gettext(columns[k].title), width, false);
+				print_cell(text, 0, true);
+			}
+			free(text);
+		}
 	}
 }
 
@@ -157,6 +229,10 @@ static void print_rows(const json_t *list, const struct column *columns, size_t 
 				widths[k] = text_width(text);
 			free(text);
 		}
+	}
+	if (titled && is_too_wide(widths, n_columns)) {
+		print_records(list, columns, n_columns);
+		return;
 	}
 	for (size_t k = 0; k < n_columns && titled; k++)
 		print_cell(gettext(columns[k].title), widths[k], k + 1 == n_columns);

@@ -16,6 +16,9 @@ void show_ruled_table(const json_t *list, const struct column *columns);
 void show_lines(const json_t *object);
 void show_members(const json_t *object, const struct column *columns);
 
+/* Text for one line, what would steer a terminal replaced; the caller frees. */
+char *show_clean(const char *text);
+
 /* One line. */
 void show_text(const char *text);
 

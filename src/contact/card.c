@@ -95,6 +95,16 @@ static json_int_t pref_of(const json_t *object)
 	return pref ? json_integer_value(pref) : 101;
 }
 
+/* Lists of addresses have one in each line. */
+static bool has_control(struct span text)
+{
+	for (size_t i = 0; i < text.n; i++) {
+		if (text.p[i] < ' ' || text.p[i] == 0x7f)
+			return true;
+	}
+	return false;
+}
+
 /* By preference (section 1.5.4: the lowest first), then in the order of the card. */
 static int find_addresses(struct card *card, struct why *why)
 {
@@ -113,6 +123,10 @@ static int find_addresses(struct card *card, struct why *why)
 
 		if (address.n == 0 || address.n > LIMIT_ADDRESS) {
 			why_set(why, "emails/%.60s/address has 1 to %d octets", key, LIMIT_ADDRESS);
+			return CARD_E_INVALID;
+		}
+		if (has_control(address)) {
+			why_set(why, "emails/%.60s/address has a control character", key);
 			return CARD_E_INVALID;
 		}
 		for (; at > 0 && prefs[at - 1] > pref_of(email); at--) {

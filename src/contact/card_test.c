@@ -141,6 +141,8 @@ static void refused(void **state)
 		{ "{" HEAD ",\"emails\":{\"a b\":{\"address\":\"x@y\"}}}", "emails/a b is no Id" },
 		{ "{" HEAD ",\"emails\":{\"a\":{}}}", "emails/a/address is missing" },
 		{ "{" HEAD ",\"emails\":{\"a\":{\"address\":\"\"}}}", "emails/a/address has 1 to" },
+		{ "{" HEAD ",\"emails\":{\"a\":{\"address\":\"x@y\\nceo@z\"}}}",
+			"emails/a/address has a control" },
 		{ "{" HEAD ",\"emails\":{\"a\":{\"address\":\"x@y\",\"pref\":0}}}", "1 to 100" },
 		{ "{" HEAD ",\"emails\":{\"a\":{\"@type\":\"Phone\",\"address\":\"x@y\"}}}",
 			"emails/a has an @type" },

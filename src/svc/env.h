@@ -44,6 +44,10 @@ enum { ENV_SECURE_FAILURES = 5, ENV_SECURE_ACCOUNTS = 10000 };
  * one a second. Three changes of the password of an account with all the keys that it can have. */
 enum { ENV_SECURE_WORK = 100 };
 
+/* Key files that are opened for one account: at most so many, then one a minute. A hostile one keeps a
+ * processor busy for 15 seconds (keyd/import.h). */
+enum { ENV_SECURE_IMPORTS = 10 };
+
 /* A record for a dns-01 challenge, to be made or taken away by the administrator's program. */
 struct acme_hook_call {
 	bool clean;         /* taken away */
@@ -73,6 +77,7 @@ struct env {
 	struct limiter *login_accounts;  /* by account or name, with ENV_ACCOUNT_FAILURES times as many */
 	struct limiter *secure_failures; /* wrong Secure Mail Passwords, by account and peer */
 	struct limiter *secure_work;     /* ENV_SECURE_WORK, by account; one act at a time */
+	struct limiter *secure_imports;  /* ENV_SECURE_IMPORTS, by account; one at a time */
 	struct unlocked *unlocked;       /* svc/unlocked.h */
 	struct limiter *smtp_peer;       /* messages by peer */
 	struct limiter *smtp_account;    /* messages by account */

@@ -122,6 +122,8 @@ void env_fixture_open(struct env_fixture *f)
 	f->env.login_accounts = limiter_new(200.0 / 600, 200, 0, 1000);
 	f->env.secure_failures = limiter_new(1.0 / 60, ENV_SECURE_FAILURES, 0, ENV_SECURE_ACCOUNTS);
 	f->env.secure_work = limiter_new(1, ENV_SECURE_WORK, 1, ENV_SECURE_ACCOUNTS);
+	f->env.secure_imports =
+		limiter_new(1.0 / 60, ENV_SECURE_IMPORTS, 1, ENV_SECURE_ACCOUNTS);
 	f->env.unlocked = unlocked_new(f->env.keyd_user);
 	f->env.smtp_peer = limiter_new(1000, 1000, 0, 1000);
 	f->env.smtp_account = limiter_new(1000, 1000, 0, 1000);
@@ -133,6 +135,7 @@ void env_fixture_close(struct env_fixture *f)
 	f->env.login_accounts = limiter_free(f->env.login_accounts);
 	f->env.secure_failures = limiter_free(f->env.secure_failures);
 	f->env.secure_work = limiter_free(f->env.secure_work);
+	f->env.secure_imports = limiter_free(f->env.secure_imports);
 	f->env.unlocked = unlocked_free(f->env.unlocked);
 	f->env.smtp_peer = limiter_free(f->env.smtp_peer);
 	f->env.smtp_account = limiter_free(f->env.smtp_account);

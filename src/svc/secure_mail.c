@@ -224,6 +224,23 @@ int secure_act_begin(struct secure_act *act, struct env *e, const struct secure_
 	return 0;
 }
 
+int secure_mail_import_begin(struct env *e, const struct secure_caller *who, struct why *why)
+{
+	if (!limiter_open(e->secure_imports, account_key(who), clock_monotonic_ms()))
+		return busy(who,
+			"another key file of the account is being opened; try again in a moment", why);
+	if (limiter_take(e->secure_imports, account_key(who), clock_monotonic_ms()))
+		return 0;
+	limiter_close(e->secure_imports, account_key(who));
+	return busy(who, "too many key files were opened for the account; try again in a minute",
+		why);
+}
+
+void secure_mail_import_done(struct env *e, const struct secure_caller *who)
+{
+	limiter_close(e->secure_imports, account_key(who));
+}
+
 void secure_act_tried(struct secure_act *act, const char *event, int r)
 {
 	CLEANUP(buf_done) struct buf key = {};

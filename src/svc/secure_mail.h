@@ -57,6 +57,10 @@ int secure_account_read(struct store_conn *c, struct arena *a, int64_t account,
 /* Whether a key opens with the present password. */
 bool secure_key_is_present(const struct secure_account *a, const struct secure_key *key);
 
+/* Around the opening of a key file for the account: one at a time, and not too many. BUSY with why. */
+int secure_mail_import_begin(struct env *e, const struct secure_caller *who, struct why *why) MUST_CHECK;
+void secure_mail_import_done(struct env *e, const struct secure_caller *who);
+
 /* Opens all keys with the password and, for a session, leaves them open for it. *ret_n: how many.
  */
 int secure_mail_unlock(struct env *e, const struct secure_caller *who, struct span password,

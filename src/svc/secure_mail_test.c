@@ -307,6 +307,49 @@ static void test_work(void **state)
 	clock_set(0, 0);
 }
 
+/* An account's keys are open in so many sessions, so that nobody fills keyd's table. */
+static void test_sessions(void **state)
+{
+	struct env_fixture *f = *state;
+	uint8_t session[UNLOCKED_SESSION] = {};
+	struct unlocked_keys keys = {};
+
+	for (uint8_t i = 0; i < 2 * UNLOCKED_SESSIONS_MAX; i++) {
+		session[0] = i;
+		unlocked_put(f->env.unlocked, span_of(session, sizeof session), 7, &keys);
+		unlocked_put(f->env.unlocked, span_of(session, sizeof session), 8, &keys);
+		unlocked_put(f->env.unlocked, span_of(session, sizeof session), 8, &keys);
+		assert_int_equal(unlocked_count(f->env.unlocked, 7),
+			i < UNLOCKED_SESSIONS_MAX ? i + 1 : UNLOCKED_SESSIONS_MAX);
+	}
+	assert_int_equal(unlocked_count(f->env.unlocked, 8), UNLOCKED_SESSIONS_MAX);
+}
+
+/* Key files, which may be made to cost as much as can be: one at a time, and so many. */
+static void test_imports(void **state)
+{
+	struct env_fixture *f = *state;
+	int64_t now_us = clock_now_us(), now_ms = clock_monotonic_ms();
+	struct secure_caller who = caller(f, 0), bob = caller(f, 0);
+	struct why why = {};
+
+	clock_set(now_us, now_ms);
+	bob.account = env_fixture_account(f, "bob");
+	assert_int_equal(secure_mail_import_begin(&f->env, &who, &why), 0);
+	assert_int_equal(secure_mail_import_begin(&f->env, &who, &why), SECURE_E_BUSY);
+	assert_int_equal(secure_mail_import_begin(&f->env, &bob, &why), 0);
+	secure_mail_import_done(&f->env, &who);
+	for (int i = 1; i < ENV_SECURE_IMPORTS; i++) {
+		assert_int_equal(secure_mail_import_begin(&f->env, &who, &why), 0);
+		secure_mail_import_done(&f->env, &who);
+	}
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(secure_mail_import_begin(&f->env, &who, &why), SECURE_E_BUSY);
+	clock_set(now_us, now_ms + 60000);
+	assert_int_equal(secure_mail_import_begin(&f->env, &who, &why), 0);
+	clock_set(0, 0);
+}
+
 struct from {
 	int64_t account;
 	const char *from;
@@ -395,6 +438,8 @@ int main(void)
 		cmocka_unit_test_prestate_setup_teardown(test_locked_in_use, setup, teardown, f),
 		cmocka_unit_test_prestate_setup_teardown(test_guessing, setup, teardown, f),
 		cmocka_unit_test_prestate_setup_teardown(test_work, setup, teardown, f),
+		cmocka_unit_test_prestate_setup_teardown(test_sessions, setup, teardown, f),
+		cmocka_unit_test_prestate_setup_teardown(test_imports, setup, teardown, f),
 		cmocka_unit_test_prestate_setup_teardown(test_address, setup, teardown, f),
 		cmocka_unit_test_prestate_setup_teardown(test_renew, setup, teardown, f),
 	};

@@ -101,11 +101,32 @@ struct unlocked *unlocked_free(struct unlocked *u)
 	return NULL;
 }
 
+/* Under the lock. */
+static void make_room(struct unlocked *u, int64_t account, struct list *out)
+{
+	struct entry *oldest = NULL;
+	unsigned n = 0;
+
+	list_each (l, &u->entries) {
+		struct entry *e = CONTAINER_OF(l, struct entry, link);
+
+		if (e->account != account)
+			continue;
+		n++;
+		if (!oldest)
+			oldest = e;
+	}
+	if (n > UNLOCKED_SESSIONS_MAX)
+		take_out(u, oldest, out);
+}
+
 void unlocked_put(struct unlocked *u, struct span session, int64_t account,
 	struct unlocked_keys *keys)
 {
 	struct entry *e = ALLOC(struct entry), *old;
+	struct list out;
 
+	list_init(&out);
 	unlocked_holder(session, account, e->holder);
 	e->account = account;
 	e->keys = *keys;
@@ -115,7 +136,9 @@ void unlocked_put(struct unlocked *u, struct span session, int64_t account,
 	if (old)
 		list_remove(&old->link);
 	list_append(&u->entries, &e->link);
+	make_room(u, account, &out);
 	(void)pthread_mutex_unlock(&u->lock);
+	forget(u, &out);
 	/* The same holder has new keys in keyd now: the old ones go one by one. */
 	if (old)
 		unlocked_keys_done(&old->keys);

@@ -37,7 +37,9 @@ struct unlocked_keys {
 };
 void unlocked_keys_done(struct unlocked_keys *k);
 
-/* Takes the keys over; those before are forgotten. */
+/* Takes the keys over; those before are forgotten, and those of the session that was unlocked longest ago
+ * where the account has them open in too many: keyd's table is for everybody. */
+enum { UNLOCKED_SESSIONS_MAX = 10 }; /* of an account */
 void unlocked_put(struct unlocked *u, struct span session, int64_t account,
 	struct unlocked_keys *keys);
 

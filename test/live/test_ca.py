@@ -4,6 +4,7 @@ import base64
 import concurrent.futures
 import datetime
 import json
+import os
 import re
 import sqlite3
 import subprocess
@@ -14,7 +15,7 @@ import urllib.request
 
 import pytest
 from authority import make_key
-from conftest import PASSWORD, finish, make_server, need
+from conftest import BUILD, PASSWORD, finish, make_server, need
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -308,6 +309,36 @@ def test_answers(server, ca):
     text = base64.b64encode(der).decode()
     with urllib.request.urlopen(short + "/" + text, context=server.context(), timeout=20) as r:
         assert ocsp.load_der_ocsp_response(r.read()).certificate_status == ocsp.OCSPCertStatus.GOOD
+
+
+def test_tables_fit(server, ca, tmp_path):
+    """On a narrow terminal each row stands as lines, whole; in a pipe one row is one line."""
+    issue(server)
+    server.cli("smime", "generate", "bob@example.org", "--type", "ec:p256", "--password-file", "-",
+               stdin="a password of bob's\n")
+    server.cli("contact", "take", "alice@example.org", "--certificate", "-",
+               stdin=issue(server, "bob@example.org")[1]["certificate"], check=False)
+    commands = [("ca", "show", "example.org"), ("ca", "list", "example.org"),
+                ("smime", "show", "bob@example.org"),
+                ("contact", "certificates", "alice@example.org"),
+                ("contact", "waiting", "alice@example.org"),
+                ("contact", "lookup", "alice@example.org", "bob@example.org", "x@example.net")]
+    for command in commands:
+        wide = server.cli(*command).stdout
+        narrow = subprocess.run([BUILD / "signet", "--data", server.data, *command],
+                                capture_output=True, text=True, check=True, timeout=60,
+                                env={**os.environ, **(server.env or {}), "COLUMNS": "80"}).stdout
+        title, *rows = wide.splitlines()
+        if all(len(line) <= 80 for line in wide.splitlines()):
+            assert narrow == wide
+            continue
+        assert rows and all(len(r.split()) > 1 for r in rows), wide
+        lines = [line for line in narrow.splitlines() if line]
+        assert len(lines) > len(rows) and narrow.count("\n\n") == len(rows) - 1, narrow
+        assert all(line.startswith(tuple(title.split("  "))) for line in lines), narrow
+    # What others have named does not steer the terminal, in an error neither.
+    r = server.cli("contact", "show", "alice@example.org", "urn:x:\x1b[2J", check=False)
+    assert r.returncode == 1 and "\x1b" not in r.stderr + r.stdout
 
 
 def test_load_is_bounded(server, ca):

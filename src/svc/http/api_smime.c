@@ -314,6 +314,17 @@ int api_smime_generate(struct http_request *q, struct store_conn *c)
 	return r ? r : add(&k, NULL);
 }
 
+static int open_file(struct asking *k, bool public_only, struct imported *ret_imported)
+{
+	int r = secure_mail_import_begin(k->q->env, &k->who, &k->why);
+
+	if (r)
+		return problem(k, r, "file");
+	r = api_import(k->q, public_only, ret_imported);
+	secure_mail_import_done(k->q->env, &k->who);
+	return r;
+}
+
 int api_smime_import(struct http_request *q, struct store_conn *c)
 {
 	CLEANUP(imported_done) struct imported imported = {};
@@ -324,7 +335,7 @@ int api_smime_import(struct http_request *q, struct store_conn *c)
 	if (!r)
 		r = confirm_start_over(&k);
 	if (!r)
-		r = api_import(q, false, &imported);
+		r = open_file(&k, false, &imported);
 	return r ? r : add(&k, &imported);
 }
 
@@ -386,7 +397,7 @@ int api_smime_compare(struct http_request *q, struct store_conn *c)
 	if (!r && removal.revokes)
 		r = api_reason(q, "revoke", &removal.reason);
 	if (!r)
-		r = api_import(q, true, &imported);
+		r = open_file(&k, true, &imported);
 	if (r)
 		return r;
 	removal.spki = buf_span(&imported.spki);

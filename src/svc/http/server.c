@@ -32,7 +32,7 @@
 
 enum {
 	HTTP_WORKERS = 4,
-	HTTP_SLOW_WORKERS = 2, /* of ROUTE_SLOW: as many scrypts as keyd makes at a time */
+	HTTP_SLOW_WORKERS = 3, /* of ROUTE_SLOW: keyd makes two scrypts at a time */
 	HTTP_QUEUE = 1000,
 	HTTP_CONNECTIONS = 20000,     /* the admission's limit comes first */
 	HTTP_CONNECTION_MEMORY = 64 * 1024,
