@@ -4,58 +4,85 @@
 #include "mail/answer.h"
 
 #include "base/clock.h"
+#include "base/limit.h"
 #include "mime/address.h"
 #include "mime/encode.h"
 #include "mime/header.h"
+#include "mime/message_id.h"
 #include "mime/word.h"
 #include "sieve/eval.h"
 
-enum { REFERENCES_MAX = 4096 };
+enum {
+	ID_MAX = 900,          /* octets of an id that is repeated: a line has at most 998 */
+	REFERENCES_MAX = 4096, /* of all of them */
+};
 
-/* The value of a field, of one line, as far as it can be an id or a list of them. */
-static void add_ids(struct span message, const char *name, struct buf *out)
+/* The next id that can stand in a line of a header. */
+static bool next_id(struct message_ids *ids, struct buf *id)
 {
-	CLEANUP(buf_done) struct buf value = {};
-	struct header_field f;
+	while (message_id_next(ids, id)) {
+		struct span text = buf_span(id);
+		bool good = text.n <= ID_MAX && span_is_ascii(text);
 
-	if (!header_find(span_head(message, header_size(message)), name, &f))
-		return;
-	header_unfold(f.value, &value);
-	if (buf_size(&value) > REFERENCES_MAX || !span_is_ascii(buf_span(&value)))
-		return;
-	for (size_t i = 0; i < buf_size(&value); i++) {
-		if (buf_span(&value).p[i] < 32)
-			return;
+		for (size_t i = 0; i < text.n && good; i++)
+			good = text.p[i] != 0x7F;
+		if (good)
+			return true;
 	}
-	if (buf_size(&value) && buf_size(out))
-		buf_add_octet(out, ' ');
-	buf_add(out, buf_span(&value));
+	return false;
 }
 
-/* RFC 5230 section 5.8, RFC 3834 section 3.1.5 */
+static struct message_ids ids_of(struct span message, const char *name)
+{
+	struct header_field f = {};
+
+	if (!header_find(span_head(message, header_size(message)), name, &f))
+		return message_ids_of((struct span){});
+	return message_ids_of(span_head(f.value, LIMIT_HEADER_VALUE));
+}
+
+static size_t references_size(struct message_ids ids)
+{
+	CLEANUP(buf_done) struct buf id = {};
+	size_t n = 0;
+
+	while (next_id(&ids, &id))
+		n += buf_size(&id);
+	return n;
+}
+
+static void add_id(struct span id, struct buf *out)
+{
+	buf_add_octet(out, '<');
+	buf_add(out, id);
+	buf_add_string(out, ">\r\n");
+}
+
+/* RFC 5230 section 5.8, RFC 3834 section 3.1.5. Of many references the first and the last stay,
+ * each in a line of its own. */
 static void add_thread(const struct answer *a, struct buf *out)
 {
-	CLEANUP(buf_done) struct buf id = {}, references = {};
+	CLEANUP(buf_done) struct buf own = {}, id = {};
+	struct message_ids ids = ids_of(a->message, "Message-ID");
+	size_t n;
 
-	add_ids(a->message, "Message-ID", &id);
-	add_ids(a->message, "References", &references);
-	if (buf_size(&id) == 0)
+	if (!next_id(&ids, &own))
 		return;
-	if (buf_size(&references))
-		buf_add_octet(&references, ' ');
-	buf_add(&references, buf_span(&id));
 	buf_add_string(out, "In-Reply-To: ");
-	buf_add(out, buf_span(&id));
-	buf_add_string(out, "\r\nReferences: ");
-	/* Each id in a line of its own: a line has at most 998 octets. */
-	for (size_t i = 0; i < buf_size(&references); i++) {
-		uint8_t c = buf_span(&references).p[i];
-
-		if (c == ' ' && i + 1 < buf_size(&references))
-			buf_add_string(out, "\r\n");
-		buf_add_octet(out, c);
+	add_id(buf_span(&own), out);
+	buf_add_string(out, "References:");
+	ids = ids_of(a->message, "References");
+	n = references_size(ids);
+	for (bool first = true; next_id(&ids, &id); first = false) {
+		if (n > REFERENCES_MAX && !first) {
+			n -= buf_size(&id);
+			continue;
+		}
+		buf_add_octet(out, ' ');
+		add_id(buf_span(&id), out);
 	}
-	buf_add_string(out, "\r\n");
+	buf_add_octet(out, ' ');
+	add_id(buf_span(&own), out);
 }
 
 static void add_mailbox(struct span name, struct span address, struct buf *out)

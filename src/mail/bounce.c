@@ -14,7 +14,10 @@
 #include "mime/header.h"
 
 /* Octets of a header that are returned; a longer one is cut at a line. */
-enum { RETURNED_MAX = 64 << 10 };
+enum {
+	RETURNED_MAX = 64 << 10,
+	LINE_OCTETS = 900,
+};
 
 static bool address_is_ascii(const struct mail_address *a)
 {
@@ -71,14 +74,23 @@ static void add_boundary(const struct bounce *b, const char *type, const char *e
 		encoding);
 }
 
-/* Reasons of rules have lines of their own. */
+/* Reasons of rules have lines of their own, which are what somebody has written: none is too long
+ * (RFC 5322 section 2.1.1), and nothing in them but text. A character is broken nowhere. */
 static void add_words(const char *text, struct buf *out)
 {
+	size_t column = 0;
+
 	for (; *text; text++) {
-		if (*text == '\n')
+		uint8_t c = (uint8_t)*text;
+
+		if (c == '\n' || (column > LINE_OCTETS && (c & 0xC0) != 0x80)) {
 			buf_add_string(out, "\r\n    ");
-		else if (*text != '\r')
-			buf_add_octet(out, (uint8_t)*text);
+			column = 0;
+		}
+		if ((c < ' ' && c != '\t') || c == 0x7F)
+			continue;
+		buf_add_octet(out, c);
+		column++;
 	}
 }
 

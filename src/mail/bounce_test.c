@@ -36,6 +36,32 @@ static struct bounce failed_bounce(const struct bounce_recipient *recipients, si
 	};
 }
 
+/* A reason that a rule gives is text in lines, whatever it holds. */
+static void test_reason(void **state)
+{
+	CLEANUP(buf_done) struct buf reason = {}, out = {};
+	struct verdict_text verdict = { .code = 550, .status = "5.7.1" };
+	struct bounce_recipient recipient = { .address = { SPAN("bob"), SPAN("example.org") },
+		.verdict = &verdict };
+	struct bounce b = failed_bounce(&recipient, 1);
+	struct span rest, line;
+
+	(void)state;
+	buf_add_string(&reason, "no\x1b[2J\r\n--0123456789abcdef\r\n");
+	for (unsigned i = 0; i < 3000; i++)
+		buf_add_string(&reason, "\xC3\xBC");
+	buf_add_octet(&reason, 0);
+	verdict.text = (const char *)buf_span(&reason).p;
+	bounce_compose(&b, &out);
+	assert_true(has(&out, "no[2J\r\n    --0123456789abcdef\r\n"));
+	rest = buf_span(&out);
+	assert_true(span_is_utf8(rest));
+	while (rest.n) {
+		line = span_cut(&rest, '\n');
+		assert_true(line.n <= 999 && span_is_utf8(line));
+	}
+}
+
 static void test_failed(void **state)
 {
 	const struct bounce_recipient recipients[] = {
@@ -236,6 +262,7 @@ static void test_trace(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_reason),
 		cmocka_unit_test(test_failed),
 		cmocka_unit_test(test_full),
 		cmocka_unit_test(test_delivered),
