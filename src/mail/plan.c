@@ -59,8 +59,9 @@ struct making {
 	struct arrival *arrivals;
 	size_t n_arrivals, n_recipients; /* the first of them */
 	struct map arrived;
-	bool no_room; /* for an arrival */
-	bool keeps;   /* somebody gets the message as it came */
+	struct map candidates; /* by account */
+	bool no_room;          /* for an arrival */
+	bool keeps;            /* somebody gets the message as it came */
 	bool sealed_known, sealed;
 	struct buf header; /* all of it, if it was needed and is not at hand */
 
@@ -300,25 +301,46 @@ static int resolve(struct making *m, const struct sieve_action *a, struct plan_a
 	return 0;
 }
 
-/* The certificate that mail for the account is encrypted to (CGP-62); *ret_found false: none. */
-static int find_recipient(struct making *m, int64_t account, struct seal_recipient *ret_recipient,
-	bool *ret_found)
+/* An account whose certificate was asked for. */
+struct candidate {
+	bool found;
+	struct seal_recipient recipient;
+};
+
+static int find_candidate(struct making *m, int64_t account, struct candidate *ret)
 {
 	CLEANUP(arena_done) struct arena arena = {};
 	struct store_secure_cert cert;
 	struct store_secure owner;
 	int r = store_secure_cert_get(m->conn, &arena, account, &cert);
 
-	*ret_found = r == 0;
+	ret->found = r == 0;
 	if (r == STORE_E_NOT_FOUND)
 		return 0;
 	TRY(r);
 	TRY(store_secure_get(m->conn, &arena, account, &owner));
-	*ret_recipient = (struct seal_recipient){
+	ret->recipient = (struct seal_recipient){
 		.der = arena_span(&m->plan->arena, cert.der),
 		.address = arena_span(&m->plan->arena, owner.address),
 		.cipher = store_secure_ciphers[owner.cipher],
 	};
+	return 0;
+}
+
+/* The certificate that mail for the account is encrypted to (CGP-62); *ret_found false: none. */
+static int find_recipient(struct making *m, int64_t account, struct seal_recipient *ret_recipient,
+	bool *ret_found)
+{
+	struct span key = span_of(&account, sizeof account);
+	struct candidate *c = map_get(&m->candidates, key);
+
+	if (!c) {
+		c = ARENA_ALLOC(&m->plan->arena, struct candidate);
+		TRY(find_candidate(m, account, c));
+		(void)map_put(&m->candidates, key, c);
+	}
+	*ret_found = c->found;
+	*ret_recipient = c->recipient;
 	return 0;
 }
 
@@ -586,7 +608,7 @@ static bool hold_all(struct plan *p, struct span known, struct sieve_result *res
 	for (size_t i = 0; i < result->n && good; i++) {
 		struct sieve_action *a = &result->actions[i];
 
-		good = hold(p, a->reason.n + a->flags.n);
+		good = hold(p, sizeof(struct plan_act) + a->target.n + a->reason.n + a->flags.n);
 		if (a->header.p != last.p) { /* else digested just before */
 			last = held = a->header;
 			good = good && hold_header(p, &held);
@@ -768,6 +790,7 @@ int plan_make(struct store_conn *c, const struct plan_request *request, struct p
 	r = make(m);
 	free(m->arrivals);
 	map_done(&m->arrived, NULL);
+	map_done(&m->candidates, NULL);
 	buf_done(&m->header);
 	if (r)
 		return err_fold(r);

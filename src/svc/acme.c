@@ -171,7 +171,6 @@ static void log_failure(const struct failure *f, const char *why)
 static int order_failed(struct acme_work *w, const char *why)
 {
 	CLEANUP(settings_unrefp) struct settings *settings = settings_get(w->env->store);
-	CLEANUP(buf_done) struct buf message = {};
 	struct failure f = { .w = w, .now_us = clock_now_us(),
 		.separators = settings->subaddress_separators };
 	uint64_t random;
