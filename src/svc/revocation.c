@@ -225,12 +225,16 @@ static void load_done(struct load *l)
 
 int revocation_load(struct env *e)
 {
-	CLEANUP(settings_unrefp) struct settings *settings = settings_get(e->store);
-	struct load l = { .stale_refuses = settings->crl_stale == CRL_STALE_REFUSE };
+	CLEANUP(settings_unrefp) struct settings *settings = NULL;
+	struct load l = {};
 	int r;
 
-	(void)load_find(&l, 0);
+	/* Settings and rows as they are once it is this call's turn: whoever waits here must not put
+	 * what was in the place of what is. */
 	(void)pthread_mutex_lock(&e->revocations->loading);
+	settings = settings_get(e->store);
+	l.stale_refuses = settings->crl_stale == CRL_STALE_REFUSE;
+	(void)load_find(&l, 0);
 	r = store_read(e->store, load_rows, &l);
 	if (!r) {
 		seal(l.server);

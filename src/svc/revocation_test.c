@@ -19,8 +19,11 @@
 #include "svc/revocation_parts.h"
 #include "svc/trust.h"
 
+#include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdlib.h>
 
@@ -148,26 +151,35 @@ static void expect_refused(struct env_fixture *f, struct crl_order o, const char
 		fail_msg("\"%s\" instead of \"%s\"", why.text, reason);
 }
 
-/* The verdict's text: "valid", "valid, RULE" with a warning, else the rule of the first error. */
-static void expect(struct env_fixture *f, int64_t domain, const struct cert_made *who,
-	const char *verdict)
+/* Appends "valid", "valid, RULE" with a warning, else the rule of the first error. */
+static void judge(struct env_fixture *f, int64_t domain, const struct cert_made *who,
+	struct buf *out)
 {
 	CLEANUP(trust_unrefp) struct trust *trust = NULL;
 	CLEANUP(revocation_unrefp) struct revocation *r = revocation_of_domain(&f->env, domain);
 	struct path_request q = { .leaf = who->cert, .time_us = clock_now_us(),
 		.purposes = TRUST_CLIENT };
-	CLEANUP(buf_done) struct buf got = {};
 	struct verdict v;
 
-	assert_int_equal(trust_of_domain(&f->env, f->store->domain, &trust), 0);
+	if (trust_of_domain(&f->env, f->store->domain, &trust))
+		return;
 	q.trust = trust;
-	assert_int_equal(revocation_validate(r, &q, &v), 0);
-	buf_add_string(&got, v.valid ? "valid" : verdict_error(&v)->rule);
+	if (revocation_validate(r, &q, &v))
+		return;
+	buf_add_string(out, v.valid ? "valid" : verdict_error(&v)->rule);
 	for (size_t i = 0; i < v.n && v.valid; i++)
-		buf_add_format(&got, ", %s", v.findings[i].rule);
+		buf_add_format(out, ", %s", v.findings[i].rule);
+	verdict_done(&v);
+}
+
+static void expect(struct env_fixture *f, int64_t domain, const struct cert_made *who,
+	const char *verdict)
+{
+	CLEANUP(buf_done) struct buf got = {};
+
+	judge(f, domain, who, &got);
 	if (!span_is(buf_span(&got), verdict))
 		fail_msg("%.*s instead of %s", (int)buf_size(&got), buf_span(&got).p, verdict);
-	verdict_done(&v);
 }
 
 static void test_revoked(void **state)
@@ -366,6 +378,111 @@ static void test_snapshots(void **state)
 	revocation_unref(old);
 }
 
+/* What threads share that load, look and change at the same time. */
+struct crowd {
+	struct env_fixture *f;
+	atomic_bool stop;
+	atomic_int faults; /* of loads, and looks that saw something older than the one before */
+};
+
+static void *keep_loading(void *arg)
+{
+	struct crowd *crowd = arg;
+
+	while (!atomic_load(&crowd->stop))
+		crowd->faults += revocation_load(&crowd->f->env) != 0;
+	return NULL;
+}
+
+static int64_t begin_of(const struct revocation *r)
+{
+	return revocation_crls(r)->n ? crl_this_update_us(revocation_crls(r)->crls[0]) : 0;
+}
+
+static void *keep_looking(void *arg)
+{
+	struct crowd *crowd = arg;
+	int64_t last = 0;
+
+	while (!atomic_load(&crowd->stop)) {
+		struct revocation *r = revocation_of_domain(&crowd->f->env, 0);
+		int64_t now = begin_of(r);
+
+		crowd->faults += now < last;
+		last = now;
+		(void)revocation_unref(r);
+	}
+	return NULL;
+}
+
+static struct crl_order later(int64_t number)
+{
+	struct crl_order o = good(number);
+
+	o.this_us = now_us - hour_us + number * 1000000;
+	return o;
+}
+
+/* Changes a list and loads; false: it is not the one that is looked at then. */
+static bool change_list(struct env_fixture *f, int64_t number)
+{
+	CLEANUP(revocation_unrefp) struct revocation *r = NULL;
+	CLEANUP(arena_done) struct arena arena = {};
+	CLEANUP(buf_done) struct buf der = {};
+	struct crl_order o = later(number);
+	struct taking t = {};
+
+	crl_make(&o, &der);
+	if (revocation_take(&f->env, &arena, 0, buf_span(&der), SPAN(""), &t.taking, &t.why) ||
+		store_write(f->env.store, put, &t) || revocation_load(&f->env))
+		return false;
+	r = revocation_of_domain(&f->env, 0);
+	return begin_of(r) / 1000000 == o.this_us / 1000000;
+}
+
+/* Settings count like rows. */
+static bool change_setting(struct env_fixture *f, bool refuse)
+{
+	env_fixture_set(f, "crl_stale", refuse ? "refuse" : "ignore");
+	if (revocation_load(&f->env))
+		return false;
+	for (int i = 0; i < 5; i++) {
+		CLEANUP(buf_done) struct buf got = {};
+
+		judge(f, 0, &bob, &got);
+		if (!span_is(buf_span(&got), refuse ? "crl-expired" : "valid, crl-expired"))
+			return false;
+		(void)sched_yield();
+	}
+	return true;
+}
+
+/* Whoever changes something and loads sees it afterwards, and never what was before it again, however
+ * many load at the same time. Nothing is asserted before the others have ended. */
+static void test_loads_at_once(void **state)
+{
+	void *(*const what[])(void *) = { keep_loading, keep_loading, keep_loading, keep_looking };
+	enum { CROWD = sizeof what / sizeof what[0], CHANGES = 20 };
+	struct env_fixture *f = *state;
+	struct crowd crowd = { .f = f };
+	pthread_t threads[CROWD];
+	int n_lists = 0, n_settings = 0;
+
+	for (size_t i = 0; i < CROWD; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, what[i], &crowd), 0);
+	for (int64_t number = 1; number <= CHANGES; number++)
+		n_lists += change_list(f, number);
+	clock_set(now_us + 2 * hour_us, 1000);
+	for (int i = 0; i < CHANGES; i++)
+		n_settings += change_setting(f, i % 2 == 0);
+	atomic_store(&crowd.stop, true);
+	for (size_t i = 0; i < CROWD; i++)
+		assert_int_equal(pthread_join(threads[i], NULL), 0);
+	assert_int_equal(n_lists, CHANGES);
+	assert_int_equal(n_settings, CHANGES);
+	assert_int_equal(crowd.faults, 0);
+}
+
 static void test_schedule(void **state)
 {
 	(void)state;
@@ -401,6 +518,7 @@ int main(void)
 		ROW(test_named_by_certificates),
 		ROW(test_url_check),
 		ROW(test_snapshots),
+		ROW(test_loads_at_once),
 		ROW(test_schedule),
 	};
 

@@ -321,6 +321,13 @@ static int why_not_open(const struct smime_layer *layer, struct why *why)
 	return layer->state == SMIME_LOCKED ? STORED_E_LOCKED : STORED_E_UNREADABLE;
 }
 
+/* It says that it is a CMS object, of which nobody can tell which. */
+static bool is_damaged(const struct smime_report *r)
+{
+	return r->n_layers && r->layers[0].kind == SMIME_UNKNOWN_LAYER &&
+	       r->layers[0].state == SMIME_MALFORMED;
+}
+
 static int decrypt(struct span message, const struct smime_key *keys, size_t n_keys,
 	struct buf *out, struct why *why)
 {
@@ -330,6 +337,10 @@ static int decrypt(struct span message, const struct smime_key *keys, size_t n_k
 
 	TRY(read_layers(message, keys, n_keys, &result));
 	layer = encrypted_layer(&result.report);
+	if (!layer && is_damaged(&result.report)) {
+		why_set(why, "the message is damaged: nothing of it can be decrypted");
+		return STORED_E_UNREADABLE;
+	}
 	if (!layer) {
 		why_set(why, "the message is not encrypted");
 		return STORED_E_ALREADY;
