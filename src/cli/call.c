@@ -129,3 +129,14 @@ int cli_show(struct cli *cli, const json_t *answer)
 		show_lines(answer);
 	return 0;
 }
+
+int cli_run(struct cli *cli)
+{
+	CLEANUP(json_owned_freep) json_t *answer = NULL;
+	int r;
+
+	if (cli->command->run)
+		return cli->command->run(cli);
+	r = cli_request(cli, &answer);
+	return r ? r : cli_show(cli, answer);
+}

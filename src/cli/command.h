@@ -147,6 +147,9 @@ int cli_request(struct cli *cli, json_t **ret_answer) MUST_CHECK;
 /* The answer on stdout, as the row says. */
 int cli_show(struct cli *cli, const json_t *answer) MUST_CHECK;
 
+/* The command: what its row runs, else its own request, with the answer shown. */
+int cli_run(struct cli *cli) MUST_CHECK;
+
 /* Its body; NULL if it has none. */
 int cli_body(struct cli *cli, json_t **ret_body) MUST_CHECK;
 

@@ -108,20 +108,6 @@ void program_add_hint(struct cli *cli)
 	}
 }
 
-static int run(struct cli *cli)
-{
-	json_t *answer = NULL;
-	int r;
-
-	if (cli->command->run)
-		return cli->command->run(cli);
-	r = cli_request(cli, &answer);
-	if (!r)
-		r = cli_show(cli, answer);
-	json_decref(answer);
-	return r;
-}
-
 static int call(struct cli *cli, int argc, char **argv)
 {
 	const char *noun = argv[0];
@@ -137,7 +123,7 @@ static int call(struct cli *cli, int argc, char **argv)
 	}
 	if (!cli->command || !cli_arguments(cli, argc, argv))
 		return cli_finish(cli, CLI_E_USAGE);
-	r = cli_finish(cli, run(cli));
+	r = cli_finish(cli, cli_run(cli));
 	cli_done(cli);
 	return r;
 }

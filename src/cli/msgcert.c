@@ -75,21 +75,12 @@ static const char *either(const char *behind, const char *before)
 
 static int run(struct cli *cli)
 {
-	json_t *answer = NULL;
 	int r;
 
 	if (cli->command->run == run_completion)
 		return run_completion(cli);
 	r = msgcert_begin(cli);
-	if (r)
-		return r;
-	if (cli->command->run)
-		return cli->command->run(cli);
-	r = cli_request(cli, &answer);
-	if (!r)
-		r = cli_show(cli, answer);
-	json_decref(answer);
-	return r;
+	return r ? r : cli_run(cli);
 }
 
 /* A subcommand with what follows it. */

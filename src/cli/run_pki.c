@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* The table; and not valid, if clients would refuse something. */
-int run_cert_check(struct cli *cli)
+/* The table; and not valid if it says so: before and after stand around the domain in the reason. */
+static int run_check(struct cli *cli, const char *before, const char *after)
 {
 	CLEANUP(json_owned_freep) json_t *answer = NULL;
 	const char *result;
@@ -25,9 +25,18 @@ int run_cert_check(struct cli *cli)
 	result = json_string_value(json_object_get(answer, "result"));
 	if (r || !result || strcmp(result, "error") != 0)
 		return r;
-	why_set(&cli->why, "clients will refuse a certificate of %s: see the rows with \"error\"",
-		cli->words[0]);
+	why_set(&cli->why, "%s%s%s: see the rows with \"error\"", before, cli->words[0], after);
 	return CLIENT_E_REFUSED;
+}
+
+int run_cert_check(struct cli *cli)
+{
+	return run_check(cli, "clients will refuse a certificate of ", "");
+}
+
+int run_ca_check(struct cli *cli)
+{
+	return run_check(cli, "", " cannot issue certificates for all its users");
 }
 
 /* With --pfx the key goes along, under a password. */
@@ -282,24 +291,6 @@ int run_trust_remove(struct cli *cli)
 	buf_add(&path, buf_span(&whole));
 	add_scope(cli, &path);
 	return r ? r : cli_ask_at(cli, "DELETE", &path, NULL, &answer);
-}
-
-/* The table; and not valid, if nothing can be issued. */
-int run_ca_check(struct cli *cli)
-{
-	CLEANUP(json_owned_freep) json_t *answer = NULL;
-	const char *result;
-	int r = cli_request(cli, &answer);
-
-	if (r)
-		return r;
-	r = cli_show(cli, answer);
-	result = json_string_value(json_object_get(answer, "result"));
-	if (r || !result || strcmp(result, "error") != 0)
-		return r;
-	why_set(&cli->why, "%s cannot issue certificates for all its users: see the rows with"
-		" \"error\"", cli->words[0]);
-	return CLIENT_E_REFUSED;
 }
 
 /* Whose authority is asked stands in the address. */

@@ -73,6 +73,10 @@ int db_exec(struct db *db, int64_t *ret_changed, const char *sql, const struct d
  * statement is reset by itself. */
 int db_step(struct db_statement *s, bool *ret_row) MUST_CHECK;
 
+/* The head of a loop over rows: the next one, as long as *r is 0. False at the end, where *r is 0, and
+ * where the loop set *r or the step failed, which *r is then. */
+bool db_next(struct db_statement *s, int *r);
+
 /* For statements that give no row. *ret_changed (may be NULL): rows changed. */
 int db_run(struct db_statement *s, int64_t *ret_changed) MUST_CHECK;
 

@@ -50,3 +50,16 @@ int db_exec(struct db *db, int64_t *ret_changed, const char *sql, const struct d
 
 	return r ? r : db_run(s, ret_changed);
 }
+
+bool db_next(struct db_statement *s, int *r)
+{
+	bool row = false;
+	int step;
+
+	if (*r)
+		return false;
+	step = db_step(s, &row);
+	if (step)
+		*r = err_trace(step, "db_step", __func__, __LINE__);
+	return row && !*r;
+}

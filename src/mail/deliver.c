@@ -257,18 +257,6 @@ static void report(struct run *run, const struct recipient *recipient,
 	};
 }
 
-static struct mail_address split(struct span address)
-{
-	size_t at = address.n;
-
-	while (at && address.p[at - 1] != '@')
-		at--;
-	return (struct mail_address){
-		.local = span_head(address, at ? at - 1 : 0),
-		.domain = span_skip(address, at),
-	};
-}
-
 /* Flags of a rule as the account's bits, as far as the rights allow (RFC 4314 section 4). Keywords
  * beyond what an account can have are left out. */
 static int flag_bits(struct run *run, int64_t account, struct span flags, unsigned rights,
@@ -367,7 +355,7 @@ static int act_redirect(struct run *run, const struct route_target *target,
 	const struct plan_act *act, enum recipient_verdict *ret_verdict)
 {
 	CLEANUP(arena_done) struct arena arena = {};
-	struct recipient recipient = { .address = split(act->target), .notify = NOTIFY_NEVER };
+	struct recipient recipient = { .address = mail_address_split(act->target), .notify = NOTIFY_NEVER };
 	struct route route;
 	struct body body;
 	bool null = transaction_sender_is_null(run->d->transaction);
@@ -409,7 +397,7 @@ static int act_vacation(struct run *run, const struct route_target *target,
 {
 	CLEANUP(arena_done) struct arena arena = {};
 	CLEANUP(buf_done) struct buf sender = {};
-	struct recipient to = { .address = split(act->target), .notify = NOTIFY_NEVER };
+	struct recipient to = { .address = mail_address_split(act->target), .notify = NOTIFY_NEVER };
 	enum recipient_verdict verdict;
 	struct route route;
 	struct body body;
@@ -489,7 +477,7 @@ static int to_target(struct run *run, const struct recipient *recipient,
 	const struct route_target *target, enum recipient_verdict *ret_verdict)
 {
 	CLEANUP(buf_done) struct buf reached = {};
-	struct mail_address own = split(target->address);
+	struct mail_address own = mail_address_split(target->address);
 	const struct plan_entry *entry;
 	size_t position;
 
@@ -519,7 +507,7 @@ static int to_targets(struct run *run, const struct recipient *recipient, const 
 	bool accepted = false;
 
 	for (size_t i = 0; i < route->n_targets; i++) {
-		struct mail_address own = split(route->targets[i].address);
+		struct mail_address own = mail_address_split(route->targets[i].address);
 
 		TRY(to_target(run, recipient, &route->targets[i], &verdict));
 		if (i == 0)

@@ -205,18 +205,6 @@ static int add_address(struct making *m, const struct mail_address *address, str
 	return 0;
 }
 
-static struct mail_address split(struct span address)
-{
-	size_t at = address.n;
-
-	while (at && address.p[at - 1] != '@')
-		at--;
-	return (struct mail_address){
-		.local = span_head(address, at ? at - 1 : 0),
-		.domain = span_skip(address, at),
-	};
-}
-
 static bool mailbox_exists(void *context, struct span name)
 {
 	CLEANUP(arena_done) struct arena arena = {};
@@ -439,7 +427,7 @@ static int add_redirect(struct making *m, const struct sieve_action *a)
 {
 	CLEANUP(buf_done) struct buf field = {};
 	struct plan_act *act = new_act(m, a);
-	struct mail_address address = split(act->target);
+	struct mail_address address = mail_address_split(act->target);
 	struct form form = { .header = a->header };
 
 	m->no_room = false;

@@ -160,3 +160,15 @@ int recipient_look(struct store_conn *c, const struct recipient_rules *rules,
 	*ret_lasting = lasting;
 	return 0;
 }
+
+struct mail_address mail_address_split(struct span address)
+{
+	size_t at = address.n;
+
+	while (at && address.p[at - 1] != '@')
+		at--;
+	return (struct mail_address){
+		.local = span_head(address, at ? at - 1 : 0),
+		.domain = span_skip(address, at),
+	};
+}

@@ -60,6 +60,9 @@ bool mail_address_equal(const struct mail_address *a, const struct mail_address 
 /* Appends local@domain, quoted where needed; nothing for the null path. */
 void mail_address_add(struct buf *out, const struct mail_address *a);
 
+/* An address as the store has it, at its last "@". */
+struct mail_address mail_address_split(struct span address);
+
 /* What can be said about a recipient. */
 enum recipient_verdict {
 	RECIPIENT_OK,

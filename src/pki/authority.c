@@ -189,18 +189,6 @@ int authority_make(struct cert **ret_cert, const struct authority_order *o, stru
 	return 0;
 }
 
-static int add_request_der(X509_REQ *req, struct buf *out)
-{
-	int n = i2d_X509_REQ(req, NULL);
-	uint8_t *p;
-
-	if (n <= 0)
-		return key_openssl_fault("i2d_X509_REQ");
-	p = buf_room(out, (size_t)n);
-	buf_added(out, (size_t)i2d_X509_REQ(req, &p));
-	return 0;
-}
-
 int authority_request(const struct authority_order *o, struct buf *out, struct why *why)
 {
 	CLEANUP(extensions_freep) STACK_OF(X509_EXTENSION) *extensions = NULL;
@@ -224,7 +212,7 @@ int authority_request(const struct authority_order *o, struct buf *out, struct w
 		return key_openssl_fault("X509_REQ_add_extensions");
 	if (X509_REQ_sign(req, o->signer, key_digest(public)) <= 0)
 		return key_openssl_fault("X509_REQ_sign");
-	return add_request_der(req, out);
+	return build_add_request(req, out);
 }
 
 /* UINT32_MAX where there is no keyUsage: then all are allowed. */

@@ -126,3 +126,15 @@ int build_name(GENERAL_NAME **ret_name, int kind, struct span text)
 	*ret_name = name;
 	return 0;
 }
+
+int build_add_request(X509_REQ *req, struct buf *out)
+{
+	int n = i2d_X509_REQ(req, NULL);
+	uint8_t *p;
+
+	if (n <= 0)
+		return key_openssl_fault("i2d_X509_REQ");
+	p = buf_room(out, (size_t)n);
+	buf_added(out, (size_t)i2d_X509_REQ(req, &p));
+	return 0;
+}

@@ -15,6 +15,9 @@ enum { BUILD_SERIAL_OCTETS = 16 };
 void build_random_serial(uint8_t ret_serial[static BUILD_SERIAL_OCTETS]);
 int build_serial(X509 *x, struct span serial) MUST_CHECK;
 
+/* Appends the DER of a signing request. */
+int build_add_request(X509_REQ *req, struct buf *out) MUST_CHECK;
+
 /* Microseconds since 1970; a certificate is still valid in its last second (section 4.1.2.5). */
 int build_validity(X509 *x, int64_t not_before_us, int64_t not_after_us) MUST_CHECK;
 

@@ -7,6 +7,7 @@
  * by the key it carries: that is the proof that its maker has the private half (RFC 2986 section 3).
  */
 
+#include "pki/build.h"
 #include "pki/request.h"
 
 #include "base/alloc.h"
@@ -54,18 +55,6 @@ static int add_extensions(X509_REQ *req, const EVP_PKEY *key, const struct subje
 	return 0;
 }
 
-static int add_der(X509_REQ *req, struct buf *out)
-{
-	int n = i2d_X509_REQ(req, NULL);
-	uint8_t *p;
-
-	if (n <= 0)
-		return key_openssl_fault("i2d_X509_REQ");
-	p = buf_room(out, (size_t)n);
-	buf_added(out, (size_t)i2d_X509_REQ(req, &p));
-	return 0;
-}
-
 int request_make(EVP_PKEY *signer, struct span spki, const struct subject *s, struct buf *out,
 	struct why *why)
 {
@@ -83,7 +72,7 @@ int request_make(EVP_PKEY *signer, struct span spki, const struct subject *s, st
 	TRY(add_extensions(req, public, s));
 	if (X509_REQ_sign(req, signer, key_digest(public)) <= 0)
 		return key_openssl_fault("X509_REQ_sign");
-	return add_der(req, out);
+	return build_add_request(req, out);
 }
 
 struct request *request_free(struct request *r)
@@ -150,7 +139,7 @@ int request_read(struct request **ret_request, struct span file, struct why *why
 	end = buf_span(&der).p;
 	r->req = d2i_X509_REQ(NULL, &end, (long)buf_size(&der));
 	if (r->req)
-		TRY(add_der(r->req, &r->der));
+		TRY(build_add_request(r->req, &r->der));
 	if (!r->req || !span_equal(buf_span(&r->der), buf_span(&der))) {
 		key_openssl_why(why, "not a certificate request in DER");
 		return REQUEST_E_SYNTAX;

@@ -121,24 +121,19 @@ int store_account_each(struct store_conn *c, int64_t domain,
 {
 	CLEANUP(db_resetp) struct db_statement *q = NULL;
 	CLEANUP(arena_done) struct arena a = {};
-	bool row;
-	int r;
+	int r = 0;
 
 	TRY(db_query(&q, c->db,
 		ACCOUNT_COLUMNS " where $1 = 0 or a.domain = $1 order by d.name, a.local",
 		DB_ARGS(DB_INT(domain))));
-	for (;;) {
+	while (db_next(q, &r)) {
 		struct store_account account;
 
-		TRY(db_step(q, &row));
-		if (!row)
-			return 0;
 		arena_clear(&a);
 		account_of(c, q, &a, &account);
 		r = each(&account, context);
-		if (r)
-			return r;
 	}
+	return r;
 }
 
 static int account_insert(struct store_conn *c, int64_t domain, struct span local,

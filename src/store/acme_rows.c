@@ -221,22 +221,16 @@ int store_acme_order_each(struct store_conn *c, int64_t domain,
 	int (*each)(const struct store_acme_order *order, void *context), void *context)
 {
 	CLEANUP(db_resetp) struct db_statement *q = NULL;
-	bool row;
-	int r;
+	int r = 0;
 
 	TRY(db_query(&q, c->db, ORDER_COLUMNS " where $1 = 0 or domain = $1 order by domain, type",
 		DB_ARGS(DB_INT(domain))));
-	for (;;) {
-		struct store_acme_order order;
+	while (db_next(q, &r)) {
+		struct store_acme_order order = order_of(q);
 
-		TRY(db_step(q, &row));
-		if (!row)
-			return 0;
-		order = order_of(q);
 		r = each(&order, context);
-		if (r)
-			return r;
 	}
+	return r;
 }
 
 int store_acme_order_due(struct store_conn *c, int64_t now_us, struct store_acme_due *due, size_t max,
@@ -282,20 +276,14 @@ int store_acme_proof_each(struct store_conn *c, int64_t order,
 	int (*each)(const struct store_acme_proof *proof, void *context), void *context)
 {
 	CLEANUP(db_resetp) struct db_statement *q = NULL;
-	bool row;
-	int r;
+	int r = 0;
 
 	TRY(db_query(&q, c->db,
 		"select id, acme_order, challenge, token, name, value from acme_proof"
 		" where acme_order = $1 order by id",
 		DB_ARGS(DB_INT(order))));
-	for (;;) {
-		struct store_acme_proof proof;
-
-		TRY(db_step(q, &row));
-		if (!row)
-			return 0;
-		proof = (struct store_acme_proof){
+	while (db_next(q, &r)) {
+		struct store_acme_proof proof = {
 			.id = db_int(q, 0),
 			.order = db_int(q, 1),
 			.challenge = (unsigned)db_int(q, 2),
@@ -303,10 +291,10 @@ int store_acme_proof_each(struct store_conn *c, int64_t order,
 			.name = db_blob(q, 4),
 			.value = db_blob(q, 5),
 		};
+
 		r = each(&proof, context);
-		if (r)
-			return r;
 	}
+	return r;
 }
 
 int store_acme_proof_find(struct store_conn *c, struct arena *a, unsigned challenge, struct span token,

@@ -28,19 +28,14 @@ int store_audit_each(struct store_conn *c, size_t n,
 	void *context)
 {
 	CLEANUP(db_resetp) struct db_statement *q = NULL;
-	bool row;
-	int r;
+	int r = 0;
 
 	TRY(db_query(&q, c->db,
 		"select time, actor, action, target, detail from audit order by id desc limit $1",
 		DB_ARGS(DB_INT(n))));
-	for (;;) {
-		TRY(db_step(q, &row));
-		if (!row)
-			return 0;
+	while (db_next(q, &r)) {
 		r = each(db_int(q, 0), db_blob(q, 1), db_blob(q, 2), db_blob(q, 3), db_blob(q, 4),
 			context);
-		if (r)
-			return r;
 	}
+	return r;
 }

@@ -183,18 +183,13 @@ int store_authority_list_each(struct store_conn *c,
 	int (*each)(int64_t id, struct span der, void *context), void *context)
 {
 	CLEANUP(db_resetp) struct db_statement *q = NULL;
-	bool has;
-	int r;
+	int r = 0;
 
 	TRY(db_query(&q, c->db, "select authority, der from authority_list order by authority", NULL, 0));
-	for (;;) {
-		TRY(db_step(q, &has));
-		if (!has)
-			return 0;
+	while (db_next(q, &r)) {
 		r = each(db_int(q, 0), db_blob(q, 1), context);
-		if (r)
-			return r;
 	}
+	return r;
 }
 
 /* One row, if there is one. */
@@ -244,22 +239,16 @@ int store_authority_each(struct store_conn *c, int64_t domain,
 	int (*each)(const struct store_authority *row, void *context), void *context)
 {
 	CLEANUP(db_resetp) struct db_statement *q = NULL;
-	bool has;
-	int r;
+	int r = 0;
 
 	TRY(db_query(&q, c->db, AUTHORITY_COLUMNS " where $1 = 0 or domain = $1 order by id",
 		DB_ARGS(DB_INT(domain))));
-	for (;;) {
-		struct store_authority row;
+	while (db_next(q, &r)) {
+		struct store_authority row = authority_of(q);
 
-		TRY(db_step(q, &has));
-		if (!has)
-			return 0;
-		row = authority_of(q);
 		r = each(&row, context);
-		if (r)
-			return r;
 	}
+	return r;
 }
 
 int store_authority_needs_key(struct store_conn *c, int64_t key, int64_t now_us, bool *ret_needs)
@@ -337,19 +326,14 @@ int store_issued_by_serial(struct store_conn *c, struct arena *a, struct span se
 static int each_issued(struct db_statement *q,
 	int (*each)(const struct store_issued *row, void *context), void *context)
 {
-	for (;;) {
-		struct store_issued row;
-		bool has;
-		int r;
+	int r = 0;
 
-		TRY(db_step(q, &has));
-		if (!has)
-			return 0;
-		row = issued_of(q);
+	while (db_next(q, &r)) {
+		struct store_issued row = issued_of(q);
+
 		r = each(&row, context);
-		if (r)
-			return r;
 	}
+	return r;
 }
 
 int store_issued_each(struct store_conn *c, int64_t domain, int64_t account,

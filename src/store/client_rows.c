@@ -60,23 +60,18 @@ int store_client_issuer_remove(struct store_conn *c, int64_t domain, const struc
 static int each_cert(struct db_statement *q,
 	int (*each)(const struct store_client_cert *cert, void *context), void *context)
 {
-	for (;;) {
-		struct store_client_cert cert;
-		bool row;
-		int r;
+	int r = 0;
 
-		TRY(db_step(q, &row));
-		if (!row)
-			return 0;
-		cert = (struct store_client_cert){
+	while (db_next(q, &r)) {
+		struct store_client_cert cert = {
 			.sha256 = db_blob(q, 0),
 			.der = db_blob(q, 1),
 			.created_us = db_int(q, 2),
 		};
+
 		r = each(&cert, context);
-		if (r)
-			return r;
 	}
+	return r;
 }
 
 int store_client_issuer_each(struct store_conn *c, int64_t domain,
@@ -110,20 +105,15 @@ int store_certmap_each(struct store_conn *c, int64_t domain,
 	int (*each)(struct span rule, void *context), void *context)
 {
 	CLEANUP(db_resetp) struct db_statement *q = NULL;
-	bool row;
-	int r;
+	int r = 0;
 
 	TRY(db_query(&q, c->db,
 		"select rule from certmap where coalesce(domain, 0) = $1 order by n",
 		DB_ARGS(DB_INT(domain))));
-	for (;;) {
-		TRY(db_step(q, &row));
-		if (!row)
-			return 0;
+	while (db_next(q, &r)) {
 		r = each(db_blob(q, 0), context);
-		if (r)
-			return r;
 	}
+	return r;
 }
 
 int store_account_cert_add(struct store_conn *c, int64_t account, struct span sha256,
@@ -181,19 +171,14 @@ int store_account_cert_owners(struct store_conn *c, int64_t domain, struct span 
 	int (*each)(int64_t account, void *context), void *context)
 {
 	CLEANUP(db_resetp) struct db_statement *q = NULL;
-	bool row;
-	int r;
+	int r = 0;
 
 	TRY(db_query(&q, c->db,
 		"select t.account from account_cert t join account a on a.id = t.account"
 		" where t.sha256 = $1 and a.domain = $2 order by t.account",
 		DB_ARGS(DB_SPAN(sha256), DB_INT(domain))));
-	for (;;) {
-		TRY(db_step(q, &row));
-		if (!row)
-			return 0;
+	while (db_next(q, &r)) {
 		r = each(db_int(q, 0), context);
-		if (r)
-			return r;
 	}
+	return r;
 }

@@ -254,6 +254,7 @@ int store_contact_cert_each(struct store_conn *c, int64_t account, struct span a
 {
 	CLEANUP(db_resetp) struct db_statement *q = NULL;
 	CLEANUP(arena_done) struct arena a = {};
+	int r = 0;
 
 	TRY(db_query(&q, c->db,
 		CERT_COLUMNS " where x.account = $1 and ($2 = 0 or x.address = $3)"
@@ -261,17 +262,11 @@ int store_contact_cert_each(struct store_conn *c, int64_t account, struct span a
 		DB_ARGS(DB_INT(account), DB_INT(address.p != NULL),
 			DB_SPAN(address.p ? store_address_key(&a, address) : SPAN("")),
 			DB_INT(state))));
-	for (;;) {
+	while (db_next(q, &r)) {
 		struct store_contact_cert cert;
-		bool row;
-		int r;
 
-		TRY(db_step(q, &row));
-		if (!row)
-			return 0;
 		cert_of(q, &cert);
 		r = each(&cert, context);
-		if (r)
-			return r;
 	}
+	return r;
 }

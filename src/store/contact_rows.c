@@ -256,23 +256,18 @@ int store_book_each(struct store_conn *c, int64_t account,
 	int (*each)(const struct store_book *book, void *context), void *context)
 {
 	CLEANUP(db_resetp) struct db_statement *q = NULL;
+	int r = 0;
 
 	TRY(db_query(&q, c->db,
 		BOOK_COLUMNS " where b.account = $1 order by b.is_default desc, b.name",
 		DB_ARGS(DB_INT(account))));
-	for (;;) {
+	while (db_next(q, &r)) {
 		struct store_book book;
-		bool row;
-		int r;
 
-		TRY(db_step(q, &row));
-		if (!row)
-			return 0;
 		book_of(q, &book);
 		r = each(&book, context);
-		if (r)
-			return r;
 	}
+	return r;
 }
 
 /* The card of that uid, as far as a change looks at it. */
@@ -533,6 +528,7 @@ int store_contact_each(struct store_conn *c, int64_t account, int64_t book,
 {
 	CLEANUP(db_resetp) struct db_statement *q = NULL;
 	CLEANUP(buf_done) struct buf addresses = {};
+	int r = 0;
 
 	TRY(db_query(&q, c->db,
 		"select t.id, t.book, t.uid, t.kind, t.name, t.modseq, t.created, t.updated,"
@@ -540,14 +536,9 @@ int store_contact_each(struct store_conn *c, int64_t account, int64_t book,
 		" from contact t where t.account = $1 and ($2 = 0 or t.book = $2)"
 		" order by t.name, t.id",
 		DB_ARGS(DB_INT(account), DB_INT(book))));
-	for (;;) {
+	while (db_next(q, &r)) {
 		struct store_contact contact;
-		bool row;
-		int r;
 
-		TRY(db_step(q, &row));
-		if (!row)
-			return 0;
 		TRY(addresses_read(c, db_int(q, 0), &addresses));
 		contact = (struct store_contact){
 			.id = db_int(q, 0),
@@ -562,9 +553,8 @@ int store_contact_each(struct store_conn *c, int64_t account, int64_t book,
 			.addresses = buf_span(&addresses),
 		};
 		r = each(&contact, context);
-		if (r)
-			return r;
 	}
+	return r;
 }
 
 int store_contact_state(struct store_conn *c, int64_t account, uint64_t *ret_modseq)

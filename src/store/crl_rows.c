@@ -218,21 +218,15 @@ int store_crl_each(struct store_conn *c, int (*each)(const struct store_crl *crl
 	void *context)
 {
 	CLEANUP(db_resetp) struct db_statement *q = NULL;
-	bool row;
-	int r;
+	int r = 0;
 
 	TRY(db_prepare(&q, c->db, CRL_COLUMNS " order by coalesce(domain, 0), id"));
-	for (;;) {
-		struct store_crl crl;
+	while (db_next(q, &r)) {
+		struct store_crl crl = crl_of(q);
 
-		TRY(db_step(q, &row));
-		if (!row)
-			return 0;
-		crl = crl_of(q);
 		r = each(&crl, context);
-		if (r)
-			return r;
 	}
+	return r;
 }
 
 int store_crl_version(struct store_conn *c, struct buf *out)

@@ -266,22 +266,17 @@ int store_domain_each(struct store_conn *c,
 {
 	CLEANUP(db_resetp) struct db_statement *q = NULL;
 	CLEANUP(arena_done) struct arena a = {};
-	bool row;
-	int r;
+	int r = 0;
 
 	TRY(db_query(&q, c->db, DOMAIN_COLUMNS " order by d.name", NULL, 0));
-	for (;;) {
+	while (db_next(q, &r)) {
 		struct store_domain d;
 
-		TRY(db_step(q, &row));
-		if (!row)
-			return 0;
 		arena_clear(&a);
 		domain_of(q, &a, &d);
 		r = each(&d, context);
-		if (r)
-			return r;
 	}
+	return r;
 }
 
 int store_domain_alias_add(struct store_conn *c, int64_t domain, struct span alias)
@@ -318,19 +313,14 @@ int store_domain_alias_each(struct store_conn *c, int64_t domain,
 	int (*each)(struct span alias, void *context), void *context)
 {
 	CLEANUP(db_resetp) struct db_statement *q = NULL;
-	bool row;
-	int r;
+	int r = 0;
 
 	TRY(db_query(&q, c->db, "select name from domain_alias where domain = $1 order by name",
 		DB_ARGS(DB_INT(domain))));
-	for (;;) {
-		TRY(db_step(q, &row));
-		if (!row)
-			return 0;
+	while (db_next(q, &r)) {
 		r = each(db_blob(q, 0), context);
-		if (r)
-			return r;
 	}
+	return r;
 }
 
 int local_is_taken(struct store_conn *c, int64_t domain, struct span local, bool *ret_taken)
@@ -408,23 +398,18 @@ int store_alias_each(struct store_conn *c, int64_t domain,
 {
 	CLEANUP(db_resetp) struct db_statement *q = NULL;
 	CLEANUP(buf_done) struct buf address = {};
-	bool row;
-	int r;
+	int r = 0;
 
 	TRY(db_query(&q, c->db,
 		"select t.local, d.name, t.targets from address_alias t join domain d"
 		" on d.id = t.domain where $1 = 0 or t.domain = $1 order by d.name, t.local",
 		DB_ARGS(DB_INT(domain))));
-	for (;;) {
-		TRY(db_step(q, &row));
-		if (!row)
-			return 0;
+	while (db_next(q, &r)) {
 		buf_clear(&address);
 		buf_add(&address, db_blob(q, 0));
 		buf_add_octet(&address, '@');
 		buf_add(&address, db_blob(q, 1));
 		r = each(buf_span(&address), db_blob(q, 2), context);
-		if (r)
-			return r;
 	}
+	return r;
 }

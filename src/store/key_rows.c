@@ -69,22 +69,16 @@ int store_key_each(struct store_conn *c, int64_t domain,
 	int (*each)(const struct store_key *key, void *context), void *context)
 {
 	CLEANUP(db_resetp) struct db_statement *q = NULL;
-	bool row;
-	int r;
+	int r = 0;
 
 	TRY(db_query(&q, c->db, KEY_COLUMNS " where $1 = 0 or domain = $1 order by domain, id",
 		DB_ARGS(DB_INT(domain))));
-	for (;;) {
-		struct store_key key;
+	while (db_next(q, &r)) {
+		struct store_key key = key_of(q);
 
-		TRY(db_step(q, &row));
-		if (!row)
-			return 0;
-		key = key_of(q);
 		r = each(&key, context);
-		if (r)
-			return r;
 	}
+	return r;
 }
 
 int store_key_get(struct store_conn *c, struct arena *a, int64_t id, struct store_key *ret_key)
@@ -331,20 +325,14 @@ int store_cert_each(struct store_conn *c, int64_t domain,
 	int (*each)(const struct store_cert *cert, void *context), void *context)
 {
 	CLEANUP(db_resetp) struct db_statement *q = NULL;
-	bool row;
-	int r;
+	int r = 0;
 
 	TRY(db_query(&q, c->db,
 		"select id, domain, tls_key, alias, der, chain, services, created from cert"
 		" where $1 = 0 or domain = $1 order by domain, id",
 		DB_ARGS(DB_INT(domain))));
-	for (;;) {
-		struct store_cert cert;
-
-		TRY(db_step(q, &row));
-		if (!row)
-			return 0;
-		cert = (struct store_cert){
+	while (db_next(q, &r)) {
+		struct store_cert cert = {
 			.id = db_int(q, 0),
 			.domain = db_int(q, 1),
 			.key = db_int(q, 2),
@@ -354,8 +342,8 @@ int store_cert_each(struct store_conn *c, int64_t domain,
 			.services = db_blob(q, 6),
 			.created_us = db_int(q, 7),
 		};
+
 		r = each(&cert, context);
-		if (r)
-			return r;
 	}
+	return r;
 }

@@ -26,21 +26,15 @@ int store_outgoing_each(struct store_conn *c,
 	int (*each)(const struct store_outgoing *row, void *context), void *context)
 {
 	CLEANUP(db_resetp) struct db_statement *q = NULL;
-	bool row;
-	int r;
+	int r = 0;
 
 	TRY(db_prepare(&q, c->db, OUTGOING_COLUMNS " order by pattern"));
-	for (;;) {
-		struct store_outgoing outgoing;
+	while (db_next(q, &r)) {
+		struct store_outgoing outgoing = outgoing_of(q);
 
-		TRY(db_step(q, &row));
-		if (!row)
-			return 0;
-		outgoing = outgoing_of(q);
 		r = each(&outgoing, context);
-		if (r)
-			return r;
 	}
+	return r;
 }
 
 int store_outgoing_get(struct store_conn *c, struct arena *a, struct span pattern,

@@ -35,21 +35,15 @@ int store_queue_each(struct store_conn *c,
 	int (*each)(const struct queue_row *row, void *context), void *context)
 {
 	CLEANUP(db_resetp) struct db_statement *q = NULL;
-	bool found;
-	int r;
+	int r = 0;
 
 	TRY(db_query(&q, c->db,
 		"select id, content, sender, recipient, envelope_id, original_recipient, notify,"
 		" return_full, state, attempts, next, expires, created, last_error from queue"
 		" order by id",
 		NULL, 0));
-	for (;;) {
-		struct queue_row row;
-
-		TRY(db_step(q, &found));
-		if (!found)
-			return 0;
-		row = (struct queue_row){
+	while (db_next(q, &r)) {
+		struct queue_row row = {
 			.id = db_int(q, 0),
 			.content = db_int(q, 1),
 			.sender = db_blob(q, 2),
@@ -65,10 +59,10 @@ int store_queue_each(struct store_conn *c,
 			.created_us = db_int(q, 12),
 			.last_error = db_blob(q, 13),
 		};
+
 		r = each(&row, context);
-		if (r)
-			return r;
 	}
+	return r;
 }
 
 int store_queue_set_state(struct store_conn *c, int64_t id, enum queue_state state)

@@ -39,20 +39,14 @@ int store_request_each(struct store_conn *c, int64_t domain,
 	int (*each)(const struct store_request *request, void *context), void *context)
 {
 	CLEANUP(db_resetp) struct db_statement *q = NULL;
-	bool row;
-	int r;
+	int r = 0;
 
 	TRY(db_query(&q, c->db,
 		"select r.id, r.domain, r.tls_key, r.alias, r.der, k.alias, r.created from request r"
 		" join tls_key k on k.id = r.tls_key where r.domain = $1 order by r.id",
 		DB_ARGS(DB_INT(domain))));
-	for (;;) {
-		struct store_request request;
-
-		TRY(db_step(q, &row));
-		if (!row)
-			return 0;
-		request = (struct store_request){
+	while (db_next(q, &r)) {
+		struct store_request request = {
 			.id = db_int(q, 0),
 			.domain = db_int(q, 1),
 			.key = db_int(q, 2),
@@ -61,8 +55,8 @@ int store_request_each(struct store_conn *c, int64_t domain,
 			.key_alias = db_blob(q, 5),
 			.created_us = db_int(q, 6),
 		};
+
 		r = each(&request, context);
-		if (r)
-			return r;
 	}
+	return r;
 }

@@ -137,24 +137,18 @@ int store_rule_each(struct store_conn *c, struct rule_owner owner,
 	int (*each)(const struct store_rule *rule, void *context), void *context)
 {
 	CLEANUP(db_resetp) struct db_statement *q = NULL;
-	bool row;
-	int r;
+	int r = 0;
 
 	TRY(db_query(&q, c->db,
 		"select name, text, sha256, active, changed from rule_script"
 		" where coalesce(account, 0) = $1 and coalesce(domain, 0) = $2 order by name",
 		DB_ARGS(OWNER(owner))));
-	for (;;) {
-		struct store_rule rule;
+	while (db_next(q, &r)) {
+		struct store_rule rule = rule_of(q, owner.level);
 
-		TRY(db_step(q, &row));
-		if (!row)
-			return 0;
-		rule = rule_of(q, owner.level);
 		r = each(&rule, context);
-		if (r)
-			return r;
 	}
+	return r;
 }
 
 static int exists(struct store_conn *c, struct rule_owner owner, struct span name, bool *ret_exists,

@@ -149,24 +149,18 @@ int store_secure_key_each(struct store_conn *c, int64_t account,
 	int (*each)(const struct store_secure_key *key, void *context), void *context)
 {
 	CLEANUP(db_resetp) struct db_statement *q = NULL;
-	bool row;
-	int r;
+	int r = 0;
 
 	TRY(db_query(&q, c->db,
 		"select id, account, key_id, type, spki, wrapped, password, is_current, created"
 		" from secure_key where account = $1 order by is_current desc, id desc",
 		DB_ARGS(DB_INT(account))));
-	for (;;) {
-		struct store_secure_key key;
+	while (db_next(q, &r)) {
+		struct store_secure_key key = key_of(q);
 
-		TRY(db_step(q, &row));
-		if (!row)
-			return 0;
-		key = key_of(q);
 		r = each(&key, context);
-		if (r)
-			return r;
 	}
+	return r;
 }
 
 /* Goes on from this revision to the next; STALE if it is another one. */
@@ -410,23 +404,17 @@ int store_secure_cert_each(struct store_conn *c, int64_t key,
 	int (*each)(const struct store_secure_cert *cert, void *context), void *context)
 {
 	CLEANUP(db_resetp) struct db_statement *q = NULL;
-	bool row;
-	int r;
+	int r = 0;
 
 	TRY(db_query(&q, c->db,
 		CERTS " where t.secure_key = $1 order by t.is_current desc, t.id desc",
 		DB_ARGS(DB_INT(key))));
-	for (;;) {
-		struct store_secure_cert cert;
+	while (db_next(q, &r)) {
+		struct store_secure_cert cert = cert_of(q);
 
-		TRY(db_step(q, &row));
-		if (!row)
-			return 0;
-		cert = cert_of(q);
 		r = each(&cert, context);
-		if (r)
-			return r;
 	}
+	return r;
 }
 
 int store_secure_cert_get(struct store_conn *c, struct arena *a, int64_t account,
@@ -459,8 +447,7 @@ int store_secure_cert_ending(struct store_conn *c, int64_t now_us, int64_t befor
 {
 	static const int64_t week_us = 7LL * 24 * 3600 * 1000000;
 	CLEANUP(db_resetp) struct db_statement *q = NULL;
-	bool has;
-	int r;
+	int r = 0;
 
 	TRY(db_query(&q, c->db,
 		"select " CERT_COLUMNS ", k.account, t.told from secure_cert t"
@@ -472,19 +459,14 @@ int store_secure_cert_ending(struct store_conn *c, int64_t now_us, int64_t befor
 		" and not exists (select 1 from issued i where i.account = a.id and i.der = t.der)"
 		" order by t.not_after",
 		DB_ARGS(DB_INT(now_us - week_us), DB_INT(before_us))));
-	for (;;) {
-		struct store_secure_ending row;
-
-		TRY(db_step(q, &has));
-		if (!has)
-			return 0;
-		row = (struct store_secure_ending){ .account = db_int(q, 8),
+	while (db_next(q, &r)) {
+		struct store_secure_ending row = { .account = db_int(q, 8),
 			.cert = cert_of(q),
 			.told_days = db_int(q, 9) };
+
 		r = each(&row, context);
-		if (r)
-			return r;
 	}
+	return r;
 }
 
 int store_secure_cert_set_end(struct store_conn *c, int64_t id, int64_t not_after_us)

@@ -37,8 +37,7 @@ int store_active_cert_each(struct store_conn *c,
 	void *context)
 {
 	CLEANUP(db_resetp) struct db_statement *q = NULL;
-	bool row;
-	int r;
+	int r = 0;
 
 	TRY(db_query(&q, c->db,
 		"select t.id, t.domain, k.id, t.alias, t.der, t.chain, t.services, t.created,"
@@ -46,43 +45,33 @@ int store_active_cert_each(struct store_conn *c,
 		" from cert t join tls_key k on k.id = t.tls_key where length(t.services) > 0"
 		" order by t.domain, t.id",
 		NULL, 0));
-	for (;;) {
+	while (db_next(q, &r)) {
 		struct store_cert cert;
 		struct store_key key;
 
-		TRY(db_step(q, &row));
-		if (!row)
-			return 0;
 		active_row(q, &cert, &key);
 		r = each(&cert, &key, context);
-		if (r)
-			return r;
 	}
+	return r;
 }
 
 int store_tls_value_each(struct store_conn *c,
 	int (*each)(const struct store_tls_value *v, void *context), void *context)
 {
 	CLEANUP(db_resetp) struct db_statement *q = NULL;
-	bool row;
-	int r;
+	int r = 0;
 
 	TRY(db_query(&q, c->db,
 		"select coalesce(domain, 0), listener, key, value from tls_policy"
 		" order by coalesce(domain, 0), listener, key",
 		NULL, 0));
-	for (;;) {
-		struct store_tls_value v;
-
-		TRY(db_step(q, &row));
-		if (!row)
-			return 0;
-		v = (struct store_tls_value){ db_int(q, 0), db_blob(q, 1), db_blob(q, 2),
+	while (db_next(q, &r)) {
+		struct store_tls_value v = { db_int(q, 0), db_blob(q, 1), db_blob(q, 2),
 			db_blob(q, 3) };
+
 		r = each(&v, context);
-		if (r)
-			return r;
 	}
+	return r;
 }
 
 int store_tls_value_set(struct store_conn *c, const struct store_tls_value *v)
@@ -105,21 +94,16 @@ int store_address_each(struct store_conn *c, int64_t domain,
 	int (*each)(int64_t domain, struct span address, void *context), void *context)
 {
 	CLEANUP(db_resetp) struct db_statement *q = NULL;
-	bool row;
-	int r;
+	int r = 0;
 
 	TRY(db_query(&q, c->db,
 		"select domain, address from domain_address where $1 = 0 or domain = $1"
 		" order by address",
 		DB_ARGS(DB_INT(domain))));
-	for (;;) {
-		TRY(db_step(q, &row));
-		if (!row)
-			return 0;
+	while (db_next(q, &r)) {
 		r = each(db_int(q, 0), db_blob(q, 1), context);
-		if (r)
-			return r;
 	}
+	return r;
 }
 
 int store_addresses_set(struct store_conn *c, int64_t domain, const struct span *addresses, size_t n,

@@ -36,20 +36,14 @@ int store_trust_each(struct store_conn *c, unsigned scope, int64_t domain,
 	int (*each)(const struct store_trust *trust, void *context), void *context)
 {
 	CLEANUP(db_resetp) struct db_statement *q = NULL;
-	bool row;
-	int r;
+	int r = 0;
 
 	TRY(db_query(&q, c->db,
 		"select id, coalesce(domain, 0), scope, sha256, der, purposes, created, alias from trust"
 		" where scope = $1 and coalesce(domain, 0) = $2 order by id",
 		DB_ARGS(DB_INT(scope), DB_INT(domain))));
-	for (;;) {
-		struct store_trust trust;
-
-		TRY(db_step(q, &row));
-		if (!row)
-			return 0;
-		trust = (struct store_trust){
+	while (db_next(q, &r)) {
+		struct store_trust trust = {
 			.id = db_int(q, 0),
 			.domain = db_int(q, 1),
 			.scope = (unsigned)db_int(q, 2),
@@ -59,8 +53,8 @@ int store_trust_each(struct store_conn *c, unsigned scope, int64_t domain,
 			.created_us = db_int(q, 6),
 			.alias = db_blob(q, 7),
 		};
+
 		r = each(&trust, context);
-		if (r)
-			return r;
 	}
+	return r;
 }
