@@ -46,7 +46,8 @@ static int add_basic(STACK_OF(X509_EXTENSION) **list)
 	return build_list_extension(list, NID_basic_constraints, basic, true);
 }
 
-/* digitalSignature: it signs what its responder says, too (RFC 6960). */
+/* digitalSignature: it signs what its responder says, too (RFC 6960). clientAuth: what it may not do itself,
+ * certificates of users may not do either, where they are for logging in. */
 static int add_usage(STACK_OF(X509_EXTENSION) **list)
 {
 	static const int bits[] = { USAGE_DIGITAL_SIGNATURE, USAGE_KEY_CERT_SIGN, USAGE_CRL_SIGN,

@@ -23,7 +23,7 @@ static const int64_t week_us = 7LL * 24 * 3600 * 1000000;
 #define ISSUED_COLUMNS                                                                             \
 	"select i.id, i.authority, coalesce(i.account, 0), i.serial, i.address, i.der,"            \
 	" i.not_after, i.renew, i.failures, coalesce(i.successor, 0), i.revoked, i.reason,"        \
-	" i.told, i.created from issued i"
+	" i.told, i.created, i.key_sha256 from issued i"
 
 /* The account signs with it: the current certificate of its current key, and neither the account nor
  * its Secure Mail is off. */
@@ -68,6 +68,7 @@ static struct store_issued issued_of(struct db_statement *q)
 		.reason = (unsigned)db_int(q, 11),
 		.told_days = db_int(q, 12),
 		.created_us = db_int(q, 13),
+		.key_sha256 = db_blob(q, 14),
 	};
 }
 
@@ -277,13 +278,13 @@ int store_issued_add(struct store_conn *c, const struct store_issued *row, int64
 		return STORE_E_NOT_FOUND;
 	TRY(db_query_row(&q, &has, c->db,
 		"insert into issued (authority, account, serial, address, der, not_after, renew,"
-		" failures, successor, revoked, reason, listed, told, created)"
-		" values ($1, $2, $3, $4, $5, $6, $7, 0, null, 0, 0, 0, -1, $8)"
+		" failures, successor, revoked, reason, listed, told, created, key_sha256)"
+		" values ($1, $2, $3, $4, $5, $6, $7, 0, null, 0, 0, 0, -1, $8, $9)"
 		" on conflict (serial) do nothing returning id",
 		DB_ARGS(DB_INT(row->authority), row->account ? DB_INT(row->account) : DB_NULL,
 			DB_SPAN(row->serial), DB_SPAN(row->address), DB_SPAN(row->der),
 			DB_INT(row->not_after_us), DB_INT(row->renew_us),
-			DB_INT(row->created_us))));
+			DB_INT(row->created_us), DB_SPAN(row->key_sha256))));
 	if (!has)
 		return STORE_E_EXISTS;
 	*ret_id = db_int(q, 0);
@@ -299,6 +300,7 @@ static int take_issued(struct db_statement *q, bool has, struct arena *a,
 	ret_row->serial = arena_span(a, ret_row->serial);
 	ret_row->address = arena_span(a, ret_row->address);
 	ret_row->der = arena_span(a, ret_row->der);
+	ret_row->key_sha256 = arena_span(a, ret_row->key_sha256);
 	return 0;
 }
 
@@ -423,6 +425,49 @@ int store_issued_revoke_account(struct store_conn *c, int64_t account, unsigned 
 		"update issued set revoked = $2, reason = $3, renew = 0"
 		" where account = $1 and revoked = 0 and not_after > $2",
 		DB_ARGS(DB_INT(account), DB_INT(now_us), DB_INT(reason))));
+	return 0;
+}
+
+int store_issued_of_key(struct store_conn *c, struct span key_sha256,
+	int (*each)(const struct store_issued *row, void *context), void *context)
+{
+	CLEANUP(db_resetp) struct db_statement *q = NULL;
+
+	TRY(db_query(&q, c->db, ISSUED_COLUMNS " where i.key_sha256 = $1 order by i.id",
+		DB_ARGS(DB_SPAN(key_sha256))));
+	return each_issued(q, each, context);
+}
+
+int store_issued_revoke_key(struct store_conn *c, struct span key_sha256, unsigned reason,
+	int64_t now_us, int64_t *ret_n)
+{
+	assert(c->writer);
+	TRY(db_exec(c->db, NULL,
+		LIST_IS_DUE " where id in (select authority from issued"
+			    " where key_sha256 = $1 and revoked = 0 and not_after > $2)",
+		DB_ARGS(DB_SPAN(key_sha256), DB_INT(now_us))));
+	TRY(db_exec(c->db, ret_n,
+		"update issued set revoked = $2, reason = $3, renew = 0"
+		" where key_sha256 = $1 and revoked = 0 and not_after > $2",
+		DB_ARGS(DB_SPAN(key_sha256), DB_INT(now_us), DB_INT(reason))));
+	return 0;
+}
+
+int store_issued_without_key(struct store_conn *c, struct arena *a, struct store_issued *ret_row)
+{
+	CLEANUP(db_resetp) struct db_statement *q = NULL;
+	bool has;
+
+	TRY(db_query_row(&q, &has, c->db, ISSUED_COLUMNS " where i.key_sha256 is null limit 1", NULL,
+		0));
+	return take_issued(q, has, a, ret_row);
+}
+
+int store_issued_set_key(struct store_conn *c, int64_t id, struct span key_sha256)
+{
+	assert(c->writer);
+	TRY(db_exec(c->db, NULL, "update issued set key_sha256 = $2 where id = $1",
+		DB_ARGS(DB_INT(id), DB_SPAN(key_sha256))));
 	return 0;
 }
 

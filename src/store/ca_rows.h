@@ -98,6 +98,7 @@ struct store_issued {
 	unsigned reason;    /* enum issued_reason */
 	int64_t told_days;  /* the smallest number of days before its end that was told; -1: none */
 	int64_t created_us;
+	struct span key_sha256; /* of its public key (SubjectPublicKeyInfo) */
 };
 
 /* Writes. STORE_E_EXISTS (serial), STORE_E_NOT_FOUND: the authority signs nothing any more. */
@@ -137,6 +138,20 @@ int store_issued_revoke(struct store_conn *c, int64_t id, unsigned reason,
 /* Writes: the same for whatever an account still has. */
 int store_issued_revoke_account(struct store_conn *c, int64_t account, unsigned reason,
 	int64_t now_us) MUST_CHECK;
+
+/* Reads: all that were issued for a public key. Spans are valid during each(). */
+int store_issued_of_key(struct store_conn *c, struct span key_sha256,
+	int (*each)(const struct store_issued *row, void *context), void *context) MUST_CHECK;
+
+/* Writes: all of them that hold yet are revoked; how many. */
+int store_issued_revoke_key(struct store_conn *c, struct span key_sha256, unsigned reason,
+	int64_t now_us, int64_t *ret_n) MUST_CHECK;
+
+/* Rows of a schema that did not know their keys: one of them (STORE_E_NOT_FOUND: there is none), and what
+ * its key is, which it has from then on. */
+int store_issued_without_key(struct store_conn *c, struct arena *a,
+	struct store_issued *ret_row) MUST_CHECK;
+int store_issued_set_key(struct store_conn *c, int64_t id, struct span key_sha256) MUST_CHECK;
 
 /* Writes: it was renewed; STORE_E_STALE: already, or it was revoked. Or it was not, and is tried
  * again at that time (0: never). */

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/test.h"
 #include "store/account.h"
+#include "store/conn.h"
 #include "store/domain.h"
 #include "store/fixture.h"
 #include "store/key_rows.h"
@@ -114,6 +115,19 @@ static int issued_add(struct store_conn *c, struct call *k)
 	return store_issued_add(c, &k->issued, &k->id);
 }
 
+static int forget_key(struct store_conn *c, struct call *k)
+{
+	return db_exec(c->db, NULL, "update issued set key_sha256 = null where id = $1",
+		DB_ARGS(DB_INT(k->id)));
+}
+
+static int without_key(struct store_conn *c, struct call *k)
+{
+	int r = store_issued_without_key(c, &k->arena, &k->issued);
+
+	return r ? r : store_issued_set_key(c, k->issued.id, SPAN("K1"));
+}
+
 static int issued_get(struct store_conn *c, struct call *k)
 {
 	return store_issued_get(c, &k->arena, k->id, &k->issued);
@@ -148,6 +162,16 @@ static int see(const struct store_issued *row, void *context)
 static int list_all(struct store_conn *c, struct call *k)
 {
 	return store_issued_each(c, k->domain, k->account, see, k);
+}
+
+static int list_of_key(struct store_conn *c, struct call *k)
+{
+	return store_issued_of_key(c, k->label, see, k);
+}
+
+static int revoke_key(struct store_conn *c, struct call *k)
+{
+	return store_issued_revoke_key(c, k->label, k->reason, k->now_us, &k->number);
 }
 
 static int list_revoked(struct store_conn *c, struct call *k)
@@ -254,7 +278,8 @@ static int issue(struct fixture *f, int64_t authority, int64_t account, const ch
 				  .der = span_str(serial),
 				  .not_after_us = not_after_us,
 				  .renew_us = not_after_us - 10,
-				  .created_us = 5 } };
+				  .created_us = 5,
+				  .key_sha256 = span_of(serial, 1) } };
 	int r = run(f, issued_add, &k);
 
 	if (!r)
@@ -382,6 +407,37 @@ static void test_revocation(void **state)
 	arena_done(&c.arena);
 }
 
+static void test_keys(void **state)
+{
+	struct fixture *f = *state;
+	int64_t first = make_authority(f, make_key(f, "one"), "l1", true);
+	int64_t second = make_authority(f, make_key(f, "two"), "l2", true);
+	struct call k = { .label = SPAN("A"), .reason = REASON_KEY_COMPROMISE, .now_us = 50 };
+	struct call old = {};
+	int64_t id;
+
+	assert_int_equal(issue(f, first, f->account, "AA", 100, &id), 0);
+	assert_int_equal(issue(f, second, 0, "AB", 100, &id), 0);
+	assert_int_equal(issue(f, second, f->account, "AC", 50, &id), 0);
+	assert_int_equal(issue(f, second, f->account, "BA", 100, &id), 0);
+	expect(f, list_of_key, &k, "AA AB AC ");
+	/* What is over needs no revocation. */
+	assert_int_equal(run(f, revoke_key, &k), 0);
+	assert_int_equal(k.number, 2);
+	expect(f, list_of_key, &k, "AA(1) AB(1) AC ");
+	assert_int_equal(fixture_number(f, "select count(*) from authority where crl_next < 0"), 2);
+	/* A row from before. */
+	assert_int_equal(run(f, without_key, &old), STORE_E_NOT_FOUND);
+	k.id = id;
+	assert_int_equal(run(f, forget_key, &k), 0);
+	assert_int_equal(run(f, without_key, &old), 0);
+	assert_int_equal(old.issued.id, id);
+	assert_int_equal(run(f, without_key, &old), STORE_E_NOT_FOUND);
+	k.label = SPAN("K1");
+	expect(f, list_of_key, &k, "BA ");
+	arena_done(&old.arena);
+}
+
 static void test_account_gone(void **state)
 {
 	struct fixture *f = *state;
@@ -490,6 +546,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_serials, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_key_gone, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_revocation, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_keys, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_account_gone, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_renewal, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_signed_with, setup, teardown),

@@ -43,6 +43,8 @@ static const char *const migrations[] = {
 	,
 #include "store/015_authority_list.sql.inc"
 	,
+#include "store/016_issued_key.sql.inc"
+	,
 };
 
 enum { NEWEST = sizeof migrations / sizeof migrations[0] };

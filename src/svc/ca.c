@@ -14,6 +14,7 @@
 #include "store/secure_rows.h"
 #include "store/settings.h"
 #include "store/store.h"
+#include "svc/ca_parts.h"
 #include "svc/domain_keys.h"
 #include "svc/env.h"
 
@@ -253,14 +254,19 @@ int ca_revoke(struct env *e, struct store_conn *c, int64_t issued, enum issued_r
 {
 	CLEANUP(arena_done) struct arena arena = {};
 	struct store_issued row;
+	int64_t others = 0;
 	int r = store_issued_get(c, &arena, issued, &row);
 
 	if (!r)
 		r = store_issued_revoke(c, issued, reason, clock_now_us());
 	if (r)
 		return r;
+	/* Who has the key can use each of its certificates. */
+	if (reason == REASON_KEY_COMPROMISE)
+		TRY(ca_key_revoke(c, &row, reason, &others));
 	LOG(NULL, LOG_INFO, "PKI", "ca.revoked", log_span("address", row.address),
-		log_int("certificate", issued), log_str("reason", ca_reason_name(reason)));
+		log_int("certificate", issued), log_str("reason", ca_reason_name(reason)),
+		log_int("others", others));
 	env_count(e, COUNT_CA_REVOKED);
 	return 0;
 }

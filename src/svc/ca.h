@@ -61,8 +61,8 @@ int ca_issue(struct env *e, struct arena *a, const struct ca_wish *wish, ca_then
 int ca_give(struct store_conn *c, int64_t account, struct span spki,
 	const struct ca_certificate *cert, struct why *why) MUST_CHECK;
 
-/* Revokes one; the list follows at once (ca_wake). STORE_E_NOT_FOUND; STORE_E_STALE: it is already.
- * Writes: within a task of the store. */
+/* Revokes one, and with REASON_KEY_COMPROMISE all that are for the same key; the list follows at once
+ * (ca_wake). STORE_E_NOT_FOUND; STORE_E_STALE: it is already. Writes: within a task of the store. */
 int ca_revoke(struct env *e, struct store_conn *c, int64_t issued,
 	enum issued_reason reason) MUST_CHECK;
 

@@ -8,6 +8,7 @@
  */
 
 #include "base/clock.h"
+#include "base/digest.h"
 #include "base/log.h"
 #include "base/random.h"
 #include "pki/altname.h"
@@ -19,6 +20,7 @@
 #include "store/settings.h"
 #include "store/store.h"
 #include "svc/ca.h"
+#include "svc/ca_parts.h"
 #include "svc/domain_keys.h"
 #include "svc/env.h"
 
@@ -39,6 +41,7 @@ struct issuing {
 	struct store_authority authority;
 	struct store_key key;
 	struct buf crl_url, ocsp_url, issuer_url;
+	uint8_t key_sha256[SHA256_OCTETS];
 	struct store_issued row;
 };
 
@@ -163,10 +166,11 @@ static int write_row(struct store_conn *c, void *arg)
 {
 	struct issuing *g = arg;
 	struct ca_certificate result;
-	int r;
+	int r = ca_key_check(c, g->wish->spki, g->wish->account, g->why);
 
 	/* Signing takes its time: an alias may lead to somebody else by now. */
-	r = check_wish(g, c);
+	if (!r)
+		r = check_wish(g, c);
 	if (r)
 		return r;
 	/* The domain's own certificate may be another one by now. */
@@ -211,6 +215,7 @@ static int sign(struct issuing *g, struct cert *issuer, EVP_PKEY *signer)
 	if (authority_signs_lists(issuer))
 		o.crl_url = buf_span(&g->crl_url);
 	build_random_serial(serial);
+	digest_sha256(w->spki, g->key_sha256);
 	r = mailcert_make(&cert, &o, g->why);
 	if (r)
 		return r < 0 ? r : CA_E_REFUSED;
@@ -220,7 +225,8 @@ static int sign(struct issuing *g, struct cert *issuer, EVP_PKEY *signer)
 		.der = arena_span(g->arena, cert_der(cert)),
 		.not_after_us = cert_not_after_us(cert),
 		.renew_us = w->renews ? mailcert_renewal_us(cert, random_below(UINT32_MAX)) : 0,
-		.created_us = o.now_us };
+		.created_us = o.now_us,
+		.key_sha256 = span_of(g->key_sha256, sizeof g->key_sha256) };
 	return 0;
 }
 

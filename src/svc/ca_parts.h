@@ -6,6 +6,7 @@
 
 #include "base/limit.h"
 #include "base/map.h"
+#include "store/ca_rows.h"
 #include "svc/ca_lists.h"
 #include "svc/errand.h"
 
@@ -37,6 +38,15 @@ int ca_tell_renewed(struct env *e, const struct store_account *account, struct s
 
 /* Whose certificate ends is told, 30, 14, 7 and 1 days before and when it is over. */
 int ca_warn(struct env *e) MUST_CHECK;
+
+/* Whether a public key may be certified for the account: not if it has a certificate for another one, and
+ * not once it was revoked as compromised. CA_E_REFUSED with why. Writes. */
+int ca_key_check(struct store_conn *c, struct span spki, int64_t account,
+	struct why *why) MUST_CHECK;
+
+/* Writes: revokes all certificates of that one's key that hold yet; how many. */
+int ca_key_revoke(struct store_conn *c, const struct store_issued *row, enum issued_reason reason,
+	int64_t *ret_n) MUST_CHECK;
 
 /* Everything that is due: lists, renewals, warnings. */
 int ca_tend(struct env *e) MUST_CHECK;

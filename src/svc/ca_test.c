@@ -12,6 +12,7 @@
 #include "pki/authority.h"
 #include "pki/crl.h"
 #include "pki/key.h"
+#include "store/account.h"
 #include "store/store.h"
 #include "svc/ca_parts.h"
 #include "svc/ca_status.h"
@@ -377,6 +378,102 @@ static void test_urls(void **state)
 					    " http://pki.example.org/x/example.net/ab12/ca.der"));
 }
 
+static int64_t issue_key(struct env_fixture *f, const char *account, struct span address,
+	struct span spki, int expected, struct why *why)
+{
+	CLEANUP(arena_done) struct arena a = {};
+	struct ca_wish wish = { .account = env_fixture_account(f, account),
+		.addresses = &address,
+		.n_addresses = 1,
+		.spki = spki };
+	struct ca_certificate made = {};
+
+	assert_int_equal(ca_issue(&f->env, &a, &wish, NULL, NULL, &made, why), expected);
+	return made.id;
+}
+
+struct revocation {
+	struct env_fixture *f;
+	int64_t id;
+	enum issued_reason reason;
+};
+
+static int revoke_for(struct store_conn *c, void *arg)
+{
+	struct revocation *v = arg;
+
+	return ca_revoke(&v->f->env, c, v->id, v->reason);
+}
+
+static int is_revoked(struct store_conn *c, void *arg)
+{
+	CLEANUP(arena_done) struct arena a = {};
+	struct store_issued row;
+
+	TRY(store_issued_get(c, &a, *(int64_t *)arg, &row));
+	return row.revoked_us ? row.reason == REASON_KEY_COMPROMISE ? 2 : 1 : 0;
+}
+
+static int remove_account(struct store_conn *c, void *arg)
+{
+	return store_account_remove(c, *(int64_t *)arg);
+}
+
+/* A key is one account's, as long as that is there. */
+static void test_key_owner(void **state)
+{
+	struct env_fixture *f = *state;
+	CLEANUP(arena_done) struct arena a = {};
+	struct revocation v = { .f = f, .reason = REASON_SUPERSEDED };
+	struct span key = buf_span(&person_spki);
+	struct why why = {};
+	int64_t account = env_fixture_account(f, "bob");
+
+	(void)ca_fixture_authority(f, &a, "one", "First");
+	v.id = issue_key(f, "bob", SPAN("bob@example.org"), key, 0, &why);
+	(void)issue_key(f, "alice", SPAN("alice@example.org"), key, CA_E_REFUSED, &why);
+	assert_non_null(strstr(why.text, "another account"));
+	/* Not by another authority, nor after it was revoked; and the owner may have more. */
+	(void)ca_fixture_authority(f, &a, "two", "Second");
+	assert_int_equal(store_write(f->env.store, revoke_for, &v), 0);
+	(void)issue_key(f, "alice", SPAN("alice@example.org"), key, CA_E_REFUSED, &why);
+	(void)issue_key(f, "bob", SPAN("bob@example.org"), key, 0, &why);
+	assert_int_equal(store_write(f->env.store, remove_account, &account), 0);
+	(void)issue_key(f, "alice", SPAN("alice@example.org"), key, 0, &why);
+}
+
+/* What somebody else has got hold of is certified no more, and none of its certificates holds. */
+static void test_key_compromised(void **state)
+{
+	struct env_fixture *f = *state;
+	CLEANUP(arena_done) struct arena a = {};
+	struct revocation v = { .f = f, .reason = REASON_KEY_COMPROMISE };
+	struct span key = buf_span(&person_spki);
+	int64_t account = env_fixture_account(f, "bob");
+	int64_t ids[3];
+	struct why why = {};
+
+	(void)ca_fixture_authority(f, &a, "one", "First");
+	for (size_t i = 0; i < 3; i++)
+		ids[i] = issue_key(f, "bob", SPAN("bob@example.org"), key, 0, &why);
+	v.id = ids[0];
+	v.reason = REASON_SUPERSEDED;
+	assert_int_equal(store_write(f->env.store, revoke_for, &v), 0);
+	v.id = ids[1];
+	v.reason = REASON_KEY_COMPROMISE;
+	assert_int_equal(store_write(f->env.store, revoke_for, &v), 0);
+	assert_int_equal(store_read(f->env.store, is_revoked, &ids[0]), 1);
+	assert_int_equal(store_read(f->env.store, is_revoked, &ids[1]), 2);
+	assert_int_equal(store_read(f->env.store, is_revoked, &ids[2]), 2);
+	(void)issue_key(f, "bob", SPAN("bob@example.org"), key, CA_E_REFUSED, &why);
+	assert_non_null(strstr(why.text, "keyCompromise"));
+	/* For nobody, and for ever. */
+	assert_int_equal(store_write(f->env.store, remove_account, &account), 0);
+	why = (struct why){};
+	(void)issue_key(f, "alice", SPAN("alice@example.org"), key, CA_E_REFUSED, &why);
+	assert_non_null(strstr(why.text, "keyCompromise"));
+}
+
 /* Everybody who revokes finds it on the list that he asks for, whoever else makes one meanwhile. */
 struct revoker {
 	struct env_fixture *f;
@@ -690,6 +787,8 @@ int main(void)
 		cmocka_unit_test_prestate_setup_teardown(test_then, setup, teardown, f),
 		cmocka_unit_test_prestate_setup_teardown(test_parallel, setup, teardown, f),
 		cmocka_unit_test_prestate_setup_teardown(test_fallback, setup, teardown, f),
+		cmocka_unit_test_prestate_setup_teardown(test_key_owner, setup, teardown, f),
+		cmocka_unit_test_prestate_setup_teardown(test_key_compromised, setup, teardown, f),
 		cmocka_unit_test_prestate_setup_teardown(test_lists, setup, teardown, f),
 		cmocka_unit_test_prestate_setup_teardown(test_entry_ends, setup, teardown, f),
 		cmocka_unit_test_prestate_setup_teardown(test_list_is_kept, setup, teardown, f),

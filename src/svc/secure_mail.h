@@ -110,6 +110,10 @@ int secure_mail_install(struct env *e, const struct secure_caller *who,
 int secure_mail_password(struct env *e, const struct secure_caller *who, struct span current,
 	struct span password, struct password_strength *ret_strength, struct why *why) MUST_CHECK;
 
+/* How hard a password would be to guess for who knows the account. */
+int secure_mail_strength(struct env *e, const struct secure_caller *who, struct span password,
+	struct password_strength *ret_strength, struct why *why) MUST_CHECK;
+
 /* The key with its certificate as PKCS #12 under the file's password. old: for programs that read
  * no other form. key 0: the current one. */
 struct secure_export {

@@ -423,6 +423,13 @@ static int import(struct adding *g, const struct imported *imported, struct span
 	return r ? r : write(g);
 }
 
+static struct password_strength strength_of(const struct secure_account *a, struct span password)
+{
+	const struct span known[] = { a->secure.address, a->secure.name, a->secure.from };
+
+	return password_strength_of(password, known, sizeof known / sizeof known[0]);
+}
+
 int secure_mail_add(struct env *e, const struct secure_caller *who, const struct secure_new *new,
 	struct secure_made *ret_made, struct why *why)
 {
@@ -460,7 +467,7 @@ int secure_mail_add(struct env *e, const struct secure_caller *who, const struct
 	if (g.start_over)
 		unlocked_lock_account(e->unlocked, who->account);
 	made.key = g.row.id;
-	made.strength = password_strength_of(secret_span(&prepared));
+	made.strength = strength_of(account, secret_span(&prepared));
 	*ret_made = made;
 	made.warnings = (struct buf){};
 	/* CGPW-18: whoever has just given the password need not give it again. */
@@ -650,8 +657,24 @@ int secure_mail_password(struct env *e, const struct secure_caller *who, struct 
 	if (r)
 		return r;
 	unlocked_lock_account(e->unlocked, who->account);
-	*ret_strength = password_strength_of(secret_span(&new));
+	*ret_strength = strength_of(account, secret_span(&new));
 	return 0;
+}
+
+int secure_mail_strength(struct env *e, const struct secure_caller *who, struct span password,
+	struct password_strength *ret_strength, struct why *why)
+{
+	CLEANUP(secret_done) struct secret prepared = {};
+	CLEANUP(arena_done) struct arena arena = {};
+	struct secure_account *account = ARENA_ALLOC(&arena, struct secure_account);
+	int r = secure_look_up(e, &arena, who->account, account, why);
+
+	/* That it is switched off is nothing about the password. */
+	if (!r || r == SECURE_E_OFF)
+		r = secure_password_prepare(password, &prepared, why);
+	if (!r)
+		*ret_strength = strength_of(account, secret_span(&prepared));
+	return r;
 }
 
 struct exporting {

@@ -23,8 +23,9 @@ int secure_password_prepare(struct span text, struct secret *ret_prepared,
 /*
  * An estimate: the number of tries somebody needs who knows how people choose, as a power of two.
  * Words count as such, whatever they are; what repeats, runs along the alphabet or the keyboard, or
- * is a year or one of the passwords that everybody tries, counts next to nothing. It is an upper
- * bound for what it does not know: names, birthdays, lines of songs.
+ * is a year or one of the passwords that everybody tries, counts next to nothing; so does what is known
+ * of the account, backwards and in disguise ("al1ce") too. It is an upper bound for what it does not know:
+ * other names, birthdays, lines of songs.
  */
 enum strength {
 	STRENGTH_VERY_WEAK,
@@ -40,5 +41,7 @@ struct password_strength {
 	const char *text;  /* what that means, one sentence */
 };
 
-/* prepared: of secure_password_prepare. */
-struct password_strength password_strength_of(struct span prepared);
+/* prepared: of secure_password_prepare. known: what anybody knows of whose it is, UTF-8: addresses, the name
+ * that is shown. */
+struct password_strength password_strength_of(struct span prepared, const struct span *known,
+	size_t n_known);

@@ -105,6 +105,16 @@ static void test_strength(void **state)
 		{ "gurke-lampe", STRENGTH_WEAK, STRENGTH_WEAK },
 		{ "xK7#pq2", STRENGTH_WEAK, STRENGTH_FAIR },
 		{ "gurke lampe wolke", STRENGTH_FAIR, STRENGTH_FAIR },
+		/* Three words, whatever they are, and with something added: not the best. */
+		{ "new passphrase here", STRENGTH_FAIR, STRENGTH_FAIR },
+		{ "New Passphrase Here", STRENGTH_FAIR, STRENGTH_GOOD },
+		{ "strength rhythm psychology", STRENGTH_FAIR, STRENGTH_GOOD },
+		{ "strong passphrase here 2026!", STRENGTH_GOOD, STRENGTH_GOOD },
+		{ "angstschweiss", STRENGTH_VERY_WEAK, STRENGTH_VERY_WEAK },
+		{ "P@ssw0rd", STRENGTH_VERY_WEAK, STRENGTH_VERY_WEAK },
+		{ "5t@rw4r5", STRENGTH_VERY_WEAK, STRENGTH_VERY_WEAK },
+		{ "xkqvzwptmrjf", STRENGTH_GOOD, STRENGTH_GOOD },
+		{ "mrqaktzewubqnolp", STRENGTH_GOOD, STRENGTH_STRONG },
 		{ "correct horse battery staple", STRENGTH_GOOD, STRENGTH_GOOD },
 		{ "xK7#pq2!vT9z", STRENGTH_GOOD, STRENGTH_GOOD },
 		{ "gurke lampe wolke eisen pfeffer", STRENGTH_STRONG, STRENGTH_STRONG },
@@ -117,10 +127,61 @@ static void test_strength(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-		struct password_strength e = password_strength_of(span_str(cases[i].password));
+		struct password_strength e = password_strength_of(span_str(cases[i].password), NULL,
+			0);
 
 		if (e.strength < cases[i].least || e.strength > cases[i].most)
 			fail_msg("%s: %s, %u bits", cases[i].password, e.label, e.bits);
+	}
+}
+
+/* What stands in every message of hers is no secret of Alice's. */
+static void test_known(void **state)
+{
+	static const struct span known[] = { SPAN("alice.m\xc3\xbcller@example.org"),
+		SPAN("Alice Anne M\xc3\xbcller"), SPAN("") };
+	static const struct {
+		const char *password;
+		enum strength most, least_without;
+	} cases[] = {
+		{ "alice.m\xc3\xbcller@example.org", STRENGTH_VERY_WEAK, STRENGTH_FAIR },
+		{ "alice.m\xc3\xbcller@example.org alice", STRENGTH_VERY_WEAK, STRENGTH_GOOD },
+		{ "alice.mueller@example.org", STRENGTH_WEAK, STRENGTH_FAIR },
+		{ "Alice Anne M\xc3\xbcller", STRENGTH_VERY_WEAK, STRENGTH_WEAK },
+		{ "M\xc3\x9cLLER", STRENGTH_VERY_WEAK, STRENGTH_VERY_WEAK },
+		{ "4l1c3 @nne Examp1e", STRENGTH_VERY_WEAK, STRENGTH_GOOD },
+		{ "gro.elpmaxe@rell\xc3\xbcm.ecila", STRENGTH_VERY_WEAK, STRENGTH_FAIR },
+		{ "alice2026alice!", STRENGTH_VERY_WEAK, STRENGTH_WEAK },
+		/* In front of, behind and within something better it counts next to nothing, too. */
+		{ "alice xK7#pq2", STRENGTH_FAIR, STRENGTH_FAIR },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct span password = span_str(cases[i].password);
+		struct password_strength with = password_strength_of(password, known, 3);
+		struct password_strength without = password_strength_of(password, NULL, 0);
+
+		if (with.strength > cases[i].most || without.strength < cases[i].least_without)
+			fail_msg("%s: %s, %u bits; of somebody else's %s, %u bits",
+				cases[i].password, with.label, with.bits, without.label,
+				without.bits);
+	}
+}
+
+/* The longest there are cost milliseconds. */
+static void test_long(void **state)
+{
+	static const char *const pieces[] = { "a", "ab", "alice", "x", "\xcc\x81", "1" };
+	struct span known[] = { SPAN("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa@aaaaaaaaaaaaaaaaaaaaaa") };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof pieces / sizeof pieces[0]; i++) {
+		CLEANUP(buf_done) struct buf text = {};
+
+		while (buf_size(&text) + 5 <= SECURE_PASSWORD_OCTETS)
+			buf_add_string(&text, pieces[i]);
+		(void)password_strength_of(buf_span(&text), known, 1);
 	}
 }
 
@@ -130,6 +191,8 @@ int main(void)
 		cmocka_unit_test(test_prepare),
 		cmocka_unit_test(test_length),
 		cmocka_unit_test(test_strength),
+		cmocka_unit_test(test_known),
+		cmocka_unit_test(test_long),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -659,3 +659,33 @@ def test_renewed(server, ca):
     said = json.loads(server.cli("--json", "ca", "issue", "hal@example.org").stdout)
     shown = json.loads(server.cli("--json", "smime", "show", "hal@example.org").stdout)
     assert shown["keys"][0]["certificates"][0]["serial"] == said["serial"]
+
+
+def test_a_key_is_one_accounts(server, ca):
+    """Not certified for a second account; after keyCompromise for nobody, neither by request nor by renewal."""
+    for name in ("ines", "jonas"):
+        server.add_account(f"{name}@example.org")
+    key = make_key()
+    pem = request_pem(key)
+    issue(server, "ines@example.org", key)
+    r = server.cli("ca", "issue", "jonas@example.org", "--request", "-", check=False, stdin=pem)
+    assert r.returncode == 1 and "another account" in r.stderr, r.stderr
+    _, second = issue(server, "ines@example.org", key)
+    server.cli("ca", "revoke", "example.org", second["serial"], "--reason", "keyCompromise")
+    own = [c for c in json.loads(server.cli("--json", "ca", "list", "example.org").stdout)["certificates"]
+           if c["account"] == "ines@example.org"]
+    assert [c["reason"] for c in own] == ["keyCompromise"] * 2
+    for address in ("ines@example.org", "jonas@example.org"):
+        r = server.cli("ca", "issue", address, "--request", "-", check=False, stdin=pem)
+        assert r.returncode == 1 and "keyCompromise" in r.stderr, r.stderr
+    # A key of Secure Mail.
+    server.cli("smime", "generate", "jonas@example.org", "--type", "ec:p256", "--password-file", "-",
+               stdin="a long password for mail\n")
+    shown = json.loads(server.cli("--json", "smime", "show", "jonas@example.org").stdout)
+    server.cli("ca", "revoke", "example.org", shown["keys"][0]["certificates"][0]["serial"],
+               "--reason", "keyCompromise")
+    r = server.cli("smime", "renew", "jonas@example.org", check=False)
+    assert r.returncode == 1 and "make a new one" in r.stderr, r.stderr
+    assert server.cli("ca", "issue", "jonas@example.org", check=False).returncode == 1
+    server.cli("smime", "generate", "jonas@example.org", "--type", "ec:p256", "--password-file", "-",
+               stdin="a long password for mail\n")

@@ -518,14 +518,16 @@ int api_smime_renew(struct http_request *q, struct store_conn *c)
 
 int api_smime_strength(struct http_request *q, struct store_conn *c)
 {
-	CLEANUP(secret_done) struct secret prepared = {};
 	struct password_strength strength;
-	struct why why = {};
+	struct asking k;
+	int r = begin(q, &k);
 
 	(void)c;
-	if (secure_password_prepare(http_text(q, "password"), &prepared, &why))
-		return http_problem(q, 422, "password", "%s", why.text);
-	strength = password_strength_of(secret_span(&prepared));
+	if (r)
+		return r;
+	r = secure_mail_strength(q->env, &k.who, http_text(q, "password"), &strength, &k.why);
+	if (r)
+		return problem(&k, r, "password");
 	q->answer = json_object();
 	set_strength(q->answer, &strength);
 	return 0;
