@@ -2,8 +2,9 @@
 /* Copyright the Signet authors */
 
 /*
- * The API over the Unix socket. Whoever may open the socket is an administrator, so there is no
- * login here. An answer that is an error becomes the words of its problem document.
+ * The API over the Unix socket, where whoever may open it is an administrator without a login, or over
+ * HTTPS. Either way a person can log in, and is then the account and nobody else. An answer that is an
+ * error becomes the words of its problem document.
  */
 
 #include "cli/client.h"
@@ -26,7 +27,12 @@ struct client {
 	CURL *curl;
 	int run_fd;
 	char *socket; /* through the folder's descriptor: a socket's path may have 107 octets only */
+	char *base;   /* what is in front of a path */
+	char *ca;     /* whom to trust; NULL: the system */
+	char *cookie; /* of a session, as a field of requests; NULL: none */
+	char *csrf;   /* and the token that goes along, likewise */
 	char field[64];
+	json_t *problem; /* of the last refusal */
 };
 
 int client_new(struct client **ret_client, const char *data, struct why *why)
@@ -40,6 +46,7 @@ int client_new(struct client **ret_client, const char *data, struct why *why)
 			strerror(errno));
 		return CLIENT_E_UNREACHABLE;
 	}
+	c->base = alloc_string("http://localhost");
 	c->socket = alloc_format("/proc/self/fd/%d/signet.sock", c->run_fd);
 	c->curl = curl_easy_init();
 	if (!c->curl)
@@ -48,14 +55,52 @@ int client_new(struct client **ret_client, const char *data, struct why *why)
 	return 0;
 }
 
+int client_new_remote(struct client **ret_client, const char *url, const char *ca, struct why *why)
+{
+	CLEANUP(client_freep) struct client *c = ALLOC(struct client);
+	size_t n = strlen(url);
+
+	c->run_fd = -1;
+	while (n && url[n - 1] == '/')
+		n--;
+	c->base = alloc_format("%.*s", (int)n, url);
+	/* A password goes over it. */
+	if (strncmp(c->base, "https://", 8) != 0 || strchr(c->base + 8, '/') || !c->base[8]) {
+		why_set(why, gettext("--url is https://HOST or https://HOST:PORT"));
+		return CLIENT_E_REFUSED;
+	}
+	if (ca && access(ca, R_OK)) {
+		why_set(why, gettext("cannot read %s: %s"), ca, strerror(errno));
+		return CLIENT_E_REFUSED;
+	}
+	c->ca = ca ? alloc_string(ca) : NULL;
+	c->curl = curl_easy_init();
+	if (!c->curl)
+		return err_fault(ENOMEM, "curl_easy_init");
+	*ret_client = TAKE(c);
+	return 0;
+}
+
+static char *wipe(char *text)
+{
+	if (text)
+		explicit_bzero(text, strlen(text));
+	free(text);
+	return NULL;
+}
+
 struct client *client_free(struct client *c)
 {
 	if (!c)
 		return NULL;
+	client_log_out(c);
 	curl_easy_cleanup(c->curl);
 	if (c->run_fd >= 0)
 		(void)close(c->run_fd);
+	json_decref(c->problem);
 	free(c->socket);
+	free(c->base);
+	free(c->ca);
 	free(c);
 	return NULL;
 }
@@ -73,6 +118,11 @@ static size_t take_answer(char *data, size_t size, size_t n, void *context)
 const char *client_field(const struct client *c)
 {
 	return c->field;
+}
+
+const json_t *client_problem(const struct client *c)
+{
+	return c->problem;
 }
 
 /* RFC 9457: title, detail and, our own, the field that is wrong. */
@@ -101,10 +151,8 @@ static int read_answer(struct client *c, struct buf *body, json_t **ret_answer, 
 	if (buf_size(body))
 		answer = json_loadb((const char *)buf_span(body).p, buf_size(body), 0, NULL);
 	if (status >= 400) {
-		int r = read_problem(c, answer, status, why);
-
-		json_decref(answer);
-		return r;
+		c->problem = answer;
+		return read_problem(c, answer, status, why);
 	}
 	if (buf_size(body) && !answer)
 		return err_fault(EPROTO, "the answer is not JSON");
@@ -112,15 +160,14 @@ static int read_answer(struct client *c, struct buf *body, json_t **ret_answer, 
 	return 0;
 }
 
-static int perform(struct client *c, struct why *why)
+static int unreachable(const struct client *c, CURLcode code, struct why *why)
 {
-	CURLcode code = curl_easy_perform(c->curl);
 	long error = 0;
 
-	if (code == CURLE_OK)
-		return 0;
 	(void)curl_easy_getinfo(c->curl, CURLINFO_OS_ERRNO, &error);
-	if (code != CURLE_COULDNT_CONNECT)
+	if (!c->socket)
+		why_set(why, gettext("%s cannot be asked: %s"), c->base, curl_easy_strerror(code));
+	else if (code != CURLE_COULDNT_CONNECT)
 		why_set(why, gettext("the server does not answer: %s"), curl_easy_strerror(code));
 	else if (error == EACCES)
 		why_set(why, gettext("only root and the user who started the server may do this"));
@@ -129,34 +176,116 @@ static int perform(struct client *c, struct why *why)
 	return CLIENT_E_UNREACHABLE;
 }
 
+/* "Set-Cookie: NAME=VALUE; ..." of a session that begins. */
+static size_t take_field(char *data, size_t size, size_t n, void *context)
+{
+	struct client *c = context;
+	struct span line = span_of(data, size * n);
+	struct span name = span_cut(&line, ':');
+
+	if (span_is_nocase(name, "Set-Cookie") && !c->cookie) {
+		struct span pair = span_trim(span_cut(&line, ';'));
+
+		c->cookie = alloc_format("Cookie: %.*s", (int)pair.n, (const char *)pair.p);
+	}
+	return size * n;
+}
+
+static int perform(struct client *c, const char *method, const char *path, const char *text,
+	struct buf *answer, struct why *why)
+{
+	CLEANUP(alloc_freep) char *url = alloc_format("%s/api/v1%s", c->base, path);
+	struct curl_slist *fields = curl_slist_append(NULL, "Content-Type: application/json");
+	CURLcode code;
+
+	json_decref(c->problem);
+	c->problem = NULL;
+	if (c->cookie)
+		fields = curl_slist_append(fields, c->cookie);
+	if (c->csrf)
+		fields = curl_slist_append(fields, c->csrf);
+	curl_easy_reset(c->curl);
+	if (c->socket)
+		(void)curl_easy_setopt(c->curl, CURLOPT_UNIX_SOCKET_PATH, c->socket);
+	if (c->socket)
+		(void)curl_easy_setopt(c->curl, CURLOPT_NOPROXY, "*");
+	if (c->ca)
+		(void)curl_easy_setopt(c->curl, CURLOPT_CAINFO, c->ca);
+	(void)curl_easy_setopt(c->curl, CURLOPT_PROTOCOLS_STR, c->socket ? "http" : "https");
+	(void)curl_easy_setopt(c->curl, CURLOPT_URL, url);
+	(void)curl_easy_setopt(c->curl, CURLOPT_CUSTOMREQUEST, method);
+	(void)curl_easy_setopt(c->curl, CURLOPT_HTTPHEADER, fields);
+	(void)curl_easy_setopt(c->curl, CURLOPT_HEADERFUNCTION, take_field);
+	(void)curl_easy_setopt(c->curl, CURLOPT_HEADERDATA, c);
+	(void)curl_easy_setopt(c->curl, CURLOPT_WRITEFUNCTION, take_answer);
+	(void)curl_easy_setopt(c->curl, CURLOPT_WRITEDATA, answer);
+	(void)curl_easy_setopt(c->curl, CURLOPT_TIMEOUT, (long)TIMEOUT_S);
+	if (text)
+		(void)curl_easy_setopt(c->curl, CURLOPT_POSTFIELDS, text);
+	code = curl_easy_perform(c->curl);
+	curl_slist_free_all(fields);
+	return code == CURLE_OK ? 0 : unreachable(c, code, why);
+}
+
 int client_ask(struct client *c, const char *method, const char *path, const json_t *body,
 	json_t **ret_answer, struct why *why)
 {
 	CLEANUP(buf_done) struct buf answer = {};
-	CLEANUP(alloc_freep) char *url = alloc_format("http://localhost/api/v1%s", path);
+	/* It may hold a password. */
 	char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
-	struct curl_slist *fields = curl_slist_append(NULL, "Content-Type: application/json");
+	int r = perform(c, method, path, text, &answer, why);
+
+	(void)wipe(text);
+	return r ? r : read_answer(c, &answer, ret_answer, why);
+}
+
+int client_fetch(struct client *c, const char *path, struct buf *out, struct why *why)
+{
+	CLEANUP(buf_wipe) struct buf answer = {};
+	CLEANUP(json_owned_freep) json_t *problem = NULL;
+	long status = 0;
+	int r = perform(c, "GET", path, NULL, &answer, why);
+
+	if (r)
+		return r;
+	(void)curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &status);
+	if (status >= 400)
+		return read_answer(c, &answer, &problem, why);
+	buf_add(out, buf_span(&answer));
+	return 0;
+}
+
+int client_log_in(struct client *c, const char *login, const char *password, struct why *why)
+{
+	CLEANUP(json_owned_freep) json_t *answer = NULL;
+	CLEANUP(json_owned_freep) json_t *body = json_pack("{s:s, s:s}", "login", login, "password",
+		password);
+	const char *csrf;
 	int r;
 
-	curl_easy_reset(c->curl);
-	(void)curl_easy_setopt(c->curl, CURLOPT_UNIX_SOCKET_PATH, c->socket);
-	(void)curl_easy_setopt(c->curl, CURLOPT_URL, url);
-	(void)curl_easy_setopt(c->curl, CURLOPT_CUSTOMREQUEST, method);
-	(void)curl_easy_setopt(c->curl, CURLOPT_HTTPHEADER, fields);
-	(void)curl_easy_setopt(c->curl, CURLOPT_WRITEFUNCTION, take_answer);
-	(void)curl_easy_setopt(c->curl, CURLOPT_WRITEDATA, &answer);
-	(void)curl_easy_setopt(c->curl, CURLOPT_TIMEOUT, (long)TIMEOUT_S);
-	(void)curl_easy_setopt(c->curl, CURLOPT_NOPROXY, "*");
-	if (text)
-		(void)curl_easy_setopt(c->curl, CURLOPT_POSTFIELDS, text);
-	r = perform(c, why);
-	if (!r)
-		r = read_answer(c, &answer, ret_answer, why);
-	curl_slist_free_all(fields);
-	if (text) {
-		/* It may hold a password. */
-		explicit_bzero(text, strlen(text));
-		free(text);
+	if (!body) {
+		why_set(why, gettext("a login and its password are text in UTF-8"));
+		return CLIENT_E_REFUSED;
 	}
-	return r;
+	client_log_out(c);
+	r = client_ask(c, "POST", "/session", body, &answer, why);
+	if (r)
+		return r;
+	csrf = json_string_value(json_object_get(answer, "csrf"));
+	if (!csrf || !c->cookie)
+		return err_fault(EPROTO, "a session without its token");
+	c->csrf = alloc_format("X-CSRF-Token: %s", csrf);
+	return 0;
+}
+
+void client_log_out(struct client *c)
+{
+	CLEANUP(json_owned_freep) json_t *answer = NULL;
+	struct why why = {};
+	/* If it cannot be ended, time ends it. */
+	int r = c->csrf ? client_ask(c, "DELETE", "/session", NULL, &answer, &why) : 0;
+
+	(void)r;
+	c->cookie = wipe(c->cookie);
+	c->csrf = wipe(c->csrf);
 }

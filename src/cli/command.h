@@ -46,7 +46,7 @@ struct argument {
 	uint64_t most;      /* of a number, from 1; 0: any */
 };
 
-enum { ARGUMENTS_MAX = 20, COLUMNS_MAX = 16, CLI_FILE_MAX = 16 << 20 };
+enum { ARGUMENTS_MAX = 24, COLUMNS_MAX = 16, CLI_FILE_MAX = 16 << 20 };
 
 struct column {
 	const char *title; /* NULL ends */
@@ -167,6 +167,10 @@ bool cli_has_output(const struct cli *cli);
 int cli_output_check(struct cli *cli) MUST_CHECK;
 int cli_output(struct cli *cli, const json_t *answer) MUST_CHECK;
 
+/* Octets to where -o says, and to a file, readable by its owner only. */
+int cli_output_octets(struct cli *cli, struct span octets) MUST_CHECK;
+int cli_write_file(struct cli *cli, const char *name, struct span octets) MUST_CHECK;
+
 /* Before something is made: CLI_E_USAGE where its octets would go to a terminal. */
 int cli_check_output(struct cli *cli) MUST_CHECK;
 
@@ -200,4 +204,7 @@ command_fn run_log, run_alias_list, run_alias_add, run_alias_remove, run_cert_li
 	run_crl_list, run_crl_add, run_crl_fetch, run_smime_sign, run_smime_encrypt,
 	run_smime_verify, run_smime_decrypt,
 	run_smime_show, run_smime_add, run_smime_change, run_smime_export, run_smime_unlock,
-	run_smime_lock, run_ca_check, run_ca_issue;
+	run_smime_lock, run_ca_check, run_ca_issue,
+	run_mail_list, run_mail_show, run_mail_save, run_mail_encrypt, run_mail_decrypt,
+	run_mail_compose, run_encryption_start, run_encryption_status, run_encryption_pause,
+	run_encryption_resume, run_encryption_cancel;

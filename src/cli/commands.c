@@ -48,6 +48,7 @@
 #define RSA_EC_TYPES "rsa:2048, rsa:3072, rsa:4096, ec:p256, ec:p384"
 #define SERVICES     "smtp, imap, pop3, http, all, none"
 #define PURPOSES     "server, client, mail"
+#define CIPHERS      "automatic, aes-256-gcm, aes-256-cbc, aes-192-cbc, aes-128-cbc, 3des"
 #define OUTPUT(field)                                                                              \
 	{ .kind = ARG_OUTPUT, .name = "-o", .sample = "FILE", .member = field,                     \
 		.help = "where it goes (default: standard output)" }
@@ -147,6 +148,25 @@
 	.columns = { { "KEY", "number" }, { "SIZE", "size" }, { "CURRENT", "current" },            \
 		{ "FOR", "subject", 24 }, { "ISSUED BY", "issuer", 24 },                           \
 		{ "TILL", "not_after", 10 }, { "NOTE", "note" } }
+
+/* Whose mail it is, who logs in with the account's password. */
+#define LOGIN                                                                                      \
+	{ .kind = ARG_PASSPHRASE, .name = "--login-password-file", .sample = "F",                  \
+		.member = "password", .prompt = "Password for logging in: ",                       \
+		.help = "file with the account's password; else it is asked for" },                \
+		OPTION("--url", "URL", NULL,                                                       \
+			"https://HOST of a server elsewhere (default: the one in the folder)"),    \
+		{ .kind = ARG_OPTION, .name = "--ca", .sample = "FILE",                            \
+			.help = "whom to trust there, PEM (default: those of the system)" }
+#define UNLOCK OLD_SECURE_PASSWORD("--password-file", "password")
+#define REPLACED                                                                                   \
+	.columns = { { "id", "id" }, { "uid", "uid" }, { "held_elsewhere", "held_elsewhere" } }
+#define FOLLOW FLAG("--follow", NULL, "until it is over, with a bar on a terminal")
+#define ENCRYPTION_COLUMNS                                                                         \
+	.columns = { { "state", "state" }, { "total", "total" }, { "encrypted", "encrypted" },     \
+		{ "encrypted_before", "encrypted_before" }, { "failed", "failed" },                \
+		{ "held_elsewhere", "held_elsewhere" }, { "last_error", "last_error" },            \
+		{ "started", "started" }, { "changed", "changed" } }
 
 /* How what is kept up by itself stands. */
 #define ACME_COLUMNS                                                                               \
@@ -295,6 +315,78 @@ const struct command commands[] = {
 		.run = run_mailbox_rights, .list = "rights",
 		.columns = { { "WHO", "identifier" }, { "RIGHTS", "rights" },
 			{ "OWNER", "owner" } } },
+
+	{ "mail", "list", "messages of a mailbox (default INBOX), the newest last; for the account itself",
+		"signet mail list alice@example.org Archive --max 20",
+		{ WORD("ADDRESS", NULL), MAYBE("MAILBOX", NULL),
+			{ .kind = ARG_OPTION, .name = "--max", .sample = "N", .most = 200,
+				.help = "so many (default 50, at most 200)" },
+			{ .kind = ARG_OPTION, .name = "--before", .sample = "UID", .most = UINT32_MAX,
+				.help = "those in front of this one" },
+			LOGIN },
+		.run = run_mail_list, .list = "messages",
+		.columns = { { "ID", "id" }, { "UID", "uid" }, { "RECEIVED", "received" },
+			{ "S/MIME", "smime" }, { "FROM", "from", 30 }, { "SUBJECT", "subject", 40 },
+			{ "SIZE", "size" }, { "FLAGS", "flags" } } },
+	{ "mail", "show", "a message as its reader is shown it, with what its signatures are worth; for the"
+		" account itself", "signet mail show alice@example.org 17",
+		{ WORD("ADDRESS", NULL), WORD("ID", NULL), UNLOCK, LOGIN }, .run = run_mail_show },
+	{ "mail", "save", "a message as it is stored, or a part of it as it is shown; for the account itself",
+		"signet mail save alice@example.org 17 --part 2 -o report.pdf",
+		{ WORD("ADDRESS", NULL), WORD("ID", NULL),
+			OPTION("--part", "PART", NULL, "of the parts that mail show names"),
+			OUTPUT(NULL), UNLOCK, LOGIN },
+		.run = run_mail_save },
+	{ "mail", "encrypt", "encrypts a stored message where it lies, to the account's certificate; for the"
+		" account itself", "signet mail encrypt alice@example.org 17",
+		{ WORD("ADDRESS", NULL), WORD("ID", NULL), UNLOCK, LOGIN }, REPLACED,
+		.run = run_mail_encrypt },
+	{ "mail", "decrypt", "puts what an encrypted message holds in its place; for the account itself",
+		"signet mail decrypt alice@example.org 17",
+		{ WORD("ADDRESS", NULL), WORD("ID", NULL), UNLOCK, LOGIN }, REPLACED,
+		.run = run_mail_decrypt },
+	{ "mail", "compose", "composes a message and sends it; for the account itself",
+		"signet mail compose alice@example.org --to bob@example.org --subject Minutes --text minutes.txt"
+		" --sign --encrypt",
+		{ WORD("ADDRESS", NULL),
+			SEVERAL("--to", "ADDRESS", "a recipient, with or without a name"),
+			SEVERAL("--cc", "ADDRESS", "one of a copy"),
+			SEVERAL("--bcc", "ADDRESS", "one that the others do not see"),
+			OPTION("--from", "ADDRESS", NULL, "another address of the account"),
+			OPTION("--subject", "TEXT", NULL, "the subject"),
+			OPTION("--text", "FILE", NULL, "the text (default: standard input)"),
+			OPTION("--html", "FILE", NULL, "the same as HTML"),
+			SEVERAL("--attach", "FILE", "goes along"),
+			OPTION("--in-reply-to", "ID", NULL, "the message that is answered: its Message-ID"),
+			FLAG("--sign", NULL, "signs it"),
+			FLAG("--encrypt", NULL, "encrypts it to all recipients"),
+			CHOICE("--cipher", "NAME", NULL, CIPHERS, "default as the account has set: "),
+			FLAG("--no-header-protection", NULL, "signs and encrypts the body alone"),
+			FLAG("--no-save", NULL, "keeps no copy"),
+			CHOICE("--act", "ACT", NULL, "send, check, draft, make",
+				"check: says who can be encrypted to; make: delivers nothing; one of "),
+			OPTION("-o", "FOLDER", NULL, "where make writes the copies"), UNLOCK, LOGIN },
+		.run = run_mail_compose,
+		.columns = { { "delivered", "delivered" }, { "queued", "queued" },
+			{ "failed", "failed" }, { "kept", "kept" } } },
+
+	{ "encryption", "start", "encrypts all mail that an account has, in the background; for the account"
+		" itself", "signet encryption start alice@example.org --follow",
+		{ WORD("ADDRESS", NULL), FOLLOW, UNLOCK, LOGIN }, ENCRYPTION_COLUMNS,
+		.run = run_encryption_start },
+	{ "encryption", "status", "how far the encryption of an account's mail is",
+		"signet encryption status alice@example.org --follow",
+		{ WORD("ADDRESS", NULL), FOLLOW, LOGIN }, ENCRYPTION_COLUMNS,
+		.run = run_encryption_status },
+	{ "encryption", "pause", "interrupts the encryption of an account's mail",
+		"signet encryption pause alice@example.org", { WORD("ADDRESS", NULL), LOGIN },
+		ENCRYPTION_COLUMNS, .run = run_encryption_pause },
+	{ "encryption", "resume", "goes on with it", "signet encryption resume alice@example.org",
+		{ WORD("ADDRESS", NULL), FOLLOW, LOGIN }, ENCRYPTION_COLUMNS,
+		.run = run_encryption_resume },
+	{ "encryption", "cancel", "ends it; what is encrypted stays so",
+		"signet encryption cancel alice@example.org", { WORD("ADDRESS", NULL), LOGIN },
+		.run = run_encryption_cancel },
 
 	{ "contact", "list", "the cards of an account's address books; [@]: with so many certificates",
 		"signet contact list alice@example.org",
@@ -711,32 +803,32 @@ const struct command commands[] = {
 		{ SMIME_KEY, SMIME_TRUST }, .run = run_smime_decrypt },
 
 	{ "smime", "show", "an account's Secure Mail keys and their certificates",
-		"signet smime show alice@example.org", { WORD("ADDR", NULL) }, "GET", "/accounts/{0}/smime",
+		"signet smime show alice@example.org", { WORD("ADDRESS", NULL) }, "GET", "/accounts/{0}/smime",
 		SECURE_KEYS, .run = run_smime_show },
 	{ "smime", "set", "chooses for an account: from=ADDRESS, lock_after=TIME (10s to 1h), "
 		"cipher=automatic|aes-256-gcm|aes-256-cbc|aes-192-cbc|aes-128-cbc|3des",
-		"signet smime set alice@example.org lock_after=5m", { WORD("ADDR", NULL), PAIRS }, "PATCH",
+		"signet smime set alice@example.org lock_after=5m", { WORD("ADDRESS", NULL), PAIRS }, "PATCH",
 		"/accounts/{0}/smime", SECURE_KEYS, .run = run_smime_change },
 	{ "smime", "use", "signs with this key from now on, and has others encrypt to it",
 		"signet smime use alice@example.org 3",
-		{ WORD("ADDR", NULL), { .kind = ARG_ONE, .name = "NUMBER", .member = "current",
+		{ WORD("ADDRESS", NULL), { .kind = ARG_ONE, .name = "NUMBER", .member = "current",
 					      .number = true } },
 		"PATCH", "/accounts/{0}/smime", SECURE_KEYS, .run = run_smime_change },
 	{ "smime", "generate",
 		"makes a key; the domain's authority (ca create) issues its certificate",
 		"signet smime generate alice@example.org --password-file secret",
-		{ WORD("ADDR", NULL),
+		{ WORD("ADDRESS", NULL),
 			CHOICE("--type", "TYPE", "type", RSA_EC_TYPES, "kind and size (default rsa:3072): "),
 			SECURE_PASSWORD, START_OVER },
 		"POST", "/accounts/{0}/smime/generate", SECURE_KEYS, .run = run_smime_add },
 	{ "smime", "import", "takes a key with its certificate from PKCS#12 or PEM",
 		"signet smime import alice@example.org alice.pfx --pfx-password-file pfx.secret",
-		{ WORD("ADDR", NULL), FILE_WORD("FILE", "file"), PFX_PASSWORD, WHICH, SECURE_PASSWORD,
+		{ WORD("ADDRESS", NULL), FILE_WORD("FILE", "file"), PFX_PASSWORD, WHICH, SECURE_PASSWORD,
 			START_OVER },
 		"POST", "/accounts/{0}/smime/import", SECURE_KEYS, .run = run_smime_add },
 	{ "smime", "export", "a key with its certificate as PKCS#12, for Outlook or Thunderbird",
 		"signet smime export alice@example.org -o CertAndKey.pfx",
-		{ WORD("ADDR", NULL), OLD_SECURE_PASSWORD("--password-file", "password"),
+		{ WORD("ADDRESS", NULL), OLD_SECURE_PASSWORD("--password-file", "password"),
 			{ .kind = ARG_PASSWORD, .name = "--pfx-password-file", .sample = "F",
 				.member = "file_password", .prompt = "New password of the file: ",
 				.help = "file with the password of the new file; else it is asked for" },
@@ -747,14 +839,14 @@ const struct command commands[] = {
 		"POST", "/accounts/{0}/smime/export", .run = run_smime_export },
 	{ "smime", "compare-and-remove", "removes the key that is in the file, if it is the same",
 		"signet smime compare-and-remove alice@example.org CertAndKey.pfx",
-		{ WORD("ADDR", NULL), FILE_WORD("FILE", "file"), PFX_PASSWORD, WHICH,
+		{ WORD("ADDRESS", NULL), FILE_WORD("FILE", "file"), PFX_PASSWORD, WHICH,
 			OPTION("--revoke", "REASON", "revoke",
 				"revokes its certificates, too: superseded, cessationOfOperation, "
 				"keyCompromise, affiliationChanged, privilegeWithdrawn, unspecified") },
 		"POST", "/accounts/{0}/smime/compare-and-remove", SECURE_KEYS, .run = run_smime_change },
 	{ "smime", "password", "puts all keys of an account under another Secure Mail Password",
 		"signet smime password alice@example.org",
-		{ WORD("ADDR", NULL), OLD_SECURE_PASSWORD("--old-password-file", "current"),
+		{ WORD("ADDRESS", NULL), OLD_SECURE_PASSWORD("--old-password-file", "current"),
 			{ .kind = ARG_PASSWORD, .name = "--password-file", .sample = "F",
 				.member = "password", .prompt = "New Secure Mail Password: ",
 				.help = "file with the new password; else it is asked for" } },
@@ -762,19 +854,19 @@ const struct command commands[] = {
 	{ "smime", "unlock",
 		"whether this is the Secure Mail Password; nothing stays unlocked behind a command",
 		"signet smime unlock alice@example.org --password-file secret",
-		{ WORD("ADDR", NULL), OLD_SECURE_PASSWORD("--password-file", "password") }, "POST",
+		{ WORD("ADDRESS", NULL), OLD_SECURE_PASSWORD("--password-file", "password") }, "POST",
 		"/accounts/{0}/smime/unlock", .run = run_smime_unlock },
 	{ "smime", "lock", "locks an account's keys in all sessions of the web interface",
-		"signet smime lock alice@example.org", { WORD("ADDR", NULL) }, "POST",
+		"signet smime lock alice@example.org", { WORD("ADDRESS", NULL) }, "POST",
 		"/accounts/{0}/smime/lock", .run = run_smime_lock },
 	{ "smime", "install", "another certificate for a key that is there, with its chain",
 		"signet smime install alice@example.org alice.pem",
-		{ WORD("ADDR", NULL), FILE_WORD("FILE", "certificate"),
+		{ WORD("ADDRESS", NULL), FILE_WORD("FILE", "certificate"),
 			OPTION_FILE("--chain", "chain", "file with the issuers' certificates") },
 		"POST", "/accounts/{0}/smime/install", SECURE_KEYS, .run = run_smime_change },
 	{ "smime", "renew", "another certificate for a key from the domain's authority",
 		"signet smime renew alice@example.org",
-		{ WORD("ADDR", NULL), NUMBER("--key", "key", "its number (default: the current one)") },
+		{ WORD("ADDRESS", NULL), NUMBER("--key", "key", "its number (default: the current one)") },
 		"POST", "/accounts/{0}/smime/renew", SECURE_KEYS, .run = run_smime_change },
 
 	{ "client-ca", "show", "the issuers whose clients are asked for a certificate",

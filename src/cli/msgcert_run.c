@@ -364,7 +364,7 @@ static int report(struct cli *cli, bool made)
 		return 0;
 	}
 	(void)printf(made ? gettext("%s was made.\n") : gettext("%s is there already.\n"), default_alias);
-	(void)printf(gettext("The key store of %s: %zu keys, %zu certificates.\n"), cli->domain, n_keys,
+	(void)printf(gettext("The key store of %s: keys: %zu, certificates: %zu.\n"), cli->domain, n_keys,
 		n_certs);
 	return 0;
 }

@@ -73,7 +73,7 @@ static int decode(struct cli *cli, const json_t *answer, struct buf *out)
 	return CLIENT_E_REFUSED;
 }
 
-static int write_file(struct cli *cli, const char *name, struct span octets)
+int cli_write_file(struct cli *cli, const char *name, struct span octets)
 {
 	int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
@@ -107,21 +107,31 @@ int cli_check_output(struct cli *cli)
 	return CLI_E_USAGE;
 }
 
+int cli_output_octets(struct cli *cli, struct span octets)
+{
+	const char *name = cli_option(cli, output_of(cli->command)->name);
+
+	if (name && strcmp(name, "-") != 0)
+		return cli_write_file(cli, name, octets);
+	if (isatty(STDOUT_FILENO) && !is_text(octets)) {
+		why_set(&cli->why, gettext("this is not for a terminal; give a file with -o"));
+		return CLI_E_USAGE;
+	}
+	(void)fwrite(octets.p, 1, octets.n, stdout);
+	return 0;
+}
+
 int cli_output(struct cli *cli, const json_t *answer)
 {
 	CLEANUP(buf_wipe) struct buf octets = {};
 	const char *name = cli_option(cli, output_of(cli->command)->name);
+	bool to_file = name && strcmp(name, "-") != 0;
 	int r = 0;
 
 	if (name || !cli->json)
 		r = decode(cli, answer, &octets);
-	if (!r && name && strcmp(name, "-") != 0)
-		r = write_file(cli, name, buf_span(&octets));
-	else if (!r && !cli->json && isatty(STDOUT_FILENO) && !is_text(buf_span(&octets))) {
-		why_set(&cli->why, gettext("this is not for a terminal; give a file with -o"));
-		return CLI_E_USAGE;
-	} else if (!r && !cli->json)
-		(void)fwrite(buf_span(&octets).p, 1, buf_size(&octets), stdout);
+	if (!r && (to_file || !cli->json))
+		r = cli_output_octets(cli, buf_span(&octets));
 	if (!r && cli->json)
 		show_json(answer);
 	return r;

@@ -92,20 +92,39 @@ static void say(const json_t *answer)
 	show_warnings(answer);
 }
 
+/* What the account has chosen, and whether its keys are open somewhere. */
+static void show_state(const json_t *answer)
+{
+	long long sessions = (long long)json_integer_value(json_object_get(answer, "sessions"));
+	const char *from = text_of(answer, "from");
+
+	(void)putchar('\n');
+	(void)printf(gettext("Secure Mail: %s\n"),
+		json_is_false(json_object_get(answer, "enabled")) ?
+			gettext("switched off for this account") : gettext("on"));
+	(void)fputs(gettext("keys: "), stdout);
+	if (sessions)
+		(void)printf(ngettext("unlocked in %lld session of the web interface\n",
+				     "unlocked in %lld sessions of the web interface\n",
+				     (unsigned long)sessions),
+			sessions);
+	else
+		(void)puts(gettext("locked"));
+	(void)printf("from: %s\n", from[0] ? from : text_of(answer, "address"));
+	(void)printf("lock_after: %llds\n",
+		(long long)json_integer_value(json_object_get(answer, "lock_after")));
+	(void)printf("cipher: %s\n", text_of(answer, "cipher"));
+}
+
 int run_smime_show(struct cli *cli)
 {
 	CLEANUP(json_owned_freep) json_t *answer = NULL;
 	int r = cli_request(cli, &answer);
 
-	if (r)
-		return r;
-	r = show_keys(cli, answer);
-	if (!r && !cli->json && json_is_false(json_object_get(answer, "enabled")))
-		(void)fprintf(stderr, "%s\n",
-			gettext("Secure Mail is switched off for this account"));
-	if (!r && !cli->json && json_integer_value(json_object_get(answer, "sessions")))
-		(void)printf("%s %lld\n", gettext("unlocked in sessions of the web interface:"),
-			(long long)json_integer_value(json_object_get(answer, "sessions")));
+	if (!r)
+		r = show_keys(cli, answer);
+	if (!r && !cli->json)
+		show_state(answer);
 	return r;
 }
 
@@ -117,7 +136,10 @@ static int ask_and_show(struct cli *cli)
 	if (r)
 		return r;
 	say(answer);
-	return show_keys(cli, answer);
+	r = show_keys(cli, answer);
+	if (!r && !cli->json)
+		show_state(answer);
+	return r;
 }
 
 int run_smime_add(struct cli *cli)
@@ -164,14 +186,18 @@ int run_smime_export(struct cli *cli)
 int run_smime_unlock(struct cli *cli)
 {
 	CLEANUP(json_owned_freep) json_t *answer = NULL;
+	long long n;
 	int r = cli_request(cli, &answer);
 
 	if (r || cli->json)
 		return r ? r : cli_show(cli, answer);
-	(void)printf(
-		gettext("The password is right: it opens %lld keys. They are locked again, since a"
-			" command has no session; in the web interface they stay unlocked.\n"),
-		(long long)json_integer_value(json_object_get(answer, "keys")));
+	n = (long long)json_integer_value(json_object_get(answer, "keys"));
+	(void)printf(ngettext("The password is right: it opens %lld key. It is locked again, since a"
+			      " command has no session; in the web interface it stays unlocked.\n",
+			     "The password is right: it opens %lld keys. They are locked again, since a"
+			     " command has no session; in the web interface they stay unlocked.\n",
+			     (unsigned long)n),
+		n);
 	return 0;
 }
 

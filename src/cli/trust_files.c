@@ -55,7 +55,9 @@ static int add_roots(struct cli *cli, const char *name, struct trust *trust, uns
 	trust_add_bundle(trust, buf_span(&file), purposes, &n_unreadable);
 	if (!n_unreadable || purposes == TRUST_BUILT_IN_PURPOSES)
 		return 0;
-	why_set(&cli->why, "%zu certificates in it cannot be read", n_unreadable);
+	why_set(&cli->why, n_unreadable == 1 ? "%zu certificate in it cannot be read" :
+				       "%zu certificates in it cannot be read",
+		n_unreadable);
 	return cli_refuse_file(cli, name, CERT_E_SYNTAX);
 }
 

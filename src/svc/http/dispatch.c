@@ -370,9 +370,10 @@ static int log_in(struct http_request *q)
 {
 	struct span authorization = http_field(q, "Authorization");
 	struct span scheme = span_word(&authorization);
-	struct span token;
+	struct span token = cookie_token(q);
 
-	if (q->peer->kind == HTTP_LOCAL) {
+	/* Who says over the socket whose session it is, is that person and no administrator. */
+	if (q->peer->kind == HTTP_LOCAL && !scheme.n && !token.n) {
 		q->login = HTTP_SOCKET;
 		q->who.role = ROLE_ADMIN;
 		(void)snprintf(q->who.address, sizeof q->who.address, "local");
@@ -383,7 +384,6 @@ static int log_in(struct http_request *q)
 	if (scheme.n)
 		return http_problem(q, 401, "Authorization", "unknown authentication scheme");
 	/* A session that is over does not turn into somebody else's. */
-	token = cookie_token(q);
 	if (token.n)
 		return login_by_cookie(q, token);
 	return shows_somebody(q->peer->client) ? login_by_certificate(q) : 0;

@@ -1,0 +1,222 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The commands about stored messages (signet mail, signet encryption): who may use them, and what they do."""
+import json
+import os
+import re
+
+import pytest
+from conftest import BUILD, PASSWORD
+from test_cli import Typed
+from test_secure_mail import SECRET, session
+from test_stored import deliver, messages
+
+
+class Person:
+    """An account with a key, and its two passwords in files."""
+
+    def __init__(self, server, tmp_path, address):
+        self.server, self.address = server, address
+        server.add_account(address)
+        self.login = tmp_path / f"{address}.login"
+        self.login.write_text(PASSWORD + "\n")
+        self.secret = tmp_path / f"{address}.secret"
+        self.secret.write_text(SECRET + "\n")
+        server.cli("smime", "generate", address, "--type", "ec:p256", "--password-file", self.secret)
+
+    def cli(self, noun, verb, *args, unlock=False, **kwargs):
+        more = ["--password-file", self.secret] if unlock else []
+        return self.server.cli(noun, verb, self.address, *args, "--login-password-file", self.login, *more,
+                               **kwargs)
+
+    def json(self, *args, **kwargs):
+        return json.loads(self.cli(*args, "--json", **kwargs).stdout)
+
+    def list(self, *args):
+        return self.json("mail", "list", *args)["messages"]
+
+    def id_of(self, subject):
+        found, = [m["id"] for m in self.list() if m["subject"] == subject]
+        return found
+
+    def text_of(self, subject):
+        return self.cli("mail", "show", self.id_of(subject), unlock=True).stdout
+
+
+@pytest.fixture(scope="module")
+def ca(server):
+    server.cli("ca", "create", "example.org")
+
+
+@pytest.fixture(scope="module")
+def vera(server, ca, tmp_path_factory):
+    return Person(server, tmp_path_factory.mktemp("vera"), "vera@example.org")
+
+
+@pytest.fixture(scope="module")
+def willi(server, ca, tmp_path_factory):
+    return Person(server, tmp_path_factory.mktemp("willi"), "willi@example.org")
+
+
+def test_one_message_is_encrypted_and_decrypted(server, vera):
+    deliver(server, vera.address, "minutes", "nobody else reads this")
+    shown = vera.cli("mail", "list").stdout
+    assert re.search(r"minutes", shown) and "Someone <someone@elsewhere" in shown
+    before = vera.id_of("minutes")
+    done = vera.json("mail", "encrypt", before, unlock=True)
+    assert done["id"] != before
+    octets = vera.cli("mail", "save", done["id"]).stdout
+    assert "nobody else" not in octets and "Subject: minutes" in octets
+    shown = vera.text_of("minutes")
+    assert "status: encrypted" in shown and "nobody else reads this" in shown
+    assert "From: Someone <someone@elsewhere.example>" in shown
+    assert vera.cli("mail", "save", done["id"], "--part", "1", unlock=True).stdout.strip() == \
+        "nobody else reads this"
+    # Nothing stays unlocked behind a command, and it leaves no session.
+    assert "keys: locked" in server.cli("smime", "show", vera.address).stdout
+    r = vera.cli("mail", "encrypt", done["id"], unlock=True, check=False)
+    assert r.returncode == 1 and "encrypted already" in r.stderr, r.stderr
+    again = vera.cli("mail", "decrypt", done["id"], unlock=True).stdout
+    assert re.search(r"^id: \d+$", again, re.M)
+    assert "nobody else reads this" in vera.cli("mail", "save", vera.id_of("minutes")).stdout
+
+
+def test_it_is_the_accounts_own_business(server, vera, willi, tmp_path):
+    deliver(server, vera.address, "private", "for vera")
+    number = vera.id_of("private")
+    wrong = tmp_path / "wrong"
+    wrong.write_text("not the password\n")
+    for verb in ("list", "show", "save", "encrypt", "decrypt"):
+        args = [] if verb == "list" else [number]
+        # The socket alone is an administrator's, who may not; without a terminal the password is a file.
+        r = server.cli("mail", verb, vera.address, *args, check=False)
+        assert r.returncode == 2 and "--login-password-file F is needed" in r.stderr, r.stderr
+    r = server.cli("mail", "list", vera.address, "--login-password-file", wrong, check=False)
+    assert r.returncode == 1 and "wrong user or password" in r.stderr and not r.stdout, r.stderr
+    # Another account's number is none of one's own.
+    r = willi.cli("mail", "show", number, check=False)
+    assert r.returncode == 1 and "no such message" in r.stderr
+    r = vera.cli("mail", "encrypt", number, "--password-file", wrong, check=False)
+    assert r.returncode == 1 and "not the Secure Mail Password" in r.stderr
+    r = server.cli("mail", "encrypt", vera.address, number, "--password-file", "-", "--login-password-file", "-",
+                   check=False)
+    assert r.returncode == 2 and "cannot both be standard input" in r.stderr
+    assert "for vera" in vera.cli("mail", "save", number).stdout
+
+
+def test_a_message_is_composed(server, vera, willi, tmp_path):
+    (tmp_path / "note.txt").write_text("the attachment")
+    r = vera.cli("mail", "compose", "--to", f"Willi <{willi.address}>", "--subject", "grüße",
+                 "--attach", tmp_path / "note.txt", "--sign", "--encrypt", unlock=True, stdin="hi there\n")
+    assert "delivered: 1" in r.stdout
+    number = willi.id_of("[...]")
+    locked = willi.json("mail", "show", number, "--password-file", willi.secret)
+    assert locked["report"]["status"] == "signed-and-encrypted" or locked["report"]["verified"]
+    shown = willi.cli("mail", "show", number, unlock=True).stdout
+    assert "Subject: grüße" in shown and "hi there" in shown and "signed by: " in shown
+    assert "note.txt" in shown
+    parts = willi.json("mail", "show", number, unlock=True)["parts"]
+    part, = [p["part"] for p in parts if p.get("name") == "note.txt"]
+    out = tmp_path / "saved"
+    willi.cli("mail", "save", number, "--part", part, "-o", out, unlock=True)
+    assert out.read_text() == "the attachment" and out.stat().st_mode & 0o777 == 0o600
+    # Plain, from a file, without a copy.
+    (tmp_path / "text").write_text("plain text\n")
+    vera.cli("mail", "compose", "--to", willi.address, "--subject", "plain", "--text", tmp_path / "text",
+             "--no-save")
+    assert "plain text" in willi.cli("mail", "save", willi.id_of("plain")).stdout
+
+
+def test_recipients_are_named(server, vera, tmp_path):
+    server.add_account("xaver@example.org")
+    shown = vera.cli("mail", "compose", "--to", "xaver@example.org", "--to", "nobody@example.org",
+                     "--act", "check").stdout
+    assert re.search(r"^xaver@example.org +yes", shown, re.M) and re.search(r"^nobody@example.org +no", shown, re.M)
+    r = vera.cli("mail", "compose", "--to", "xaver@example.org", "--encrypt", "--subject", "x", unlock=True,
+                 stdin="text\n", check=False)
+    assert r.returncode == 1 and "xaver@example.org: " in r.stderr and not r.stdout
+    vera.cli("mail", "compose", "--to", "xaver@example.org", "--cc", vera.address, "--subject", "x",
+             "--act", "make", "-o", tmp_path, stdin="made\n")
+    assert b"made" in (tmp_path / "1.eml").read_bytes()
+    for args in (["--act", "make"], ["-o", tmp_path], ["--act", "nonsense"]):
+        r = vera.cli("mail", "compose", "--to", "xaver@example.org", *args, stdin="x", check=False)
+        assert r.returncode == 2, r.stderr
+
+
+def test_old_mail_is_encrypted(server, willi):
+    c = session(server, willi.address)
+    c.address = willi.address
+    for n in range(30):
+        deliver(server, willi.address, f"old {n}", "x" * 300)
+    # An administrator may look and pause, not begin: nobody else knows whether it could be read afterwards.
+    r = server.cli("encryption", "status", willi.address, check=False)
+    assert r.returncode == 1 and "encryption of old mail" in r.stderr
+    r = server.cli("encryption", "start", willi.address, check=False)
+    assert r.returncode == 2 and "--login-password-file" in r.stderr
+    started = willi.json("encryption", "start", unlock=True)
+    assert started["state"] == "running" and started["total"] >= 30
+    r = server.cli("encryption", "pause", willi.address, check=False)
+    if r.returncode == 0:
+        assert "state: paused" in r.stdout
+        assert "state: paused" in server.cli("encryption", "status", willi.address, "--follow").stdout
+        r = server.cli("encryption", "pause", willi.address, check=False)
+        assert r.returncode == 1 and "not running" in r.stderr
+        server.cli("encryption", "resume", willi.address)
+    # A terminal is shown a bar.
+    t = Typed(BUILD / "signet", "--data", server.data, "encryption", "status", willi.address, "--follow")
+    t.wait_for(b"changed: ")
+    assert t.end() == 0
+    assert b"[" + b"#" * 40 + b"] 100%" in t.seen and b" messages" in t.seen and b"state: done" in t.seen
+    assert all(m["smime"] for m in messages(c) if m["subject"].startswith("old "))
+    again = willi.cli("encryption", "start", "--follow", unlock=True)
+    assert "state: done" in again.stdout and "encrypted: 0" in again.stdout
+    assert "\r" not in again.stdout
+    server.cli("encryption", "cancel", willi.address)
+    assert server.cli("encryption", "status", willi.address, check=False).returncode == 1
+
+
+def test_from_elsewhere(server, vera, tmp_path):
+    """Over HTTPS: no folder of a server, no right but the account's."""
+    server.cli("cert", "self-sign", "example.org", "--alt", "example.org,localhost", "--alias", "elsewhere")
+    pem = json.loads(server.cli("--json", "cert", "show", "example.org", "elsewhere").stdout)["certificate"]
+    (tmp_path / "ca.pem").write_text(pem)
+    url = f"https://localhost:{server.port('https')}"
+    there = ["--url", url, "--ca", tmp_path / "ca.pem"]
+    deliver(server, vera.address, "from afar", "read from afar")
+    assert any(m["subject"] == "from afar" for m in vera.list(*there))
+    shown = vera.cli("mail", "show", vera.id_of("from afar"), *there).stdout
+    assert "read from afar" in shown
+    r = vera.cli("mail", "list", "--url", url, check=False)
+    assert r.returncode == 1 and "certificate" in r.stderr, r.stderr
+    r = vera.cli("mail", "list", "--url", url.replace("https", "http"), check=False)
+    assert r.returncode == 1 and "https://HOST" in r.stderr
+
+
+def test_over_the_socket_a_session_is_its_accounts(server, vera):
+    """Who logs in over the socket gives the administrator's rights up for that session."""
+    import http.client
+    import socket
+
+    def ask(method, path, body=None, headers=None):
+        c = http.client.HTTPConnection("localhost")
+        c.sock = socket.socket(socket.AF_UNIX)
+        folder = os.open(server.data / "run", os.O_RDONLY)
+        c.sock.connect(f"/proc/self/fd/{folder}/signet.sock")
+        os.close(folder)
+        c.request(method, "/api/v1" + path, body and json.dumps(body),
+                  {"Content-Type": "application/json", **(headers or {})})
+        r = c.getresponse()
+        text = r.read()
+        c.close()
+        return r, json.loads(text) if text else None
+
+    assert ask("GET", "/settings")[0].status == 200
+    r, said = ask("POST", "/session", {"login": vera.address, "password": PASSWORD})
+    cookie = {"Cookie": r.headers["Set-Cookie"].partition(";")[0]}
+    assert ask("GET", "/settings", headers=cookie)[0].status == 403
+    assert ask("GET", f"/accounts/{vera.address}", headers=cookie)[0].status == 200
+    assert ask("DELETE", "/session", headers=cookie)[0].status == 403  # without the session's token
+    cookie["X-CSRF-Token"] = said["csrf"]
+    assert ask("DELETE", "/session", headers=cookie)[0].status == 204
+    # What is over does not turn into an administrator.
+    assert ask("GET", "/settings", headers=cookie)[0].status == 401
+    assert ask("GET", "/settings", headers={"Authorization": "Basic !"})[0].status == 401
