@@ -21,6 +21,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -338,6 +339,7 @@ static int confined(int step)
 	pthread_t thread;
 	bool locked;
 	uint8_t key[32];
+	void *page;
 
 	if (confine_memory(&locked) || confine_calls())
 		return 10;
@@ -359,9 +361,19 @@ static int confined(int step)
 		/* Asked by number: prctl and getrlimit themselves are not on the list. */
 		return getrlimit(RLIMIT_CORE, &core) == 0 || errno != EPERM ? 16 : 0;
 	case 3:
+		/* No new code, neither mapped nor made of what is there. */
+		page = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC,
+			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		if (page != MAP_FAILED || errno != EPERM)
+			return 20;
+		page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		if (page == MAP_FAILED || mprotect(page, 4096, PROT_READ) != 0)
+			return 21;
+		return mprotect(page, 4096, PROT_READ | PROT_EXEC) == 0 || errno != EPERM ? 22 : 0;
+	case 4:
 		(void)socket(AF_INET, SOCK_STREAM, 0);
 		return 17;
-	case 4:
+	case 5:
 		(void)execl("/bin/true", "true", (char *)NULL);
 		return 18;
 	default:
@@ -387,7 +399,8 @@ static void test_confined(void **state)
 	assert_int_equal(confined_status(0), 0);
 	assert_int_equal(confined_status(1), 0);
 	assert_int_equal(confined_status(2), 0);
-	for (int step = 3; step < 5; step++) {
+	assert_int_equal(confined_status(3), 0);
+	for (int step = 4; step < 6; step++) {
 		int status = confined_status(step);
 
 		assert_true(WIFSIGNALED(status));
