@@ -11,6 +11,7 @@
 #include "svc/errand.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 struct store_account;
 
@@ -24,6 +25,7 @@ enum {
 
 struct ca {
 	pthread_mutex_t lock; /* one list at a time is made because somebody asks */
+	atomic_int_least64_t begun_ms; /* by the monotonic clock, under that lock; 0: none is being made */
 	pthread_mutex_t answers_lock;
 	struct map answers; /* struct ca_kept by what they say; ca_answer.c */
 	struct ca_lists *lists;

@@ -28,7 +28,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { LIST_TRIES = 50, LIST_WAIT_S = 1 };
+enum { LIST_TRIES = 50, LIST_WAIT_MS = 1000, LIST_WAITS = 20 };
 
 static const int64_t list_life_us = 7LL * 24 * 3600 * 1000000;
 static const int64_t day_us = 24LL * 3600 * 1000000;
@@ -187,17 +187,48 @@ static int read_current(struct env *e, struct list_question *q, bool *ret_is_due
 	return 0;
 }
 
-/* Somebody else's turn to make one. A large list takes seconds (some 20 microseconds for each revoked
- * certificate), and anybody may ask: where there is one from before, nobody waits that long. */
-static bool wait_turn(struct ca *ca, bool has_one)
+static bool lock_within(pthread_mutex_t *lock, int64_t ms)
 {
 	struct timespec until;
 
-	if (!has_one)
-		return pthread_mutex_lock(&ca->lock) == 0;
 	(void)clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += LIST_WAIT_S;
-	return pthread_mutex_timedlock(&ca->lock, &until) == 0;
+	until.tv_sec += ms / 1000;
+	until.tv_nsec += ms % 1000 * 1000000;
+	if (until.tv_nsec >= 1000000000) {
+		until.tv_nsec -= 1000000000;
+		until.tv_sec++;
+	}
+	return pthread_mutex_timedlock(lock, &until) == 0;
+}
+
+/* The turn to make one. A large list takes seconds (some 20 microseconds for each revoked certificate),
+ * and anybody may ask: where there is one from before, nobody waits for another that was begun a second
+ * ago. */
+static bool take_turn(struct ca *ca, bool has_one)
+{
+	bool taken = has_one ? pthread_mutex_trylock(&ca->lock) == 0
+			     : pthread_mutex_lock(&ca->lock) == 0;
+
+	for (unsigned i = 0; !taken && i < LIST_WAITS; i++) {
+		int64_t begun_ms = atomic_load(&ca->begun_ms);
+		int64_t passed_ms = begun_ms ? clock_monotonic_ms() - begun_ms : 0;
+
+		if (passed_ms >= LIST_WAIT_MS)
+			return false;
+		taken = lock_within(&ca->lock, LIST_WAIT_MS - passed_ms);
+		/* The same still; else it was others' turn, each of whom was quick. */
+		if (!taken && atomic_load(&ca->begun_ms) == begun_ms)
+			return false;
+	}
+	if (taken)
+		atomic_store(&ca->begun_ms, clock_monotonic_ms());
+	return taken;
+}
+
+static void give_turn(struct ca *ca)
+{
+	atomic_store(&ca->begun_ms, 0);
+	(void)pthread_mutex_unlock(&ca->lock);
 }
 
 /* While keyd is away the list before is better than none. */
@@ -208,13 +239,13 @@ static int make_if_due(struct env *e, struct list_question *q)
 
 	if (r || !is_due)
 		return r;
-	if (!wait_turn(e->ca, q->row.crl_number > 0))
+	if (!take_turn(e->ca, q->row.crl_number > 0))
 		return 0;
 	/* Who waited finds it done. */
 	r = read_current(e, q, &is_due);
 	if (!r && is_due)
 		r = make_newest(e, q->arena, q->id, 0);
-	(void)pthread_mutex_unlock(&e->ca->lock);
+	give_turn(e->ca);
 	if (r < 0 && q->row.crl_number) {
 		log_fault(NULL, "PKI", "ca.list", r);
 		return 0;

@@ -623,6 +623,13 @@ static void test_list_is_kept(void **state)
 	before_ms = clock_monotonic_ms();
 	assert_int_equal(newest(&w, &listed), 2);
 	assert_in_range(clock_monotonic_ms() - before_ms, 500, 20000);
+	/* Nor at all, once that much has passed. */
+	atomic_store(&f->env.ca->begun_ms, clock_monotonic_ms() - 1000);
+	before_ms = clock_monotonic_ms();
+	for (int i = 0; i < 10; i++)
+		assert_int_equal(newest(&w, &listed), 2);
+	assert_in_range(clock_monotonic_ms() - before_ms, 0, 900);
+	atomic_store(&f->env.ca->begun_ms, 0);
 	assert_int_equal(pthread_mutex_unlock(&f->env.ca->lock), 0);
 	assert_int_equal(newest(&w, &listed), 3);
 	/* Who has the one before keeps it. */
