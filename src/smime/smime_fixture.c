@@ -126,6 +126,22 @@ void fixture_sign_often_der(struct span content, const struct cert_made *signer,
 	BIO_free(stream);
 }
 
+void fixture_sign_with_der(struct span content, const struct cert_made *signer,
+	const struct cert_made *certs, size_t n, struct buf *out)
+{
+	BIO *in = BIO_new_mem_buf(content.p, (int)content.n);
+	CMS_ContentInfo *cms = CMS_sign(NULL, NULL, NULL, NULL, CMS_PARTIAL | CMS_BINARY);
+
+	MUST(cms);
+	add_signer(cms, signer, 0);
+	for (size_t i = 0; i < n; i++)
+		MUST(CMS_add1_cert(cms, cert_x509(certs[i].cert)));
+	MUST(CMS_final(cms, in, NULL, CMS_BINARY));
+	add_der(cms, out);
+	CMS_ContentInfo_free(cms);
+	BIO_free(in);
+}
+
 void fixture_wrap(struct span der, struct buf *out)
 {
 	buf_add_string(out, "Content-Type: application/pkcs7-mime\r\n"

@@ -51,6 +51,10 @@ void fixture_sign_der(struct span content, const struct cert_made *signer, unsig
 void fixture_sign_often_der(struct span content, const struct cert_made *signer, size_t n,
 	unsigned flags, struct buf *out);
 
+/* The same, signed once, with more certificates. */
+void fixture_sign_with_der(struct span content, const struct cert_made *signer,
+	const struct cert_made *certs, size_t n, struct buf *out);
+
 /* An application/pkcs7-mime entity with the object. */
 void fixture_wrap(struct span der, struct buf *out);
 
