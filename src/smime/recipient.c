@@ -87,8 +87,10 @@ static enum recipient_fault check_key(const struct cert *cert, struct why *why)
 			"has an RSA key of %d bits: anybody can break that",
 			EVP_PKEY_get_bits(key));
 	if (!key || key_check(key, &kind) || !key_is_bounded(key))
-		return refuse(cert, RECIPIENT_KEY_KIND, why, "has a key that is not supported%s%s",
-			kind.text[0] ? ": " : "", kind.text);
+		return refuse(cert, RECIPIENT_KEY_KIND, why,
+			"has a key (%s) that nothing is encrypted to here: supported are RSA of "
+			"1024 to 8192 bits, and EC on the named curves P-256, P-384 and P-521",
+			key ? EVP_PKEY_get0_type_name(key) : "unknown");
 	if (!EVP_PKEY_is_a(key, "RSA") && !key_is_ec(key))
 		return refuse(cert, RECIPIENT_KEY_KIND, why,
 			"has a key (%s) that only signs: ask for a certificate that is good for "

@@ -14,6 +14,7 @@
 #include "mime/encode.h"
 #include "pki/chain.h"
 #include "smime/capability.h"
+#include "mime/header.h"
 #include "smime/protect.h"
 
 #include <openssl/cms.h>
@@ -261,6 +262,26 @@ static void split(const struct sign_request *s, struct span message, struct buf 
 	buf_add(entity, buf_span(&plain));
 }
 
+/* RFC 8551 section 3.1.3: what is signed has to survive servers that know seven bits only. The body
+ * was encoded for that; how a field is, is for its author to say. */
+static int check_header(const struct sign_request *s, struct span entity, struct why *why)
+{
+	struct span rest = span_head(entity, header_size(entity));
+	struct header_field f;
+
+	while (!s->keep_8bit && header_next(&rest, &f)) {
+		if (span_is_ascii(f.whole))
+			continue;
+		why_set(why,
+			"the header field %.*s has octets that are not ASCII, and would not "
+			"survive every server: write it in encoded words (RFC 2047), do not have "
+			"the header protected, or keep 8 bits",
+			(int)(f.name.n > 100 ? 100 : f.name.n), (const char *)f.name.p);
+		return SIGN_E_REFUSED;
+	}
+	return 0;
+}
+
 int sign_message(const struct sign_request *s, struct span message, struct buf *out,
 	struct why *why)
 {
@@ -269,6 +290,9 @@ int sign_message(const struct sign_request *s, struct span message, struct buf *
 
 	(void)entity_canonical(message, s->keep_8bit ? ENTITY_8BIT : ENTITY_7BIT, &canonical);
 	split(s, buf_span(&canonical), &outer, &entity);
+	r = check_header(s, buf_span(&entity), why);
+	if (r)
+		return r;
 	r = sign_entity(s, buf_span(&entity), &signed_entity, why);
 	if (r)
 		return r;

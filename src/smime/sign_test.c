@@ -265,6 +265,27 @@ static void keep_8bit(void **state)
 	assert_true(span_find_span(buf_span(&back), SPAN("Gr\xc3\xbc\xc3\x9f")) < buf_size(&back));
 }
 
+static void eight_bit_header(void **state)
+{
+	const struct smime_key key = { rsa.cert, rsa.key, NULL };
+	struct sign_request s = { .signers = &key, .n_signers = 1, .now_us = clock_now_us() };
+	const struct span message = SPAN("From: a@example.org\nSubject: Gr\xc3\xbc\xc3\x9f"
+					 "e\nContent-Type: text/plain\n\ntext\n");
+	CLEANUP(buf_done) struct buf out = {};
+	struct why why = {};
+
+	(void)state;
+	/* Outside of what is signed it is as it came. */
+	assert_int_equal(sign_message(&s, message, &out, &why), 0);
+	buf_clear(&out);
+	s.protect_header = true;
+	assert_int_equal(sign_message(&s, message, &out, &why), SIGN_E_REFUSED);
+	assert_non_null(strstr(why.text, "Subject"));
+	assert_int_equal(buf_size(&out), 0);
+	s.keep_8bit = true;
+	assert_int_equal(sign_message(&s, message, &out, &why), 0);
+}
+
 static void refused(void **state)
 {
 	EVP_PKEY *ed = NULL;
@@ -320,6 +341,7 @@ int main(void)
 		cmocka_unit_test(several),
 		cmocka_unit_test(octets),
 		cmocka_unit_test(keep_8bit),
+		cmocka_unit_test(eight_bit_header),
 		cmocka_unit_test(refused),
 	};
 
