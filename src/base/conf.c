@@ -88,11 +88,16 @@ static int set_choice(const struct conf_row *row, void *field, struct span value
 
 static int set_text(const struct conf_row *row, void *field, struct span value, struct why *why)
 {
+	struct why reason = {};
 	char *text;
 
 	if (value.n < row->min || value.n > row->max || !span_is_utf8(value)) {
 		why_set(why, "%s is UTF-8 text of %llu to %llu octets", row->key,
 			(unsigned long long)row->min, (unsigned long long)row->max);
+		return CONF_E_VALUE;
+	}
+	if (row->check && !row->check(value, &reason)) {
+		why_set(why, "%s: %s", row->key, reason.text);
 		return CONF_E_VALUE;
 	}
 	text = span_to_string(value);

@@ -17,6 +17,9 @@ enum conf_type {
 	CONF_TEXT,   /* char *, heap */
 };
 
+/* What else a text must be: false with why. The default passes, too. */
+typedef bool conf_check_fn(struct span value, struct why *why);
+
 struct conf_row {
 	const char *key;
 	enum conf_type type;
@@ -26,6 +29,7 @@ struct conf_row {
 	const char *const *choices; /* NULL-terminated */
 	size_t offset;        /* in the settings structure */
 	const char *help;     /* one sentence */
+	conf_check_fn *check; /* of a text; NULL: any text */
 };
 
 enum conf_outcome { CONF_E_UNKNOWN = 1, CONF_E_VALUE };

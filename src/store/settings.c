@@ -29,6 +29,33 @@ enum { DAY_S = 86400 };
 	{ .key = #field, .type = kind, .fallback = standard, .min = low, .max = high, .unit = of,  \
 		.offset = offsetof(struct settings, field), .help = help_text }
 
+/* RFC 3986 section 3: http or https, a host, perhaps a port and a path; what is behind it is ours. */
+static bool is_web_url(struct span value, struct why *why)
+{
+	struct span rest = value, host, port;
+	uint64_t number;
+	bool good;
+
+	if (!value.n)
+		return true;
+	good = span_starts_nocase(rest, SPAN("http://")) || span_starts_nocase(rest, SPAN("https://"));
+	for (size_t i = 0; i < value.n; i++)
+		good = good && value.p[i] > ' ' && value.p[i] < 0x7F &&
+			!strchr("\"<>?#@\\^`{|}", value.p[i]);
+	rest = span_skip(rest, good ? span_find_span(rest, SPAN("://")) + 3 : rest.n);
+	port = span_cut(&rest, '/');
+	host = span_starts(port, SPAN("[")) ? span_head(port, span_find(port, ']') + 1) :
+					      span_head(port, span_find(port, ':'));
+	port = span_skip(port, host.n);
+	good = good && host.n && (host.p[0] != '[' || host.p[host.n - 1] == ']') &&
+		(!port.n || (port.p[0] == ':' && span_to_u64(span_skip(port, 1), UINT16_MAX, &number) &&
+				    number));
+	if (!good)
+		why_set(why, "it is http://HOST/PATH or https://HOST/PATH, since programs that check a"
+			" certificate fetch from there");
+	return good;
+}
+
 const struct conf_row settings_rows[] = {
 	ROW(message_max, CONF_NUMBER, "50M", 65536, (uint64_t)1 << 30, "octets",
 		"The largest message that is accepted."),
@@ -110,9 +137,15 @@ const struct conf_row settings_rows[] = {
 		"its users."),
 	ROW(ca_client_auth, CONF_BOOL, "no", 0, 0, "",
 		"Whether users may also log in with those certificates (clientAuth)."),
-	ROW(ca_url, CONF_TEXT, "", 0, 200, "",
-		"Where others find /pki of this server, e.g. http://pki.example.org/pki, as it stands "
-		"in those certificates; empty: by HTTP at the main domain's name."),
+	{ .key = "ca_url",
+		.type = CONF_TEXT,
+		.fallback = "",
+		.max = 200,
+		.unit = "",
+		.check = is_web_url,
+		.offset = offsetof(struct settings, ca_url),
+		.help = "Where others find /pki of this server, e.g. http://pki.example.org/pki, as it "
+			"stands in those certificates; empty: by HTTP at the main domain's name." },
 
 	{ .key = "log_level",
 		.type = CONF_CHOICE,

@@ -146,6 +146,31 @@ static void count_call(void *context)
 	++*(int *)context;
 }
 
+/* It stands in certificates: what nobody can fetch from does no good there. */
+static void test_url_setting(void **state)
+{
+	static const struct {
+		const char *value;
+		int r;
+	} cases[] = { { "http://pki.example.org/pki", 0 }, { "https://pki.example.org", 0 },
+		{ "HTTP://pki.example.org:8080/x/", 0 }, { "http://[2001:db8::1]:80/pki", 0 }, { "", 0 },
+		{ "ftp://x", CONF_E_VALUE }, { "pki.example.org/pki", CONF_E_VALUE },
+		{ "http://", CONF_E_VALUE }, { "http:///pki", CONF_E_VALUE },
+		{ "http://:80/", CONF_E_VALUE }, { "http://x:0/", CONF_E_VALUE },
+		{ "http://x:65536/", CONF_E_VALUE }, { "http://x:80y/", CONF_E_VALUE },
+		{ "http://[::1/", CONF_E_VALUE }, { "http://user@x/", CONF_E_VALUE },
+		{ "http://x/ y", CONF_E_VALUE }, { "http://x/?a", CONF_E_VALUE },
+		{ "http://x/#a", CONF_E_VALUE }, { "http://x\r\n", CONF_E_VALUE } };
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct change change = { "ca_url", cases[i].value, {} };
+
+		assert_int_equal(store_write(f->store, change_setting, &change), cases[i].r);
+		assert_int_equal(change.why.text[0] != 0, cases[i].r != 0);
+	}
+}
+
 static void test_settings(void **state)
 {
 	struct fixture *f = *state;
@@ -452,6 +477,7 @@ int main(void)
 		cmocka_unit_test(test_missing_folder),
 		cmocka_unit_test(test_open_with_failures),
 		cmocka_unit_test_setup_teardown(test_settings, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_url_setting, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_audit_is_append_only, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_failing_task_is_alone, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_full_disk_fails_the_batch, setup, teardown),
