@@ -232,6 +232,9 @@ def test_what_may_be_asked(world):
                         ({"from": f"{BEN}, {BEN}"}, "from"), ({}, "to"), ({"to": [CARA], "act": "x"}, "act"),
                         ({"to": [CARA], "attachments": [{"content": "?"}]}, "attachments"),
                         ({"to": [CARA], "attachments": [{"content": "", "evil": "x"}]}, "attachments"),
+                        *(({"to": [CARA], "attachments": [{"name": n, "content": ""}]}, "attachments")
+                          for n in ("a/../b.exe", "..", "a\\b", "a\r\nX: y", "a\x7f", "a\u0085")),
+                        ({"to": [CARA], "cipher": "rot13"}, "cipher"),
                         ({"to": [CARA], "encrypt": True, "cipher": "rot13"}, "cipher"),
                         ({"to": [CARA], "encrypt": True, "cipher": "rc2-40"}, "cipher")):
         assert ben.does("compose", {"from": BEN, **body}, expect=422)["field"] == field, body

@@ -190,6 +190,19 @@ static int read_addresses(struct composing *k)
 	return r;
 }
 
+/* Readers save files under such a name. */
+static bool is_file_name(struct span name)
+{
+	for (size_t i = 0; i < name.n; i++) {
+		/* U+0080 to U+009F are control characters, too. */
+		bool c1 = name.p[i] == 0xC2 && i + 1 < name.n && name.p[i + 1] < 0xA0;
+
+		if (name.p[i] < ' ' || name.p[i] == 0x7F || c1 || name.p[i] == '/' || name.p[i] == '\\')
+			return false;
+	}
+	return !span_is(name, ".") && !span_is(name, "..");
+}
+
 static int read_part(struct composing *k, const json_t *given, struct compose_part *ret_part)
 {
 	static const char *const members[] = { "name", "type", "content_id", "content" };
@@ -212,6 +225,9 @@ static int read_part(struct composing *k, const json_t *given, struct compose_pa
 			return http_problem(k->q, 422, "attachments",
 				"%s is at most %d octets long", member, LIMIT_NAME);
 	}
+	if (!is_file_name(texts[0]))
+		return http_problem(k->q, 422, "attachments",
+			"an attachment's name is a file's name, without folders and control characters");
 	if (!texts[3].p || !enc_base64_decode(&octets, texts[3]))
 		return http_problem(k->q, 422, "attachments",
 			"an attachment's content is there, as base64");
@@ -350,16 +366,13 @@ static void choose_signer(struct composing *k)
 
 static int need_keys(struct composing *k)
 {
-	int r;
-
 	if (!k->sign && !k->encrypt)
 		return 0;
 	if (k->asked.r)
 		return message_locked_problem(&k->asked);
-	r = choose_cipher(k);
-	if (!r && k->sign)
+	if (k->sign)
 		choose_signer(k);
-	return r;
+	return 0;
 }
 
 /* The sender himself: by the newest certificate that he can open. */
@@ -654,6 +667,8 @@ int api_compose(struct http_request *q, struct store_conn *c)
 		r = read_request(&k);
 	if (!r)
 		r = check_from(&k);
+	if (!r)
+		r = choose_cipher(&k);
 	if (!r && k.act != ACT_CHECK)
 		r = need_keys(&k);
 	if (!r)
