@@ -321,6 +321,7 @@ static void check_validity(struct check_list *l, const struct cert *c, int64_t n
 static void check_names(struct check_list *l, const struct cert *c, const struct span *domains,
 	size_t n_domains)
 {
+	bool bound = X509_get_ext_by_NID(cert_x509(c), NID_name_constraints, -1) >= 0;
 	struct why why = {};
 	size_t n_missing = 0;
 
@@ -332,8 +333,9 @@ static void check_names(struct check_list *l, const struct cert *c, const struct
 			"%s: refresh it, or ask for one that may", why.text);
 	}
 	if (!n_missing)
-		check_add(l, "names", CHECK_OK, "addresses of %.*s%s", (int)domains[0].n,
-			(const char *)domains[0].p, n_domains > 1 ? " and its aliases" : "");
+		check_add(l, "names", CHECK_OK, "addresses of %.*s%s%s", (int)domains[0].n,
+			(const char *)domains[0].p, n_domains > 1 ? " and its aliases" : "",
+			bound ? "" : ", and of any other domain: it has no name constraints");
 }
 
 static void check_usage(struct check_list *l, const struct cert *c)

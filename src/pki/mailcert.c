@@ -339,7 +339,8 @@ static int check_constraints(const struct mailcert_order *o, struct cert *cert, 
 	error = verdict_error(&verdict);
 	if (!error)
 		return 0;
-	why_set(why, "the authority may not issue this: %s", error->text);
+	why_set(why, "the authority may not issue this: %s; a name that the domain has got since is covered"
+		     " once the authority is made anew (ca refresh)", error->text);
 	return MAILCERT_E_REFUSED;
 }
 
