@@ -190,7 +190,7 @@ int cli_prompt(struct cli *cli, const char *prompt, char **ret_password) MUST_CH
 void cli_password_free(char *password);
 
 /* Commands that are more than one request. */
-command_fn run_log, run_alias_list, run_alias_add, run_alias_remove, run_cert_list, run_cert_in_use,
+command_fn run_log, run_alias_list, run_alias_add, run_alias_remove, run_cert_list, run_cert_in_use, run_key_import,
 	run_cert_newest, run_key_list, run_key_newest, run_key_test, run_setting_get, run_setting_reset,
 	run_completion, run_request_newest, run_chain_set, run_cert_check, run_cert_export,
 	run_trust_list, run_trust_add, run_cert_renew, run_trust_deny, run_trust_remove,
@@ -199,7 +199,7 @@ command_fn run_log, run_alias_list, run_alias_add, run_alias_remove, run_cert_li
 	run_certmap_set, run_certmap_remove, run_own_cert_remove, run_tls_show,
 	run_tls_set, run_tls_reset, run_tls_probe, run_outgoing_probe,
 	run_acme_account, run_acme_order, run_acme_status,
-	run_contact_list, run_contact_show, run_contact_import, run_contact_lookup,
+	run_contact_take, run_contact_list, run_contact_show, run_contact_import, run_contact_lookup,
 	run_contact_accept, run_contact_refuse, run_mailbox_rights,
 	run_crl_list, run_crl_add, run_crl_fetch, run_smime_sign, run_smime_encrypt,
 	run_smime_verify, run_smime_decrypt,

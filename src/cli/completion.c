@@ -6,15 +6,61 @@
 #include "cli/command.h"
 
 #include <stdio.h>
+#include <string.h>
+
+/* An option whose value is a file. */
+static bool is_file(const struct argument *a)
+{
+	static const char *const samples[] = { "F", "FILE", "FOLDER" };
+
+	for (size_t i = 0; a->sample && i < sizeof samples / sizeof samples[0]; i++) {
+		if (strcmp(a->sample, samples[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* A word that names a file, perhaps one of several. */
+static bool is_file_word(const struct argument *a)
+{
+	return a->kind == ARG_FILE || (a->name && strncmp(a->name, "FILE", 4) == 0) ||
+		(a->name && strcmp(a->name, "CERT.pem") == 0);
+}
+
+/* What comes behind an option: files, one of its choices, or what nobody knows. */
+static void complete_value(const struct argument *a)
+{
+	(void)printf("\t\t%s) ", a->name);
+	if (is_file(a)) {
+		(void)puts("files=1 words= ;;");
+		return;
+	}
+	(void)fputs("words='", stdout);
+	for (const char *p = a->choices ? a->choices : ""; *p; p++) {
+		if (*p != ',')
+			(void)putchar(*p);
+	}
+	(void)puts("' ;;");
+}
 
 static void complete(const char *noun, const char *verb, const struct command *c)
 {
+	bool files = false;
+
 	(void)printf("\t' %s%s%s'*) words='--help --json", noun, verb ? " " : "", verb ? verb : "");
 	for (size_t k = 0; k < ARGUMENTS_MAX && c->arguments[k].kind != ARG_END; k++) {
 		if (c->arguments[k].name && c->arguments[k].name[0] == '-')
 			(void)printf(" %s", c->arguments[k].name);
+		files = files || is_file_word(&c->arguments[k]);
 	}
-	(void)puts("' ;;");
+	(void)printf("' files=%s\n\t\tcase $before in\n", files ? "1" : "");
+	for (size_t k = 0; k < ARGUMENTS_MAX && c->arguments[k].kind != ARG_END; k++) {
+		const struct argument *a = &c->arguments[k];
+
+		if (a->name && a->name[0] == '-' && a->kind != ARG_FLAG)
+			complete_value(a);
+	}
+	(void)puts("\t\tesac ;;");
 }
 
 /* A shell function that completes nouns, a noun's verbs, and a command's options, from the table. */
@@ -23,7 +69,7 @@ int run_completion(struct cli *cli)
 	(void)cli;
 	(void)printf("_%s() {\n", program_name);
 	(void)puts("\tlocal word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}\n"
-		"\tlocal words said='' i\n"
+		"\tlocal words said='' files='' i\n"
 		"\tfor ((i = 1; i < COMP_CWORD; i++)); do\n"
 		"\t\tcase ${COMP_WORDS[i]} in\n"
 		"\t\t--data|--domain|-W) i=$((i + 1)) ;;\n"
@@ -33,8 +79,7 @@ int run_completion(struct cli *cli)
 		"\tdone\n"
 		"\tcase $before in\n"
 		"\t--data)\n\t\tmapfile -t COMPREPLY < <(compgen -d -- \"$word\")\n\t\treturn ;;\n"
-		"\t--password-file|--passphrase-file|--chain|-o|-W)\n"
-		"\t\tmapfile -t COMPREPLY < <(compgen -f -- \"$word\")\n\t\treturn ;;\n"
+		"\t-W)\n\t\tmapfile -t COMPREPLY < <(compgen -f -- \"$word\")\n\t\treturn ;;\n"
 		"\tesac\n"
 		"\tcase $said in");
 	(void)fputs("\t'') words='--data --json --help --version", stdout);
@@ -57,7 +102,8 @@ int run_completion(struct cli *cli)
 	}
 	(void)puts("\t*) words= ;;\n"
 		"\tesac\n"
-		"\tmapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$word\")\n"
+		"\tmapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$word\";\n"
+		"\t\t[[ $files && $word != -* ]] && compgen -f -- \"$word\")\n"
 		"}");
 	(void)printf("complete -F _%s %s\n", program_name, program_name);
 	return 0;

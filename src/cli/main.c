@@ -84,28 +84,69 @@ static const struct command *command_find(struct cli *cli, int *argc, char ***ar
 	return NULL;
 }
 
+/* Where what does not exist is listed, if not by the command's own noun: by noun, verb and the field that
+ * the refusal names (NULL: any). The first that fits. */
+static const struct {
+	const char *noun, *verb, *field, *list;
+} listed[] = {
+	{ "alias", NULL, "address", "alias list" },
+	{ NULL, NULL, "address", "account list" },
+	{ "rule", NULL, "owner", "account list" },
+	{ "contact", "accept", "fingerprint", "contact waiting ADDRESS" },
+	{ "contact", "refuse", "fingerprint", "contact waiting ADDRESS" },
+	{ NULL, NULL, "mailbox", "mailbox list ADDRESS" },
+	{ NULL, NULL, "uid", "mail list ADDRESS MAILBOX" },
+	{ "mail", NULL, "id", "mail list ADDRESS" },
+	{ NULL, NULL, "domain", "domain list" },
+};
+
+static bool is_or_any(const char *wanted, const char *value)
+{
+	return !wanted || (value && strcmp(wanted, value) == 0);
+}
+
+static const char *listed_by_field(const struct command *c, const char *field)
+{
+	for (size_t i = 0; i < sizeof listed / sizeof listed[0]; i++) {
+		if (is_or_any(listed[i].noun, c->noun) && is_or_any(listed[i].verb, c->verb) &&
+			is_or_any(listed[i].field, field))
+			return listed[i].list;
+	}
+	return NULL;
+}
+
+/* "NOUN list", with its first word where it needs one; NULL: there is no such command. The caller frees. */
+static char *listed_by_noun(const char *noun)
+{
+	for (size_t i = 0; i < n_commands; i++) {
+		const struct command *c = &commands[i];
+		bool needs = c->arguments[0].kind == ARG_ONE;
+
+		if (strcmp(c->noun, noun) == 0 && c->verb && strcmp(c->verb, "list") == 0)
+			return alloc_format("%s list%s%s", noun, needs ? " " : "",
+				needs ? c->arguments[0].name : "");
+	}
+	return NULL;
+}
+
 /* A name that does not exist is best answered with those that do. */
 void program_add_hint(struct cli *cli)
 {
 	const char *field = client_field(cli->client);
-	const char *noun = strcmp(field, "domain") == 0 ? "domain" : cli->command->noun;
-
+	const char *list = listed_by_field(cli->command, field);
 	/* Requests and certificates are made with keys. */
-	if (strcmp(field, "key") == 0 && strcmp(noun, "setting") != 0)
-		noun = "key";
+	bool is_key = strcmp(field, "key") == 0 && strcmp(cli->command->noun, "setting") != 0 &&
+		strcmp(cli->command->noun, "smime") != 0;
+	CLEANUP(alloc_freep) char *by_noun = list ? NULL :
+		listed_by_noun(is_key ? "key" : cli->command->noun);
+	CLEANUP(alloc_freep) char *text = NULL;
 
-	for (size_t i = 0; i < n_commands; i++) {
-		const struct command *c = &commands[i];
-		CLEANUP(alloc_freep) char *text = NULL;
-
-		if (strcmp(c->noun, noun) != 0 || !c->verb || strcmp(c->verb, "list") != 0)
-			continue;
-		text = alloc_format("%s; see signet %s list%s%s", cli->why.text, noun,
-			c->arguments[0].kind == ARG_ONE ? " " : "",
-			c->arguments[0].kind == ARG_ONE ? c->arguments[0].name : "");
-		why_set(&cli->why, "%s", text);
+	if (!list)
+		list = by_noun;
+	if (!list)
 		return;
-	}
+	text = alloc_format("%s; see signet %s", cli->why.text, list);
+	why_set(&cli->why, "%s", text);
 }
 
 static int call(struct cli *cli, int argc, char **argv)

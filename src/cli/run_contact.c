@@ -43,6 +43,20 @@ int run_mailbox_rights(struct cli *cli)
 	return r ? r : cli_show(cli, answer);
 }
 
+int run_contact_take(struct cli *cli)
+{
+	bool message = cli_option(cli, "--uid") != NULL, file = cli_option(cli, "--certificate") != NULL;
+	CLEANUP(json_owned_freep) json_t *answer = NULL;
+	int r;
+
+	if (message == file || message != (cli_option(cli, "--mailbox") != NULL)) {
+		why_set(&cli->why, "either a message (--mailbox and --uid) or a file (--certificate) is named");
+		return CLI_E_USAGE;
+	}
+	r = cli_request(cli, &answer);
+	return r ? r : cli_show(cli, answer);
+}
+
 int run_contact_list(struct cli *cli)
 {
 	CLEANUP(json_owned_freep) json_t *answer = NULL;

@@ -5,11 +5,13 @@
 
 #include "cli/command.h"
 
+#include "base/alloc.h"
 #include "cli/show.h"
 #include "pki/cert.h"
 #include "pki/pem.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 /* The table; and not valid if it says so: before and after stand around the domain in the reason. */
@@ -306,5 +308,39 @@ int run_ca_issue(struct cli *cli)
 	}
 	cli->domain = at + 1;
 	r = cli_request(cli, &answer);
+	return r ? r : cli_show(cli, answer);
+}
+
+/* Whether the server wants the passphrase of a file that was given without one, and could be sent again. */
+static bool wants_passphrase(const struct cli *cli)
+{
+	return strcmp(client_field(cli->client), "passphrase") == 0 &&
+		!cli_option(cli, "--passphrase-file");
+}
+
+/* Whether a key's file is encrypted, the server finds out: then it is asked for, where there is a terminal. */
+int run_key_import(struct cli *cli)
+{
+	CLEANUP(json_owned_freep) json_t *answer = NULL;
+	CLEANUP(alloc_freep) char *reason = NULL;
+	char *passphrase = NULL;
+	int r = cli_request(cli, &answer), asked;
+
+	if (r != CLIENT_E_REFUSED || !wants_passphrase(cli))
+		return r ? r : cli_show(cli, answer);
+	reason = alloc_string(cli->why.text);
+	/* Standard input was read to its end. */
+	asked = strcmp(cli->words[1], "-") == 0 ?
+		CLI_E_NO_TERMINAL : cli_prompt(cli, "Passphrase of the file: ", &passphrase);
+	if (asked == CLI_E_NO_TERMINAL) {
+		why_set(&cli->why, "%s; --passphrase-file F gives it", reason);
+		return r;
+	}
+	if (asked)
+		return asked;
+	cli->secret = passphrase;
+	r = cli_request(cli, &answer);
+	cli->secret = NULL;
+	cli_password_free(passphrase);
 	return r ? r : cli_show(cli, answer);
 }

@@ -305,6 +305,23 @@ def test_help_of_every_command():
         assert " ".join(["signet", *words]) in example
 
 
+def test_what_does_not_exist_is_answered_with_what_does(server):
+    server.add_account("hint@example.org")
+    for call, list_of in ((["rule", "list", "nosuch@example.org"], "account list"),
+                          (["smime", "show", "nosuch@example.org"], "account list"),
+                          (["alias", "remove", "nosuch@example.org"], "alias list"),
+                          (["contact", "refuse", "hint@example.org", ":".join(["AB"] * 32)],
+                           "contact waiting ADDRESS"),
+                          (["contact", "take", "hint@example.org", "--mailbox", "INBOX", "--uid", "99"],
+                           "mail list ADDRESS MAILBOX"),
+                          (["contact", "take", "hint@example.org", "--uid", "9", "--mailbox", "Nope"],
+                           "mailbox list ADDRESS"),
+                          (["domain", "show", "nosuch.example"], "domain list"),
+                          (["key", "show", "example.org", "nosuch"], "key list")):
+        line = refused(server, *call)
+        assert line.rstrip().endswith(f"; see signet {list_of}"), (call, line)
+
+
 def test_completion():
     script = subprocess.run([BUILD / "signet", "completion"], capture_output=True, text=True,
                             check=True).stdout
@@ -319,6 +336,13 @@ def test_completion():
     assert set(complete("--data", "/x", "domain", "")) >= {"list", "add", "remove"}
     assert complete("cert", "self-sign", "example.org", "--da") == ["--days"]
     assert complete("domain", "add", "x") == []
+    # The value of an option: one of its choices, or a file.
+    assert complete("smime", "generate", "alice@example.org", "--type", "ec:") == ["ec:p256", "ec:p384"]
+    assert complete("mail", "compose", "alice@example.org", "--act", "") == ["send", "check", "draft", "make"]
+    here = str(BUILD / "meson-info")
+    assert complete("smime", "generate", "alice@example.org", "--password-file", here) == [here]
+    assert complete("cert", "install", "example.org", here) == [here]
+    assert complete("smime", "show", here) == []
 
 
 def follower(server, path, *args):

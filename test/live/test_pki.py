@@ -131,7 +131,7 @@ def test_cgp_11_encrypted_key_is_refused_without_its_passphrase(server, domain, 
     text = pathlib.Path(file).read_text()
     assert "ENCRYPTED" in text
     line = refused(server, "key", "import", domain, file)
-    assert "the private key in the file is encrypted" in line and "passphrase" in line
+    assert "the private key in the file is encrypted" in line and "--passphrase-file F" in line
     wrong = password_file(server, "wrong")
     assert "passphrase is wrong" in refused(server, "key", "import", domain, file,
                                             "--passphrase-file", wrong)

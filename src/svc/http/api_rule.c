@@ -25,12 +25,12 @@ static int find_owner(struct http_request *q, struct store_conn *c, struct rule_
 		r = store_account_find(c, &q->arena, name, &account, NULL);
 		if (r == 0)
 			*ret_owner = (struct rule_owner){ RULE_ACCOUNT, account.id };
-		return http_store_problem(q, r, "account", NULL, NULL);
+		return http_store_problem(q, r, "account", "owner", NULL);
 	}
 	r = store_domain_find(c, &q->arena, name, &domain);
 	if (r == 0)
 		*ret_owner = (struct rule_owner){ RULE_DOMAIN, domain.id };
-	return http_store_problem(q, r, "domain", NULL, NULL);
+	return http_store_problem(q, r, "domain", "owner", NULL);
 }
 
 /* RIGHT_OWN has looked the name up as a login: an account may be called as a domain or the server
