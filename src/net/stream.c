@@ -36,6 +36,7 @@ enum {
 	FLUSH_MS = 30000,      /* for pending output after stream_close */
 	LINGER_MS = 2000,      /* for the peer to go after our goodbye */
 	LINGER_MAX = 1 << 20,  /* octets that are thrown away meanwhile */
+	LINGER_STEP = 1 << 18, /* of them at one go: other connections have their turn */
 	EARLY_MAX = 64 * 1024, /* octets in clear that are thrown away before a handshake */
 };
 
@@ -80,7 +81,8 @@ struct stream {
 	struct loop_timer timer;
 	struct post later;
 	char *reason;
-	size_t lingered;
+	size_t lingered, linger_max;
+	uint32_t linger_ms;
 	int fault;
 	int fd;
 	uint32_t preface_ms;
@@ -382,7 +384,7 @@ static void stream_let_go(struct stream *s)
 		return;
 	}
 	s->state = ST_LINGER;
-	timer_start(s->loop, &s->timer, LINGER_MS);
+	timer_start(s->loop, &s->timer, s->linger_ms);
 	stream_watch(s);
 }
 
@@ -591,14 +593,25 @@ void stream_close(struct stream *s)
 		stream_say_goodbye(s);
 }
 
+void stream_set_linger(struct stream *s, uint32_t linger_ms, size_t octets)
+{
+	s->linger_ms = linger_ms;
+	s->linger_max = octets;
+}
+
 static void stream_linger(struct stream *s)
 {
 	uint8_t scrap[4096];
-	size_t n;
+	size_t n, end = s->lingered + LINGER_STEP;
 	int r;
 
-	while ((r = read_clear(s, scrap, sizeof scrap, &n)) == 0 && s->lingered < LINGER_MAX)
+	while ((r = read_clear(s, scrap, sizeof scrap, &n)) == 0) {
 		s->lingered += n;
+		if (s->lingered >= s->linger_max)
+			break;
+		if (s->lingered >= end)
+			return; /* there is more in the socket: it is ready again at once */
+	}
 	if (r != STREAM_E_AGAIN)
 		stream_finish(s, s->fault, s->reason);
 }
@@ -757,6 +770,8 @@ struct stream *stream_new(const struct stream_options *options)
 	s->tls_first = options->tls_first;
 	s->cpu = options->cpu;
 	s->preface_ms = options->preface_ms;
+	s->linger_ms = LINGER_MS;
+	s->linger_max = LINGER_MAX;
 	s->events = options->events;
 	s->context = options->context;
 	timer_init(&s->timer, stream_on_timer);

@@ -99,6 +99,11 @@ void stream_compress(struct stream *s);
  * then calls closed. Nothing may be sent or read afterwards. */
 void stream_close(struct stream *s);
 
+/* How long stream_close waits for the peer to go and how much of what it still sends is thrown away
+ * meanwhile, instead of a short time and a little: for a peer that will read our last words only when
+ * it has sent all it has. */
+void stream_set_linger(struct stream *s, uint32_t linger_ms, size_t octets);
+
 const struct net_address *stream_peer(const struct stream *s);
 const struct net_address *stream_local(const struct stream *s);
 
