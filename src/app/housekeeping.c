@@ -15,6 +15,7 @@
 #include "store/content.h"
 #include "store/store.h"
 #include "svc/acme.h"
+#include "svc/blobs.h"
 #include "svc/ca_status.h"
 #include "svc/domain_tls.h"
 #include "svc/encryption.h"
@@ -66,6 +67,16 @@ static int sweep_contents(struct housekeeping *h)
 
 	while (more && !is_stopped(h))
 		TRY(store_write(h->env->store, sweep_some, &more));
+	return 0;
+}
+
+/* Uploads that nobody has sent, or whose sender has gone. */
+static int erase_blobs(struct housekeeping *h)
+{
+	bool more = true;
+
+	while (more && !is_stopped(h))
+		TRY(blobs_erase_some(h->env, &more));
 	return 0;
 }
 
@@ -127,6 +138,7 @@ static const struct chore {
 } chores[] = {
 	{ "tickets", 3600 * 1000, 3600 * 1000, rotate_tickets },
 	{ "sweep", 3600 * 1000, 3600 * 1000, sweep_contents },
+	{ "blobs", 1000, 5 * 1000, erase_blobs },
 	{ "memory", 60 * 1000, 60 * 1000, return_memory },
 	{ "expiry", 1000, 3600 * 1000, warn_of_expiry },
 	{ "acme", 1000, 60 * 1000, renew_certificates },

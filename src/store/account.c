@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/conf.h"
 #include "base/limit.h"
+#include "store/blob_rows.h"
 #include "store/ca_rows.h"
 #include "store/conn.h"
 #include "store/domain_rows.h"
@@ -214,6 +215,7 @@ int store_account_remove(struct store_conn *c, int64_t id)
 	TRY(store_issued_revoke_account(c, id, REASON_CESSATION, clock_now_us()));
 	conn_routes_changed(c);
 	TRY(mailbox_abandon_all(c, id));
+	TRY(store_blob_remove_all(c, id));
 	TRY(db_exec(c->db, NULL, "insert into account_removed (account) values ($1)",
 		DB_ARGS(DB_INT(id))));
 	TRY(db_exec(c->db, NULL, "delete from account where id = $1", DB_ARGS(DB_INT(id))));

@@ -283,6 +283,8 @@ int message_check_quota(struct store_conn *c, int64_t account, int64_t octets)
 		"select a.used_octets, a.quota, d.account_quota from account a"
 		" join domain d on d.id = a.domain where a.id = $1",
 		DB_ARGS(DB_INT(account))));
+	if (!row)
+		return STORE_E_NOT_FOUND;
 	quota = account_quota_of(c, db_int(q, 1), db_int(q, 2));
 	return quota && (uint64_t)(db_int(q, 0) + octets) > quota ? STORE_E_QUOTA : 0;
 }

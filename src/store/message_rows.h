@@ -44,5 +44,5 @@ void message_cursor_done(struct message_cursor *k);
 int thread_join(struct store_conn *c, int64_t account, const struct content_draft *d, int64_t id,
 	int64_t *ret_thread) MUST_CHECK;
 
-/* STORE_E_QUOTA if so many octets more are too many. */
+/* STORE_E_QUOTA if so many octets more are too many; STORE_E_NOT_FOUND. */
 int message_check_quota(struct store_conn *c, int64_t account, int64_t octets) MUST_CHECK;

@@ -45,6 +45,8 @@ static const char *const migrations[] = {
 	,
 #include "store/016_issued_key.sql.inc"
 	,
+#include "store/017_blobs.sql.inc"
+	,
 };
 
 enum { NEWEST = sizeof migrations / sizeof migrations[0] };

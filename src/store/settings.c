@@ -85,6 +85,10 @@ const struct conf_row settings_rows[] = {
 		"this machine, of each account by itself."),
 	ROW(http_session_s, CONF_NUMBER, "12h", 60, 30 * DAY_S, "seconds",
 		"How long a login to the web interface lasts without use."),
+	/* RFC 8620 section 6.1: at least an hour. */
+	ROW(upload_keep_s, CONF_NUMBER, "12h", 3600, 7 * DAY_S, "seconds",
+		"How long a file stays that was uploaded for a message and not sent; then it is "
+		"erased."),
 
 	ROW(connections_max, CONF_NUMBER, "20000", 10, 1000000, "",
 		"Connections at a time in all."),

@@ -32,6 +32,7 @@ struct settings {
 	uint64_t login_cache_s;          /* how long a verified password is remembered */
 	uint64_t login_failures_max;     /* for one peer in 10 minutes; an account: 10 times as many */
 	uint64_t http_session_s;
+	uint64_t upload_keep_s;
 
 	/* Connections */
 	uint64_t connections_max;        /* in all */

@@ -89,6 +89,7 @@ static int sweep_garbage(struct sweep *s)
 	return 0;
 }
 
+/* Blobs of accounts end in their own way (store/blob_rows.h). */
 static int sweep_upload(struct sweep *s)
 {
 	CLEANUP(db_resetp) struct db_statement *q = NULL;
@@ -96,7 +97,9 @@ static int sweep_upload(struct sweep *s)
 	bool row;
 
 	TRY(db_query_row(&q, &row, s->c->db,
-		"select id from upload where created < $1 order by id limit 1",
+		"select id from upload where created < $1"
+		" and not exists (select 1 from account_blob b where b.upload = upload.id)"
+		" order by id limit 1",
 		DB_ARGS(DB_INT(s->before_us))));
 	if (!row)
 		return 0;

@@ -15,6 +15,7 @@
 #include "mail/deliver.h"
 #include "mail/intake.h"
 #include "mail/plan.h"
+#include "store/blob_rows.h"
 #include "store/message.h"
 #include "store/settings.h"
 #include "store/store.h"
@@ -65,11 +66,18 @@ static int flush(struct store_conn *c, void *arg)
 	return intake_flush(s->at->intake, c);
 }
 
+/* A piece at a time, so that no more than one waits to be written. */
 static int add(struct sending *s, struct span octets)
 {
-	int r = intake_add(s->at->intake, octets);
+	int r = 0;
 
-	return r == INTAKE_E_FLUSH ? store_write(s->env->store, flush, s) : r;
+	while (octets.n && !r) {
+		r = intake_add(s->at->intake, span_head(octets, CONTENT_INLINE));
+		octets = span_skip(octets, CONTENT_INLINE);
+		if (r == INTAKE_E_FLUSH)
+			r = store_write(s->env->store, flush, s);
+	}
+	return r;
 }
 
 static int pack(struct sending *s, struct span fields, struct span message)
@@ -256,6 +264,12 @@ static int commit(struct store_conn *c, void *arg)
 		s->done.n_delivered += d->n_mailboxes;
 		s->done.n_queued += d->n_queued;
 		s->done.n_failed += d->n_failed;
+	}
+	for (size_t i = 0; i < s->request->n_blobs; i++) {
+		int r = store_blob_remove(c, s->request->account, s->request->blobs[i]);
+
+		if (r != STORE_E_NOT_FOUND)
+			TRY(r);
 	}
 	return s->kept.intake ? keep(c, s) : 0;
 }

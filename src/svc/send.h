@@ -24,6 +24,8 @@ struct send_request {
 	struct mail_address sender;
 	const struct send_copy *copies; /* none: a draft */
 	size_t n_copies;
+	const int64_t *blobs; /* of the account: are there no more once it is sent (store/blob_rows.h) */
+	size_t n_blobs;
 	struct span kept;     /* p NULL: the sender keeps none */
 	enum special_use use; /* where it is kept; made with that use if there is none */
 	uint64_t flags;
