@@ -11,6 +11,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/enc.h"
+#include "base/log.h"
 #include "mime/address.h"
 #include "pki/altname.h"
 #include "smime/compose.h"
@@ -18,6 +19,7 @@
 #include "store/secure_rows.h"
 #include "store/settings.h"
 #include "store/store.h"
+#include "svc/blobs.h"
 #include "svc/env.h"
 #include "svc/http/api_contact.h"
 #include "svc/http/api_message.h"
@@ -34,6 +36,18 @@ enum compose_act {
 };
 static const char *const act_names[] = { "send", "check", "draft", "make" };
 enum { ACTS = sizeof act_names / sizeof act_names[0], FIELDS = 7 };
+
+enum {
+	COPIES_MAX = 224 << 20, /* octets of all copies, as they are expected to be */
+	MADE_MAX = 16 << 20,    /* octets of copies in an answer */
+};
+
+/* An attachment's octets: from the request, or of a blob. */
+struct file {
+	struct buf octets;
+	int64_t blob;  /* 0: none */
+	uint64_t size;
+};
 
 /* A recipient. */
 struct party {
@@ -53,6 +67,9 @@ struct composing {
 	size_t n_parties;
 	struct compose_field fields[FIELDS];
 	struct compose_request request; /* and what it points to */
+	struct compose_part *parts;     /* of it; octets are those of files */
+	struct file *files;
+	size_t n_files;
 	struct compose_recipient *recipients;
 	enum recipient_verdict *verdicts;
 	struct recipient_cert *certs; /* of all parties, if encrypted or asked */
@@ -61,8 +78,16 @@ struct composing {
 	struct why why;
 };
 
+/* They are clear text of what may be encrypted. */
+static void files_wipe(struct composing *k)
+{
+	for (size_t i = 0; i < k->n_files; i++)
+		buf_wipe(&k->files[i].octets);
+}
+
 static void composing_done(struct composing *k)
 {
+	files_wipe(k);
 	if (k->certs)
 		recipient_certs_done(k->certs, k->n_parties);
 	composed_done(&k->composed);
@@ -203,58 +228,105 @@ static bool is_file_name(struct span name)
 	return !span_is(name, ".") && !span_is(name, "..");
 }
 
-static int read_part(struct composing *k, const json_t *given, struct compose_part *ret_part)
+static int refuse_part(struct composing *k, const char *text)
 {
-	static const char *const members[] = { "name", "type", "content_id", "content" };
-	struct span texts[4] = {};
-	CLEANUP(buf_done) struct buf octets = {};
+	return http_problem(k->q, 422, "attachments", "%s", text);
+}
+
+/* What was uploaded before. Its own type counts where none is given. */
+static int find_blob(struct composing *k, struct span given, struct file *file, struct span *type)
+{
+	struct store_blob blob = {};
+	int r = BLOB_E_GONE;
+
+	if (message_read_id(given, &file->blob))
+		r = blob_look(k->q->env, &k->q->arena, k->asked.account.id, file->blob, &blob);
+	if (r == BLOB_E_GONE)
+		return http_problem(k->q, 422, "attachments",
+			"there is no upload \"%.*s\": it was sent, removed, or has expired",
+			(int)(given.n > 24 ? 24 : given.n), (const char *)given.p);
+	file->size = blob.size;
+	if (!type->n)
+		*type = span_trim(span_head(blob.type, span_find(blob.type, ';')));
+	return r;
+}
+
+enum { PART_NAME, PART_TYPE, PART_ID, PART_CONTENT, PART_UPLOAD, PART_MEMBERS };
+
+static int read_part(struct composing *k, const json_t *given, struct file *file,
+	struct compose_part *ret_part)
+{
+	static const char *const members[] = { "name", "type", "content_id", "content", "upload" };
+	struct span texts[PART_MEMBERS] = {};
 	const char *member;
 	json_t *value;
+	int r = 0;
 
 	json_object_foreach((json_t *)given, member, value)
 	{
 		size_t i = 0;
 
-		while (i < 4 && strcmp(member, members[i]) != 0)
+		while (i < PART_MEMBERS && strcmp(member, members[i]) != 0)
 			i++;
-		if (i == 4 || !json_is_string(value))
-			return http_problem(k->q, 422, "attachments",
-				"an attachment has the texts name, type, content_id and content");
+		if (i == PART_MEMBERS || !json_is_string(value))
+			return refuse_part(k, "an attachment has the texts name, type, content_id, and "
+					      "content or upload");
 		texts[i] = json_span(value);
-		if (i < 3 && texts[i].n > LIMIT_NAME)
+		if (i < PART_CONTENT && texts[i].n > LIMIT_NAME)
 			return http_problem(k->q, 422, "attachments",
 				"%s is at most %d octets long", member, LIMIT_NAME);
 	}
-	if (!is_file_name(texts[0]))
-		return http_problem(k->q, 422, "attachments",
+	if (!is_file_name(texts[PART_NAME]))
+		return refuse_part(k,
 			"an attachment's name is a file's name, without folders and control characters");
-	if (!texts[3].p || !enc_base64_decode(&octets, texts[3]))
-		return http_problem(k->q, 422, "attachments",
-			"an attachment's content is there, as base64");
+	if (!texts[PART_CONTENT].p == !texts[PART_UPLOAD].p)
+		return refuse_part(k, "an attachment has either its content or an upload");
+	if (texts[PART_UPLOAD].p)
+		r = find_blob(k, texts[PART_UPLOAD], file, &texts[PART_TYPE]);
+	else if (!enc_base64_decode(&file->octets, texts[PART_CONTENT]))
+		return refuse_part(k, "an attachment's content is there, as base64");
+	else
+		file->size = buf_size(&file->octets);
 	*ret_part = (struct compose_part){
-		.name = texts[0],
-		.type = texts[1],
-		.id = texts[2],
-		.octets = arena_span(&k->q->arena, buf_span(&octets)),
+		.name = texts[PART_NAME],
+		.type = texts[PART_TYPE],
+		.id = texts[PART_ID],
 	};
-	return 0;
+	return r;
 }
 
 static int read_parts(struct composing *k)
 {
 	const json_t *list = json_object_get(k->q->json, "attachments"), *one;
 	size_t n = json_array_size(list), i;
-	struct compose_part *parts = arena_alloc(&k->q->arena, (n + 1) * sizeof *parts);
 
+	k->parts = arena_alloc(&k->q->arena, (n + 1) * sizeof *k->parts);
+	k->files = arena_alloc(&k->q->arena, (n + 1) * sizeof *k->files);
+	k->n_files = n;
 	json_array_foreach(list, i, one)
 	{
-		int r = read_part(k, one, &parts[i]);
+		int r = read_part(k, one, &k->files[i], &k->parts[i]);
 
 		if (r)
 			return r;
 	}
-	k->request.message.parts = parts;
+	k->request.message.parts = k->parts;
 	k->request.message.n_parts = n;
+	return 0;
+}
+
+/* Only once it is known that there is room for them. */
+static int read_files(struct composing *k)
+{
+	for (size_t i = 0; i < k->n_files; i++) {
+		struct file *f = &k->files[i];
+		int r = f->blob ? blob_read(k->q->env, k->asked.account.id, f->blob, &f->octets) : 0;
+
+		if (r == BLOB_E_GONE)
+			return refuse_part(k, "an upload was removed meanwhile");
+		TRY(r);
+		k->parts[i].octets = buf_span(&f->octets);
+	}
 	return 0;
 }
 
@@ -501,25 +573,52 @@ static bool refuse_parties(struct composing *k)
 	return false;
 }
 
-/* Each blind copy is a message of its own, all of them in memory. */
-static int check_size(struct composing *k)
+static int refuse_size(struct composing *k, uint64_t max)
 {
+	return http_problem(k->q, 422, "attachments",
+		"the message is larger than the %llu octets that are taken here",
+		(unsigned long long)max);
+}
+
+/* Octets of one copy, roughly and rather too many: base64, and once more where it is encrypted. */
+static uint64_t expected_size(const struct composing *k)
+{
+	uint64_t size = 3 * (k->request.message.text.n + k->request.message.html.n);
+
+	for (size_t i = 0; i < k->n_files; i++)
+		size += k->files[i].size / 8 * 11;
+	return k->encrypt ? size / 8 * 11 : size;
+}
+
+/* Each blind copy is a message of its own, all of them in memory; so is what they are made from. */
+static int check_size(struct composing *k, const struct settings *settings)
+{
+	uint64_t size = expected_size(k), files = 0;
 	size_t n_copies = 2;
 
+	for (size_t i = 0; i < k->n_files; i++)
+		files += k->files[i].size;
+	if (files / 3 * 4 > settings->message_max)
+		return refuse_size(k, settings->message_max);
 	for (size_t i = 0; k->encrypt && i < k->n_parties; i++)
 		n_copies += is_blind(&k->parties[i]);
-	if (2 * buf_size(&k->q->body) <= LIMIT_SMIME_MESSAGE / n_copies)
+	if (size > COPIES_MAX / n_copies)
+		return http_problem(k->q, 422, n_copies > 2 ? "bcc" : "attachments",
+			n_copies > 2 ? "too many blind copies of a message of this size: each is "
+				       "encrypted on its own"
+				     : "a message of this size is not made here");
+	if (http_reserve(k->q, size * (n_copies + 2)))
 		return 0;
-	return http_problem(k->q, 422, "bcc",
-		"too many blind copies of a message of this size: each is encrypted on its own");
+	http_header(k->q, "Retry-After", SPAN("5"));
+	return http_problem(k->q, 503, NULL,
+		"too many large messages are being made: try again in a moment");
 }
 
 static int make(struct composing *k)
 {
 	CLEANUP(settings_unrefp) struct settings *settings = settings_get(k->q->env->store);
 	CLEANUP(encrypt_faults_done) struct encrypt_faults faults = {};
-	CLEANUP(buf_done) struct buf id = {};
-	int r = check_size(k);
+	int r = check_size(k, settings);
 
 	k->recipients = arena_alloc(&k->q->arena, (k->n_parties + 1) * sizeof *k->recipients);
 	k->request.recipients = k->recipients;
@@ -527,18 +626,19 @@ static int make(struct composing *k)
 		add_recipients(k);
 	if (!r && k->encrypt)
 		r = add_sender(k);
+	if (!r)
+		r = read_files(k);
 	if (r)
 		return r;
 	r = compose_secure(&k->request, &k->composed, &faults, &k->why);
+	files_wipe(k);
 	if (r == COMPOSE_E_RECIPIENTS)
 		return http_problem(k->q, 422, "to", "%s", faults.faults[0].why.text);
 	if (r > 0)
 		return http_problem(k->q, 422, NULL, "%s", k->why.text);
 	for (size_t i = 0; !r && i < k->composed.n; i++) {
 		if (buf_size(&k->composed.copies[i].message) > settings->message_max)
-			return http_problem(k->q, 422, "attachments",
-				"the message is larger than the %llu octets that are taken here",
-				(unsigned long long)settings->message_max);
+			return refuse_size(k, settings->message_max);
 	}
 	return r;
 }
@@ -574,6 +674,18 @@ static void fill_send(struct composing *k, struct send_request *s)
 	}
 }
 
+/* What was uploaded for this message and is sent with it. A draft is going to be written on. */
+static void fill_blobs(struct composing *k, struct send_request *s)
+{
+	int64_t *blobs = arena_alloc(&k->q->arena, (k->n_files + 1) * sizeof *blobs);
+
+	s->blobs = blobs;
+	for (size_t i = 0; k->act == ACT_SEND && i < k->n_files; i++) {
+		if (k->files[i].blob)
+			blobs[s->n_blobs++] = k->files[i].blob;
+	}
+}
+
 static int send(struct composing *k)
 {
 	struct send_request request = {
@@ -595,12 +707,16 @@ static int send(struct composing *k)
 		return http_problem(k->q, 429, NULL, "too many messages; try again later");
 	}
 	fill_send(k, &request);
+	fill_blobs(k, &request);
 	r = send_message(k->q->env, &request, &done, &k->why);
 	if (r > 0)
 		return http_problem(k->q, r == SEND_E_QUOTA ? 409 : 422,
 			r == SEND_E_QUOTA ? "save" : "to", "%s", k->why.text);
 	if (r)
 		return r;
+	r = request.n_blobs ? blobs_erase(k->q->env) : 0;
+	if (r)
+		log_fault(NULL, "HTTP", "http.upload", err_fold(r)); /* housekeeping goes on with it */
 	answer = json_object();
 	api_set_number(answer, "delivered", done.n_delivered);
 	api_set_number(answer, "queued", done.n_queued);
@@ -613,10 +729,17 @@ static int send(struct composing *k)
 }
 
 /* What would go to whom. */
-static void answer_copies(struct composing *k)
+static int answer_copies(struct composing *k)
 {
-	json_t *list = json_array();
+	json_t *list;
+	size_t size = 0;
 
+	for (size_t i = 0; i < k->composed.n; i++)
+		size += buf_size(&k->composed.copies[i].message);
+	if (size > MADE_MAX)
+		return http_problem(k->q, 422, "act",
+			"copies of more than %d octets together are sent, not answered", MADE_MAX);
+	list = json_array();
 	for (size_t i = 0; i < k->composed.n; i++) {
 		const struct compose_copy *copy = &k->composed.copies[i];
 		CLEANUP(buf_done) struct buf text = {};
@@ -635,6 +758,7 @@ static void answer_copies(struct composing *k)
 	k->q->status = 200;
 	k->q->answer = json_pack("{s:o}", "copies", list);
 	http_header(k->q, "Cache-Control", SPAN("no-store"));
+	return 0;
 }
 
 static int act(struct composing *k)
@@ -651,10 +775,7 @@ static int act(struct composing *k)
 	r = make(k);
 	if (r)
 		return r;
-	if (k->act != ACT_MAKE)
-		return send(k);
-	answer_copies(k);
-	return 0;
+	return k->act == ACT_MAKE ? answer_copies(k) : send(k);
 }
 
 int api_compose(struct http_request *q, struct store_conn *c)

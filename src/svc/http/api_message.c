@@ -14,7 +14,6 @@
 #include "svc/http/web_session.h"
 #include "svc/mail_read.h"
 
-#include <errno.h>
 #include <stdlib.h>
 
 enum {
@@ -70,21 +69,21 @@ int message_locked_problem(struct message_asked *k)
 		k->why.text);
 }
 
+bool message_read_id(struct span text, int64_t *ret_id)
+{
+	uint64_t id;
+
+	if (text.n == 0 || text.p[0] == '0' || !span_to_u64(text, INT64_MAX, &id))
+		return false;
+	*ret_id = (int64_t)id;
+	return true;
+}
+
 int message_asked_id(struct message_asked *k)
 {
-	struct span text = k->q->params[1];
-	char copy[24];
-	char *end;
-
-	if (text.n == 0 || text.n >= sizeof copy || text.p[0] < '1' || text.p[0] > '9')
-		return http_problem(k->q, 404, "id", "there is no such message");
-	memcpy(copy, text.p, text.n);
-	copy[text.n] = 0;
-	errno = 0;
-	k->id = strtoll(copy, &end, 10);
-	if (errno || *end)
-		return http_problem(k->q, 404, "id", "there is no such message");
-	return 0;
+	if (message_read_id(k->q->params[1], &k->id))
+		return 0;
+	return http_problem(k->q, 404, "id", "there is no such message");
 }
 
 int message_problem(struct message_asked *k, int r)

@@ -34,6 +34,8 @@ int message_asked_id(struct message_asked *k) MUST_CHECK;
 /* What an outcome of svc/stored.h is to a client; faults pass. */
 int message_problem(struct message_asked *k, int r) MUST_CHECK;
 
+/* An id as message_json_id writes it; false: the text is none. */
+bool message_read_id(struct span text, int64_t *ret_id);
 json_t *message_json_id(int64_t id);
 
 /* What a message's row says by itself. */

@@ -127,6 +127,7 @@ int body_read(struct http_request *q, const struct body_field *fields)
 	if (!q->json)
 		return http_problem(q, 400, NULL, "the body is not JSON: %s, line %d", error.text,
 			error.line);
+	buf_wipe(&q->body); /* it may be large, and is there a second time now */
 	if (!json_is_object(q->json))
 		return http_problem(q, 422, NULL, "the body is an object");
 	json_object_foreach(q->json, name, value) {

@@ -8,10 +8,10 @@
  * is paused while the pair is full, the pair is not read while much output waits. So memory is a few
  * chunks a connection, whatever is sent.
  *
- * Time-outs are kept here: for a head and a body from their first octet on, however busily a slow
- * sender drips, and for a connection on which nothing happens. What the guard refuses, or what took
- * too long, is answered behind the answers to the requests before it: the library is told that no
- * more comes, finishes, and closes; then the refusal is sent and the connection ends.
+ * Time-outs are kept here: for a head and for each step of a body from its first octet on, however
+ * busily a slow sender drips, and for a connection on which nothing happens. What the guard refuses,
+ * or what took too long, is answered behind the answers to the requests before it: the library is
+ * told that no more comes, finishes, and closes; then the refusal is sent and the connection ends.
  */
 
 #include "base/alloc.h"
@@ -34,10 +34,13 @@
 enum {
 	PREFACE_MS = 15 * 1000,
 	HEAD_MS = 15 * 1000, /* also for the first octet of the first request */
-	BODY_MS = 60 * 1000,
+	BODY_MS = 60 * 1000,       /* for each BODY_STEP octets of it */
+	BODY_STEP = 256 * 1024,
 	IDLE_MS = 75 * 1000,
 	END_RETRY_MS = 10,
 	OUTPUT_HIGH = 4 * STREAM_LOW,
+	LINGER_MS = 20 * 1000,
+	LINGER_MAX = 64 << 20,
 };
 
 enum phase { PHASE_FIRST, PHASE_IDLE, PHASE_HEAD, PHASE_BODY };
@@ -56,6 +59,7 @@ struct bridge {
 	struct loop_timer end_timer;
 	enum phase phase;
 	uint64_t n_requests;
+	uint64_t n_steps;     /* of bodies */
 	bool no_more;         /* nothing of the client's is taken any more */
 	bool told;            /* the library knows it */
 	unsigned status;      /* of the refusal; 0: none */
@@ -105,9 +109,11 @@ static void phase_update(struct bridge *b)
 		phase = b->guard.n_requests ? PHASE_IDLE : PHASE_FIRST;
 	else if (b->guard.state == GUARD_HEAD)
 		phase = PHASE_HEAD;
-	if (phase == b->phase && b->n_requests == b->guard.n_requests)
+	if (phase == b->phase && b->n_requests == b->guard.n_requests &&
+		b->n_steps == b->guard.n_octets / BODY_STEP)
 		return;
 	b->phase = phase;
+	b->n_steps = b->guard.n_octets / BODY_STEP;
 	b->n_requests = b->guard.n_requests;
 	time_restart(b);
 }
@@ -212,15 +218,31 @@ static void add_refusal(const struct bridge *b, struct buf *out)
 {
 	json_t *problem = json_pack("{s:s, s:s, s:i, s:s}", "type", "about:blank", "title",
 		http_status_text(b->status), "status", (int)b->status, "detail", b->reason);
-	char *text = json_dumps(problem, JSON_COMPACT);
+	char *text;
 
+	if (b->status == 413)
+		(void)json_object_set_new(problem, "limit", json_integer((json_int_t)b->guard.limit));
+	text = json_dumps(problem, JSON_COMPACT);
 	buf_add_format(out,
 		"HTTP/1.1 %u %s\r\nContent-Type: application/problem+json\r\nContent-Length: %zu\r\n"
-		"X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n"
-		"Connection: close\r\n\r\n%s",
-		b->status, http_status_text(b->status), strlen(text), text);
+		"Content-Security-Policy: " HTTP_USUAL_POLICY "\r\nCache-Control: no-store\r\n"
+		"Connection: close\r\n",
+		b->status, http_status_text(b->status), strlen(text));
+	for (size_t i = 0; http_common_fields[i][0]; i++)
+		buf_add_format(out, "%s: %s\r\n", http_common_fields[i][0],
+			http_common_fields[i][1]);
+	buf_add_string(out, "\r\n");
+	buf_add_string(out, text);
 	free(text);
 	json_decref(problem);
+}
+
+/* Clients send a body to its end before they read an answer, and lose it where the connection ends
+ * before that. */
+static bool is_in_body(const struct bridge *b)
+{
+	return b->guard.state == GUARD_REFUSED ? b->status == 413 :
+		b->phase == PHASE_BODY && b->guard.state != GUARD_HEAD;
 }
 
 /* The library has closed its end: all answers are here. */
@@ -233,6 +255,8 @@ static void finish(struct bridge *b)
 	if (b->status)
 		add_refusal(b, &last);
 	stream_send(b->stream, &last);
+	if (is_in_body(b))
+		stream_set_linger(b->stream, LINGER_MS, LINGER_MAX);
 	stream_close(b->stream);
 	time_restart(b);
 }
@@ -412,6 +436,13 @@ static bool may_use_socket(const struct http *h, int fd)
 	return false;
 }
 
+static uint64_t body_max(void *context, struct span method, struct span target)
+{
+	struct bridge *b = context;
+
+	return http_body_max(b->home->http->options.env, method, target);
+}
+
 static struct http_loop *loop_of(struct http *h, const struct loop *loop)
 {
 	size_t i = 0;
@@ -437,6 +468,8 @@ void http_accepted(void *context, struct loop *loop, int fd, const struct net_ad
 	b->home = loop_of(h, loop);
 	b->port = p;
 	b->fd = -1;
+	b->guard.limit_of = body_max;
+	b->guard.context = b;
 	timer_init(&b->timer, bridge_due);
 	timer_init(&b->end_timer, bridge_end_due);
 	list_append(&b->home->bridges, &b->link);

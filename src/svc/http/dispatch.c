@@ -85,45 +85,32 @@ void http_answer_problem(struct http_request *q, unsigned status, const char *de
 	answer_with_problem(q, status);
 }
 
-/* RFC 9112 section 3.2: origin-form, absolute-form (with an authority, else p is NULL), or "*". */
-static struct span target_path(struct span target, struct span *ret_authority, struct span *ret_query)
+/* By method and target alone. */
+static const struct http_route *row_of(const struct http_request *q)
 {
-	struct span rest = target, path;
+	struct http_target split;
 
-	*ret_authority = (struct span){};
-	if (span_starts_nocase(rest, SPAN("http://")) || span_starts_nocase(rest, SPAN("https://"))) {
-		rest = span_skip(rest, span_find_span(rest, SPAN("://")) + 3);
-		*ret_authority = span_head(rest, span_find(rest, '/'));
-		rest = span_skip(rest, ret_authority->n);
-		if (rest.n == 0)
-			rest = SPAN("/");
-	}
-	path = span_cut(&rest, '?');
-	*ret_query = rest;
-	return path;
+	(void)http_target_split(q->target, &split);
+	return route_match(q->method, split.path);
 }
 
-bool http_is_slow(struct http_request *q)
+bool http_is_slow(const struct http_request *q)
 {
-	struct span authority, query, params[HTTP_PARAMS_MAX];
-	struct span path = target_path(q->target, &authority, &query);
-	const struct http_route *route;
+	const struct http_route *route = row_of(q);
 
-	return route_find(&q->arena, q->method, path, &route, params) == 0 &&
-		route->where == ROUTE_SLOW;
+	return route && route->where == ROUTE_SLOW;
 }
 
 static int target_split(struct http_request *q)
 {
-	struct span authority;
+	struct http_target target;
+	bool is_path = http_target_split(q->target, &target);
 
-	q->path = target_path(q->target, &authority, &q->query);
-	/* The target's authority must be Host's. */
-	if (authority.p && !span_equal_nocase(authority, http_field(q, "Host")))
+	if (target.authority.p && !span_equal_nocase(target.authority, http_field(q, "Host")))
 		return http_problem(q, 400, "Host", "Host and the target's host differ");
-	if (span_is(q->path, "*") || span_starts(q->path, SPAN("/")))
-		return 0;
-	return http_problem(q, 400, NULL, "the request's target is not a path");
+	q->path = target.path;
+	q->query = target.query;
+	return is_path ? 0 : http_problem(q, 400, NULL, "the request's target is not a path");
 }
 
 /* A host name without its port. */
@@ -526,7 +513,8 @@ static int refuse_method(struct http_request *q)
 	return http_problem(q, 405, NULL, "this path does not know the method");
 }
 
-static int answer(struct http_request *q)
+/* What holds before anything of the body is looked at. */
+static int admit(struct http_request *q)
 {
 	int r = target_split(q);
 
@@ -544,13 +532,19 @@ static int answer(struct http_request *q)
 	if (r)
 		return http_problem(q, 404, NULL, "there is nothing at this path");
 	r = q->route->right == RIGHT_ANYONE ? 0 : log_in(q);
-	if (!r)
-		r = check_right(q);
-	if (!r && q->route->body)
+	return r ? r : check_right(q);
+}
+
+static int answer(struct http_request *q)
+{
+	int r = q->admitted ? 0 : admit(q);
+
+	if (r || q->status == 204)
+		return r;
+	q->admitted = true;
+	if (q->route->body)
 		r = body_read(q, q->route->body);
-	if (!r)
-		r = run_route(q);
-	return r;
+	return r ? r : run_route(q);
 }
 
 /* A browser's script gets a challenge that the browser does not answer with a window of its own. */
@@ -591,13 +585,9 @@ static void answer_failure(struct http_request *q, int r)
 		challenge(q);
 }
 
-void http_dispatch(struct http_request *q)
+/* r: what came of it. */
+static void conclude(struct http_request *q, int r)
 {
-	int r;
-
-	env_count(q->env, COUNT_HTTP_REQUESTS);
-	q->status = 200;
-	r = answer(q);
 	if (r == 0)
 		after_commit(q);
 	else
@@ -609,14 +599,83 @@ void http_dispatch(struct http_request *q)
 		log_str("account", q->who.address));
 }
 
-void http_request_done(struct http_request *q)
+/* RFC 9110 section 15.6.4. */
+static int refuse_for_now(struct http_request *q)
 {
-	json_decref(q->json);
-	json_decref(q->answer);
-	buf_wipe(&q->body);
-	buf_done(&q->out);
-	if (q->shared.p)
-		q->release(q->owner);
-	http_peer_unref(q->peer);
-	arena_done(&q->arena);
+	http_header(q, "Retry-After", SPAN("5"));
+	return http_problem(q, 503, NULL, "too much is being received: try again in a moment");
+}
+
+bool http_reserve_body(struct http_request *q, uint64_t octets)
+{
+	if (http_reserve(q, octets))
+		return true;
+	q->status = 200;
+	conclude(q, refuse_for_now(q));
+	return false;
+}
+
+bool http_admit(struct http_request *q)
+{
+	int r;
+
+	env_count(q->env, COUNT_HTTP_REQUESTS);
+	q->status = 200;
+	r = admit(q);
+	q->admitted = r == 0 && q->status == 200;
+	if (q->admitted && q->route->stream)
+		r = q->route->stream->begin(q, NULL);
+	else if (q->admitted && !http_reserve(q, http_body_expected(q)))
+		r = refuse_for_now(q);
+	if (r || !q->admitted)
+		conclude(q, r);
+	return r == 0 && q->admitted;
+}
+
+bool http_take(struct http_request *q)
+{
+	int r = q->route->stream->take(q, NULL);
+
+	if (r)
+		conclude(q, r);
+	return r == 0;
+}
+
+void http_dispatch(struct http_request *q)
+{
+	int r;
+
+	if (!q->admitted)
+		env_count(q->env, COUNT_HTTP_REQUESTS);
+	q->status = 200;
+	r = answer(q);
+	conclude(q, r);
+}
+
+uint64_t http_body_max(struct env *e, struct span method, struct span target)
+{
+	CLEANUP(settings_unrefp) struct settings *settings = settings_get(e->store);
+	struct http_target split;
+
+	(void)http_target_split(target, &split);
+	return route_body_max(route_match(method, split.path), settings);
+}
+
+uint64_t http_body_expected(const struct http_request *q)
+{
+	return q->has_length ? q->length : http_body_max(q->env, q->method, q->target);
+}
+
+bool http_needs_admission(const struct http_request *q)
+{
+	const struct http_route *route = row_of(q);
+
+	return route && (route->stream ||
+		(route->right != RIGHT_ANYONE && http_body_expected(q) > SIZE_ANYONE_OCTETS));
+}
+
+void http_abandon(struct http_request *q)
+{
+	if (q->admitted && q->route->stream)
+		q->route->stream->abandon(q);
 }

@@ -15,12 +15,24 @@
 
 #include "base/limit.h"
 
+#include <stdio.h>
+
 static int refuse(struct guard *g, unsigned status, const char *reason)
 {
 	g->state = GUARD_REFUSED;
 	g->status = status;
-	g->reason = reason;
+	(void)snprintf(g->reason, sizeof g->reason, "%s", reason);
 	buf_done(&g->line);
+	return GUARD_E_REFUSED;
+}
+
+/* RFC 9110 section 15.5.14: before any of it is read, or at the chunk that makes it too large. */
+static int refuse_body(struct guard *g)
+{
+	(void)refuse(g, 413, "");
+	(void)snprintf(g->reason, sizeof g->reason,
+		"the body is too large: this request takes at most %llu octets",
+		(unsigned long long)g->limit);
 	return GUARD_E_REFUSED;
 }
 
@@ -85,6 +97,8 @@ static int request_line(struct guard *g, struct span line)
 	g->old = span_is(line, "HTTP/1.0");
 	if (!g->old && !span_is(line, "HTTP/1.1"))
 		return refuse(g, 505, "only HTTP/1.1 and HTTP/1.0 are spoken here");
+	g->method_n = method.n;
+	g->target_n = target.n;
 	return 0;
 }
 
@@ -97,8 +111,6 @@ static int content_length(struct guard *g, struct span value)
 		return refuse(g, 400, "Content-Length beside Transfer-Encoding");
 	if (!span_to_u64(value, UINT64_MAX, &g->left))
 		return refuse(g, 400, "malformed Content-Length");
-	if (g->left > GUARD_BODY_MAX)
-		return refuse(g, 413, "the body is too large");
 	g->has_length = true;
 	return 0;
 }
@@ -147,11 +159,27 @@ static int field_line(struct guard *g, struct span line)
 	return 0;
 }
 
+/* Asks how large the body may be. */
+static void set_limit(struct guard *g)
+{
+	struct span head = buf_span(&g->line);
+	struct span method = span_head(head, g->method_n);
+	struct span target = span_head(span_skip(head, g->method_n + 1), g->target_n);
+
+	g->limit = GUARD_BODY_MAX;
+	if (g->limit_of)
+		g->limit = g->limit_of(g->context, method, target);
+}
+
 /* The empty line: the head is whole and goes on. */
 static int head_end(struct guard *g, struct buf *out)
 {
 	if (!g->has_host && !g->old)
 		return refuse(g, 400, "Host is missing"); /* RFC 9112 section 3.2 */
+	if (g->has_length || g->chunked)
+		set_limit(g);
+	if (g->has_length && g->left > g->limit)
+		return refuse_body(g);
 	buf_add(out, buf_span(&g->line));
 	buf_clear(&g->line);
 	g->n_requests++;
@@ -194,9 +222,9 @@ static int chunk_size_line(struct guard *g, struct span line, struct buf *out)
 			return refuse(g, 400, "malformed chunk");
 		n = n << 4 | (uint64_t)(octet_is_digit(c) ? c - '0' : c - 'a' + 10);
 	}
+	if (n > g->limit - g->body)
+		return refuse_body(g);
 	g->body += n;
-	if (g->body > GUARD_BODY_MAX)
-		return refuse(g, 413, "the body is too large");
 	buf_clear(&g->line);
 	g->left = n;
 	g->state = n ? GUARD_CHUNK_DATA : GUARD_TRAILER;
@@ -290,6 +318,7 @@ static void take_octets(struct guard *g, struct span *data, struct buf *out)
 	buf_add(out, piece);
 	*data = span_skip(*data, piece.n);
 	g->left -= piece.n;
+	g->n_octets += piece.n;
 	if (g->left == 0)
 		g->state = g->state == GUARD_BODY ? GUARD_HEAD : GUARD_CHUNK_END;
 }

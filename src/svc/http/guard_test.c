@@ -9,6 +9,7 @@
 
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <setjmp.h>
 
 #include <cmocka.h>
@@ -131,7 +132,7 @@ static const struct refused refused[] = {
 	{ POST "Content-Length: 5 5\r\n\r\n", 400 },
 	{ POST "Content-Length:\r\n\r\n", 400 },
 	{ POST "Content-Length: 99999999999999999999999\r\n\r\n", 400 },
-	{ POST "Content-Length: 262145\r\n\r\n", 413 },
+	{ POST "Content-Length: 1073741825\r\n\r\n", 413 },
 	{ POST "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n", 400 },
 	{ POST "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n", 400 },
 	{ POST "Transfer-Encoding: gzip, chunked\r\n\r\n", 400 },
@@ -153,7 +154,7 @@ static const struct refused refused[] = {
 	{ CHUNKED "5 5\r\nhello\r\n", 400 },
 	{ CHUNKED "5;a\x01\r\nhello\r\n", 400 },
 	{ CHUNKED "123456789\r\n", 400 },
-	{ CHUNKED "40001\r\n", 413 },
+	{ CHUNKED "40000001\r\n", 413 },
 	{ CHUNKED "0\r\nno colon\r\n\r\n", 400 },
 	{ CHUNKED "0\r\nX: y\n\r\n", 400 },
 };
@@ -172,7 +173,7 @@ static void test_refused(void **state)
 			if (feed(&g, in, piece, &out) != GUARD_E_REFUSED)
 				fail_msg("not refused: %s", refused[i].in);
 			assert_int_equal(g.status, refused[i].status);
-			assert_non_null(g.reason);
+			assert_true(g.reason[0]);
 			/* Nothing comes after a refusal. */
 			n = buf_size(&out);
 			assert_int_equal(guard_add(&g, SPAN(GET "\r\n"), &out), GUARD_E_REFUSED);
@@ -234,6 +235,83 @@ static void test_limits(void **state)
 	}
 }
 
+/* So many octets as the target has digits in it, in a PUT; in others one. */
+static uint64_t limit_of(void *context, struct span method, struct span target)
+{
+	unsigned *n_asked = context;
+	uint64_t limit = 0;
+
+	++*n_asked;
+	if (!span_is(method, "PUT"))
+		return 1;
+	assert_true(span_starts(target, SPAN("/")));
+	assert_true(span_to_u64(span_skip(target, 1), UINT64_MAX, &limit));
+	return limit;
+}
+
+struct body_case {
+	const char *in;
+	const char *out;    /* that is passed on; NULL: all */
+	unsigned n_asked;
+	uint64_t limit;     /* 0: not refused */
+	uint64_t n_octets;
+};
+
+#define PUT(limit) "PUT /" limit " HTTP/1.1\r\nHost: a\r\n"
+#define PUT_CHUNKED(limit) PUT(limit) "Transfer-Encoding: chunked\r\n\r\n"
+
+static const struct body_case bodies[] = {
+	{ PUT("5") "Content-Length: 5\r\n\r\nhello", NULL, 1, 0, 5 },
+	/* Nothing of a request that is too large is passed on, and nobody waits for its body. */
+	{ PUT("5") "Content-Length: 6\r\n\r\n", "", 1, 5, 0 },
+	{ PUT("5") "Content-Length: 6\r\nExpect: 100-continue\r\n\r\n", "", 1, 5, 0 },
+	{ PUT("5") "Content-Length: 18446744073709551615\r\n\r\n", "", 1, 5, 0 },
+	{ PUT("0") "Content-Length: 0\r\n\r\n", NULL, 1, 0, 0 },
+	{ PUT("0") "\r\n", NULL, 0, 0, 0 },
+	/* Chunks count together, but not their lines. */
+	{ PUT_CHUNKED("5") "3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n", NULL, 1, 0, 5 },
+	{ PUT_CHUNKED("5") "3\r\nhel\r\n3\r\n", PUT_CHUNKED("5") "3\r\nhel\r\n", 1, 5, 3 },
+	{ PUT_CHUNKED("5") "ffffffff\r\n", PUT_CHUNKED("5"), 1, 5, 0 },
+	{ PUT_CHUNKED("0") "0\r\n\r\n", NULL, 1, 0, 0 },
+	/* Each request has its own limit. */
+	{ PUT("5") "Content-Length: 5\r\n\r\nhello" POST "Content-Length: 1\r\n\r\n!" PUT("4")
+		"Content-Length: 5\r\n\r\n", PUT("5") "Content-Length: 5\r\n\r\nhello" POST
+		"Content-Length: 1\r\n\r\n!", 3, 4, 6 },
+	{ "\r\n\r\n" PUT("5") "Content-Length: 5\r\n\r\nhello",
+		PUT("5") "Content-Length: 5\r\n\r\nhello", 1, 0, 5 },
+};
+
+static void test_body_limits(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof bodies / sizeof bodies[0]; i++) {
+		const struct body_case *b = &bodies[i];
+		struct span in = span_str(b->in);
+		struct span want = b->out ? span_str(b->out) : in;
+
+		for (size_t piece = 1; piece <= in.n; piece++) {
+			CLEANUP(buf_done) struct buf out = {};
+			unsigned n_asked = 0;
+			struct guard g = { .limit_of = limit_of, .context = &n_asked };
+			char words[60];
+
+			assert_int_equal(feed(&g, in, piece, &out), b->limit ? GUARD_E_REFUSED : 0);
+			if (!span_equal(buf_span(&out), want))
+				fail_msg("case %zu, cut at %zu", i, piece);
+			assert_int_equal(n_asked, b->n_asked);
+			assert_int_equal(g.n_octets, b->n_octets);
+			if (b->limit) {
+				assert_int_equal(g.status, 413);
+				assert_int_equal(g.limit, b->limit);
+				(void)snprintf(words, sizeof words, "at most %llu octets",
+					(unsigned long long)b->limit);
+				assert_non_null(strstr(g.reason, words));
+			}
+			guard_done(&g);
+		}
+	}
+}
+
 /* A head that never ends is refused long before memory matters. */
 static void test_endless(void **state)
 {
@@ -256,6 +334,7 @@ int main(void)
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_refusal_is_behind),
 		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_body_limits),
 		cmocka_unit_test(test_endless),
 	};
 

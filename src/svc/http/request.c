@@ -13,6 +13,7 @@
 #include "net/tls.h"
 #include "store/audit.h"
 #include "store/store.h"
+#include "svc/http/budget.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -33,6 +34,44 @@ struct http_peer *http_peer_unref(struct http_peer *p)
 		free(p);
 	}
 	return NULL;
+}
+
+static struct span account_key(const struct http_request *q)
+{
+	return span_of(&q->reserved_for, sizeof q->reserved_for);
+}
+
+bool http_reserve(struct http_request *q, uint64_t octets)
+{
+	if (!q->admitted) {
+		if (!budget_take(q->of_anyone, auth_peer_key(&q->peer->from), octets))
+			return false;
+		q->n_of_anyone += octets;
+		return true;
+	}
+	/* Who it is stays as it was when the right was proved. */
+	if (q->n_of_account == 0)
+		q->reserved_for = q->who.account;
+	if (!budget_take(q->of_accounts, account_key(q), octets))
+		return false;
+	q->n_of_account += octets;
+	return true;
+}
+
+void http_request_done(struct http_request *q)
+{
+	if (q->n_of_anyone)
+		budget_give(q->of_anyone, auth_peer_key(&q->peer->from), q->n_of_anyone);
+	if (q->n_of_account)
+		budget_give(q->of_accounts, account_key(q), q->n_of_account);
+	json_decref(q->json);
+	json_decref(q->answer);
+	buf_wipe(&q->body);
+	buf_done(&q->out);
+	if (q->shared.p)
+		q->release(q->owner);
+	http_peer_unref(q->peer);
+	arena_done(&q->arena);
 }
 
 int http_problem(struct http_request *q, unsigned status, const char *field, const char *format,

@@ -19,6 +19,7 @@
 
 #include <jansson.h>
 
+struct budget;
 struct env;
 struct http_request;
 struct http_route;
@@ -60,20 +61,30 @@ struct http_request {
 	struct span target;   /* not decoded */
 	struct http_pair fields[HTTP_PAIRS_MAX];
 	size_t n_fields;
-	struct buf body;
+	uint64_t length;      /* octets of the body, where has_length; else it is chunked or not there */
+	bool has_length;
+	struct buf body;      /* of a streamed one the piece that is not taken yet */
 
 	/* Found out on the way to the handler. */
 	struct span path;     /* not decoded, without query */
 	struct span query;
 	const struct http_route *route;
+	bool admitted;        /* the right to this request is proved */
 	struct span params[HTTP_PARAMS_MAX]; /* decoded, UTF-8, no control characters */
 	enum http_login login;
 	struct auth_identity who; /* HTTP_SOCKET: account 0, "local", administrator */
 	struct span token;        /* HTTP_COOKIE: the session's */
 	json_t *json;             /* the body, checked against the route's fields; an object */
 
-	/* A preparing handler's result for the one in the transaction; in the arena. */
+	/* A preparing handler's result for the one in the transaction, or what a stream's callbacks
+	 * share; in the arena. */
 	void *prepared;
+
+	/* Memory that is taken for this request: of those who have not logged in by peer, else by
+	 * account. Given back at the request's end. */
+	struct budget *of_anyone, *of_accounts;
+	uint64_t n_of_anyone, n_of_account;
+	int64_t reserved_for; /* the account of n_of_account */
 
 	/* The answer. */
 	unsigned status;
@@ -98,6 +109,13 @@ struct http_request {
 	struct why problem;
 	char problem_field[64];
 };
+
+/* Takes octets of memory for the request, in the name of the account if it is admitted, else of the
+ * peer; false: too much is taken already. */
+bool http_reserve(struct http_request *q, uint64_t octets);
+
+/* Releases what the request holds, not its memory. */
+void http_request_done(struct http_request *q);
 
 /* Sets the problem; returns the status, to be returned by the handler. field: the member, parameter
  * or header that is wrong, or NULL. */

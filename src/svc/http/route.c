@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the Signet authors */
 
-/* The route table and the search in it: forty rows are compared faster than a request is read. */
+/* The route table. What is looked up in it: route_find.c. */
 
 #include "svc/http/route.h"
 
 #include "base/limit.h"
 #include "keyd/protocol.h"
 #include "pki/authority.h"
+#include "pki/import_file.h"
 #include "pki/mailcert.h"
 #include "pki/selfsign.h"
 #include "pki/subject.h"
@@ -24,6 +25,9 @@ enum {
 	NAME_MAX_OCTETS = 200,
 	TARGETS_MAX = 1000,
 	FILE_MAX = 256 * 1024, /* of a file, as text */
+	IMPORT_MAX = IMPORT_FILE_MAX / 2 * 3, /* of one with keys in it; base64 and its line ends */
+	CRL_MAX = 2 * LIMIT_CRL,              /* of revocation lists, as text */
+	WRITTEN_MAX = 1 << 20, /* of what a person writes */
 	WHICH_MAX = 1000,      /* which of several keys in it */
 	MAILBOX_MAX = 1000, /* octets of an address with its name */
 	SUBJECT_MAX = 10000,
@@ -138,7 +142,7 @@ static const struct body_field cert_body[] = {
 };
 
 static const struct body_field key_import_body[] = {
-	{ "file", BODY_TEXT, true, FILE_MAX },
+	{ "file", BODY_TEXT, true, IMPORT_MAX },
 	{ "which", BODY_TEXT, false, WHICH_MAX },
 	{ "passphrase", BODY_TEXT, false, LIMIT_PASSWORD },
 	{ "alias", BODY_TEXT, false, 64 },
@@ -182,7 +186,7 @@ static const struct body_field renewal_body[] = {
 };
 
 static const struct body_field cert_import_body[] = {
-	{ "file", BODY_TEXT, true, FILE_MAX },
+	{ "file", BODY_TEXT, true, IMPORT_MAX },
 	{ "which", BODY_TEXT, false, WHICH_MAX },
 	{ "passphrase", BODY_TEXT, false, LIMIT_PASSWORD },
 	{ "alias", BODY_TEXT, false, 64 },
@@ -289,7 +293,7 @@ static const struct body_field acme_order_body[] = {
 };
 
 static const struct body_field crl_body[] = {
-	{ "list", BODY_TEXT, false, FILE_MAX },
+	{ "list", BODY_TEXT, false, CRL_MAX },
 	{ "url", BODY_TEXT, false, 2048 },
 	{ "authority", BODY_TEXT, false, FILE_MAX },
 	{ "domain", BODY_TEXT, false, LIMIT_NAME },
@@ -334,7 +338,7 @@ static const struct body_field smime_generate_body[] = {
 };
 
 static const struct body_field smime_import_body[] = {
-	{ "file", BODY_TEXT, true, FILE_MAX },
+	{ "file", BODY_TEXT, true, IMPORT_MAX },
 	{ "passphrase", BODY_TEXT, false, LIMIT_PASSWORD },
 	{ "which", BODY_TEXT, false, WHICH_MAX },
 	SECURE_PASSWORD("password", true),
@@ -352,7 +356,7 @@ static const struct body_field smime_export_body[] = {
 };
 
 static const struct body_field smime_compare_body[] = {
-	{ "file", BODY_TEXT, true, FILE_MAX },
+	{ "file", BODY_TEXT, true, IMPORT_MAX },
 	{ "passphrase", BODY_TEXT, false, LIMIT_PASSWORD },
 	{ "which", BODY_TEXT, false, WHICH_MAX },
 	{ "revoke", BODY_TEXT, false, 32 },
@@ -454,8 +458,8 @@ static const struct body_field compose_body[] = {
 	{ "subject", BODY_TEXT, false, SUBJECT_MAX },
 	{ "in_reply_to", BODY_TEXT, false, MAILBOX_MAX },
 	{ "references", BODY_TEXTS, false, REFERENCES_MAX },
-	{ "text", BODY_TEXT, false, FILE_MAX },
-	{ "html", BODY_TEXT, false, FILE_MAX },
+	{ "text", BODY_TEXT, false, WRITTEN_MAX },
+	{ "html", BODY_TEXT, false, WRITTEN_MAX },
 	{ "attachments", BODY_OBJECTS, false, ATTACHMENTS_MAX },
 	{ "sign", BODY_BOOL, false, 0 },
 	{ "encrypt", BODY_BOOL, false, 0 },
@@ -470,7 +474,7 @@ static const struct body_field compose_body[] = {
 #define ACCOUNT API "/accounts/{address}"
 
 const struct http_route http_routes[] = {
-	/* method, path, right, body, query, where, handler, prepare */
+	/* method, path, right, body, query, where, handler, prepare, size, stream */
 	{ "POST", API "/session", RIGHT_ANYONE, session_body, NULL, ROUTE_OUTSIDE,
 		api_session_start, NULL },
 	{ "GET", API "/session", RIGHT_USER, NULL, NULL, ROUTE_OUTSIDE, api_session_show, NULL },
@@ -530,7 +534,7 @@ const struct http_route http_routes[] = {
 	{ "POST", DOMAIN "/keys/{key}/test", RIGHT_ADMIN, NULL, NULL, ROUTE_OUTSIDE, api_key_test,
 		NULL },
 	{ "POST", DOMAIN "/keys/import", RIGHT_ADMIN, key_import_body, NULL, ROUTE_WRITES,
-		api_key_import, api_key_import_prepare },
+		api_key_import, api_key_import_prepare, SIZE_FILE },
 	{ "POST", DOMAIN "/keys/{key}/export", RIGHT_ADMIN, key_export_body, NULL, ROUTE_WRITES,
 		api_key_export, api_key_export_prepare },
 	{ "DELETE", DOMAIN "/keys/{key}", RIGHT_ADMIN, NULL, NULL, ROUTE_WRITES, api_key_remove,
@@ -555,13 +559,13 @@ const struct http_route http_routes[] = {
 	{ "PATCH", DOMAIN "/certificates/{certificate}", RIGHT_ADMIN, activate_body, NULL,
 		ROUTE_WRITES, api_cert_activate, NULL },
 	{ "PUT", DOMAIN "/certificates/{certificate}", RIGHT_ADMIN, renewal_body, NULL,
-		ROUTE_WRITES, api_cert_renew, api_cert_renew_prepare },
+		ROUTE_WRITES, api_cert_renew, api_cert_renew_prepare, SIZE_FILE },
 	{ "DELETE", DOMAIN "/certificates/{certificate}", RIGHT_ADMIN, NULL, NULL, ROUTE_WRITES,
 		api_cert_remove, NULL },
 	{ "POST", DOMAIN "/certificates/install", RIGHT_ADMIN, install_body, NULL, ROUTE_WRITES,
-		api_cert_install, api_cert_install_prepare },
+		api_cert_install, api_cert_install_prepare, SIZE_FILE },
 	{ "POST", DOMAIN "/certificates/import", RIGHT_ADMIN, cert_import_body, NULL, ROUTE_WRITES,
-		api_cert_import, api_cert_import_prepare },
+		api_cert_import, api_cert_import_prepare, SIZE_FILE },
 	{ "POST", DOMAIN "/certificates/{certificate}/export", RIGHT_ADMIN, cert_export_body, NULL,
 		ROUTE_WRITES, api_cert_export, api_cert_export_prepare },
 	{ "POST", DOMAIN "/certificates/{certificate}/refresh", RIGHT_ADMIN, refresh_body, NULL,
@@ -569,7 +573,7 @@ const struct http_route http_routes[] = {
 	{ "GET", DOMAIN "/certificates/{certificate}/chain", RIGHT_ADMIN, NULL, NULL, ROUTE_READS,
 		api_chain_show, NULL },
 	{ "PUT", DOMAIN "/certificates/{certificate}/chain", RIGHT_ADMIN, chain_body, NULL,
-		ROUTE_WRITES, api_chain_set, api_chain_set_prepare },
+		ROUTE_WRITES, api_chain_set, api_chain_set_prepare, SIZE_FILE },
 	{ "DELETE", DOMAIN "/certificates/{certificate}/chain", RIGHT_ADMIN, NULL, NULL,
 		ROUTE_WRITES, api_chain_remove, NULL },
 
@@ -581,7 +585,7 @@ const struct http_route http_routes[] = {
 	{ "GET", API "/trust", RIGHT_ADMIN, NULL, "scope domain", ROUTE_OUTSIDE, api_trust_list,
 		NULL },
 	{ "POST", API "/trust", RIGHT_ADMIN, trust_body, NULL, ROUTE_WRITES, api_trust_add,
-		api_trust_add_prepare },
+		api_trust_add_prepare, SIZE_FILE },
 	{ "DELETE", API "/trust/{fingerprint}", RIGHT_ADMIN, NULL, "scope domain", ROUTE_WRITES,
 		api_trust_remove, api_trust_remove_prepare },
 
@@ -599,7 +603,7 @@ const struct http_route http_routes[] = {
 	{ "DELETE", DOMAIN "/certmap", RIGHT_ADMIN, NULL, NULL, ROUTE_WRITES, api_certmap_clear,
 		NULL },
 	{ "POST", DOMAIN "/certmap/test", RIGHT_ADMIN, client_cert_body, NULL, ROUTE_OUTSIDE,
-		api_certmap_test, NULL },
+		api_certmap_test, NULL, SIZE_FILE },
 
 	/* The same for domains that have none of their own. */
 	{ "GET", API "/client-issuers", RIGHT_ADMIN, NULL, NULL, ROUTE_OUTSIDE, api_issuer_list,
@@ -619,7 +623,7 @@ const struct http_route http_routes[] = {
 	{ "GET", API "/acme/account", RIGHT_ADMIN, NULL, NULL, ROUTE_READS, api_acme_account_show,
 		NULL },
 	{ "PATCH", API "/acme/account", RIGHT_ADMIN, acme_account_body, NULL, ROUTE_WRITES,
-		api_acme_account_set, api_acme_account_set_prepare },
+		api_acme_account_set, api_acme_account_set_prepare, SIZE_FILE },
 	{ "DELETE", API "/acme/account", RIGHT_ADMIN, NULL, NULL, ROUTE_WRITES,
 		api_acme_account_remove, NULL },
 	{ "GET", DOMAIN "/acme", RIGHT_ADMIN, NULL, NULL, ROUTE_READS, api_acme_show, NULL },
@@ -631,7 +635,7 @@ const struct http_route http_routes[] = {
 	{ "GET", DOMAIN "/acme/account", RIGHT_ADMIN, NULL, NULL, ROUTE_READS,
 		api_acme_account_show, NULL },
 	{ "PATCH", DOMAIN "/acme/account", RIGHT_ADMIN, acme_account_body, NULL, ROUTE_WRITES,
-		api_acme_account_set, api_acme_account_set_prepare },
+		api_acme_account_set, api_acme_account_set_prepare, SIZE_FILE },
 	{ "DELETE", DOMAIN "/acme/account", RIGHT_ADMIN, NULL, NULL, ROUTE_WRITES,
 		api_acme_account_remove, NULL },
 
@@ -644,14 +648,14 @@ const struct http_route http_routes[] = {
 	{ "POST", DOMAIN "/ca/request", RIGHT_ADMIN, ca_request_body, NULL, ROUTE_WRITES,
 		api_ca_request, api_ca_request_prepare },
 	{ "POST", DOMAIN "/ca/install", RIGHT_ADMIN, ca_install_body, NULL, ROUTE_WRITES,
-		api_ca_install, api_ca_install_prepare },
+		api_ca_install, api_ca_install_prepare, SIZE_FILE },
 	{ "GET", DOMAIN "/ca/certificate", RIGHT_ADMIN, NULL, NULL, ROUTE_READS, api_ca_cert, NULL },
 	{ "GET", DOMAIN "/ca/check", RIGHT_ADMIN, NULL, NULL, ROUTE_OUTSIDE, api_ca_check, NULL },
 	{ "GET", DOMAIN "/ca/crl", RIGHT_ADMIN, NULL, NULL, ROUTE_OUTSIDE, api_ca_crl, NULL },
 	{ "GET", DOMAIN "/ca/certificates", RIGHT_ADMIN, NULL, NULL, ROUTE_READS, api_issued_list,
 		NULL },
 	{ "POST", DOMAIN "/ca/certificates", RIGHT_ADMIN, issue_body, NULL, ROUTE_OUTSIDE,
-		api_issued_make, NULL },
+		api_issued_make, NULL, SIZE_FILE },
 	{ "POST", DOMAIN "/ca/certificates/{certificate}/revoke", RIGHT_ADMIN, revoke_body, NULL,
 		ROUTE_WRITES, api_issued_revoke, NULL },
 	{ "GET", ACCOUNT "/issued", RIGHT_OWN, NULL, NULL, ROUTE_READS, api_own_issued_list, NULL },
@@ -660,7 +664,7 @@ const struct http_route http_routes[] = {
 
 	{ "GET", API "/crls", RIGHT_ADMIN, NULL, "domain", ROUTE_READS, api_crl_list, NULL },
 	{ "POST", API "/crls", RIGHT_ADMIN, crl_body, NULL, ROUTE_WRITES, api_crl_add,
-		api_crl_add_prepare },
+		api_crl_add_prepare, SIZE_CRL },
 	{ "DELETE", API "/crls/{list}", RIGHT_ADMIN, NULL, NULL, ROUTE_WRITES, api_crl_remove,
 		NULL },
 	{ "POST", API "/crls/{list}/fetch", RIGHT_ADMIN, NULL, NULL, ROUTE_WRITES, api_crl_fetch,
@@ -689,7 +693,7 @@ const struct http_route http_routes[] = {
 	{ "GET", ACCOUNT "/certificates", RIGHT_OWN, NULL, NULL, ROUTE_READS, api_own_cert_list,
 		NULL },
 	{ "POST", ACCOUNT "/certificates", RIGHT_ADMIN, client_cert_body, NULL, ROUTE_WRITES,
-		api_own_cert_add, NULL },
+		api_own_cert_add, NULL, SIZE_FILE },
 	{ "DELETE", ACCOUNT "/certificates/{fingerprint}", RIGHT_ADMIN, NULL, NULL, ROUTE_WRITES,
 		api_own_cert_remove, NULL },
 	{ "GET", ACCOUNT "/smime", RIGHT_OWN, NULL, NULL, ROUTE_OUTSIDE, api_smime_show, NULL },
@@ -699,18 +703,18 @@ const struct http_route http_routes[] = {
 	{ "POST", ACCOUNT "/smime/generate", RIGHT_OWN, smime_generate_body, NULL, ROUTE_SLOW,
 		api_smime_generate, NULL },
 	{ "POST", ACCOUNT "/smime/import", RIGHT_OWN, smime_import_body, NULL, ROUTE_SLOW,
-		api_smime_import, NULL },
+		api_smime_import, NULL, SIZE_FILE },
 	{ "POST", ACCOUNT "/smime/export", RIGHT_OWN, smime_export_body, NULL, ROUTE_SLOW,
 		api_smime_export, NULL },
 	{ "POST", ACCOUNT "/smime/compare-and-remove", RIGHT_OWN, smime_compare_body, NULL,
-		ROUTE_SLOW, api_smime_compare, NULL },
+		ROUTE_SLOW, api_smime_compare, NULL, SIZE_FILE },
 	{ "POST", ACCOUNT "/smime/password", RIGHT_OWN, smime_password_body, NULL, ROUTE_SLOW,
 		api_smime_password, NULL },
 	{ "POST", ACCOUNT "/smime/unlock", RIGHT_OWN, smime_unlock_body, NULL, ROUTE_SLOW,
 		api_smime_unlock, NULL },
 	{ "POST", ACCOUNT "/smime/lock", RIGHT_OWN, NULL, NULL, ROUTE_OUTSIDE, api_smime_lock, NULL },
 	{ "POST", ACCOUNT "/smime/install", RIGHT_OWN, smime_install_body, NULL, ROUTE_OUTSIDE,
-		api_smime_install, NULL },
+		api_smime_install, NULL, SIZE_FILE },
 	{ "POST", ACCOUNT "/smime/renew", RIGHT_OWN, smime_renew_body, NULL, ROUTE_OUTSIDE,
 		api_smime_renew, NULL },
 	{ "POST", ACCOUNT "/smime/strength", RIGHT_OWN, smime_unlock_body, NULL, ROUTE_OUTSIDE,
@@ -726,7 +730,12 @@ const struct http_route http_routes[] = {
 	{ "GET", ACCOUNT "/messages/{id}/parts/{part}", RIGHT_SELF, NULL, NULL, ROUTE_OUTSIDE,
 		api_message_part, NULL },
 	{ "POST", ACCOUNT "/compose", RIGHT_SELF, compose_body, NULL, ROUTE_OUTSIDE, api_compose,
-		NULL },
+		NULL, SIZE_COMPOSE },
+	{ "GET", ACCOUNT "/uploads", RIGHT_SELF, NULL, NULL, ROUTE_READS, api_upload_list, NULL },
+	{ "POST", ACCOUNT "/uploads", RIGHT_SELF, NULL, NULL, ROUTE_OUTSIDE, api_upload_add, NULL,
+		SIZE_MESSAGE, &api_upload_stream },
+	{ "DELETE", ACCOUNT "/uploads/{upload}", RIGHT_SELF, NULL, NULL, ROUTE_OUTSIDE,
+		api_upload_remove, NULL },
 	{ "POST", ACCOUNT "/messages/{id}/encrypt", RIGHT_SELF, NULL, NULL, ROUTE_OUTSIDE,
 		api_stored_encrypt, NULL },
 	{ "POST", ACCOUNT "/messages/{id}/decrypt", RIGHT_SELF, NULL, NULL, ROUTE_OUTSIDE,
@@ -751,7 +760,7 @@ const struct http_route http_routes[] = {
 	{ "POST", ACCOUNT "/certificates/lookup", RIGHT_OWN, lookup_body, NULL, ROUTE_OUTSIDE,
 		api_cert_lookup, NULL },
 	{ "POST", ACCOUNT "/certificates/take", RIGHT_WORD, take_body, NULL, ROUTE_WRITES,
-		api_cert_take, api_cert_take_prepare },
+		api_cert_take, api_cert_take_prepare, SIZE_FILE },
 	{ "GET", ACCOUNT "/books", RIGHT_OWN, NULL, NULL, ROUTE_READS, api_book_list, NULL },
 	{ "POST", ACCOUNT "/books", RIGHT_OWN, book_body, NULL, ROUTE_WRITES, api_book_add, NULL },
 	{ "PATCH", ACCOUNT "/books/{book}", RIGHT_OWN, book_body, NULL, ROUTE_WRITES, api_book_set,
@@ -760,10 +769,10 @@ const struct http_route http_routes[] = {
 		NULL },
 	{ "GET", ACCOUNT "/cards", RIGHT_OWN, NULL, "book", ROUTE_READS, api_card_list, NULL },
 	{ "POST", ACCOUNT "/cards", RIGHT_OWN, card_add_body, NULL, ROUTE_WRITES, api_card_add,
-		api_card_prepare },
+		api_card_prepare, SIZE_FILE },
 	{ "GET", ACCOUNT "/cards/{uid}", RIGHT_OWN, NULL, NULL, ROUTE_READS, api_card_show, NULL },
 	{ "PUT", ACCOUNT "/cards/{uid}", RIGHT_OWN, card_set_body, NULL, ROUTE_WRITES, api_card_set,
-		api_card_prepare },
+		api_card_prepare, SIZE_FILE },
 	{ "DELETE", ACCOUNT "/cards/{uid}", RIGHT_OWN, NULL, NULL, ROUTE_WRITES, api_card_remove,
 		NULL },
 	{ "GET", ACCOUNT "/mailboxes/{mailbox}/rights", RIGHT_OWN, NULL, NULL, ROUTE_READS,
@@ -777,7 +786,7 @@ const struct http_route http_routes[] = {
 	{ "GET", API "/rules/{owner}/{name}", RIGHT_OWN, NULL, NULL, ROUTE_READS, api_rule_show,
 		NULL },
 	{ "PUT", API "/rules/{owner}/{name}", RIGHT_OWN, rule_body, NULL, ROUTE_WRITES,
-		api_rule_set, api_rule_set_prepare },
+		api_rule_set, api_rule_set_prepare, SIZE_FILE },
 	{ "DELETE", API "/rules/{owner}/{name}", RIGHT_OWN, NULL, NULL, ROUTE_WRITES,
 		api_rule_remove, NULL },
 
@@ -820,77 +829,3 @@ const struct http_route http_routes[] = {
 #undef ACCOUNT
 
 const size_t n_http_routes = sizeof http_routes / sizeof http_routes[0];
-
-/* Compares segment by segment; the parameters' segments are left undecoded. */
-static bool path_fits(const char *pattern, struct span path,
-	struct span ret_segments[static HTTP_PARAMS_MAX], size_t *ret_n)
-{
-	struct span rest = span_str(pattern);
-	size_t n = 0;
-
-	if (path.n == 0 || path.p[0] != '/')
-		return false;
-	while (rest.n && path.n) {
-		struct span want, have;
-
-		rest = span_skip(rest, 1);
-		path = span_skip(path, 1);
-		want = span_head(rest, span_find(rest, '/'));
-		have = span_head(path, span_find(path, '/'));
-		if (want.n > 2 && want.p[want.n - 2] == '*')
-			have = path;
-		rest = span_skip(rest, want.n);
-		path = span_skip(path, have.n);
-		if (!span_starts(want, SPAN("{"))) {
-			if (!span_equal(want, have))
-				return false;
-			continue;
-		}
-		if (have.n == 0 || n == HTTP_PARAMS_MAX)
-			return false;
-		ret_segments[n++] = have;
-	}
-	*ret_n = n;
-	return rest.n == 0 && path.n == 0;
-}
-
-int route_find(struct arena *a, struct span method, struct span path,
-	const struct http_route **ret_route, struct span ret_params[static HTTP_PARAMS_MAX])
-{
-	bool path_is_known = false;
-
-	if (span_is(method, "HEAD"))
-		method = SPAN("GET");
-	for (size_t i = 0; i < n_http_routes; i++) {
-		struct span segments[HTTP_PARAMS_MAX];
-		size_t n;
-
-		if (!path_fits(http_routes[i].path, path, segments, &n))
-			continue;
-		path_is_known = true;
-		if (!span_is(method, http_routes[i].method))
-			continue;
-		for (size_t k = 0; k < n; k++) {
-			if (!http_decode(a, segments[k], &ret_params[k]))
-				return ROUTE_E_NOT_FOUND;
-		}
-		*ret_route = &http_routes[i];
-		return 0;
-	}
-	return path_is_known ? ROUTE_E_METHOD : ROUTE_E_NOT_FOUND;
-}
-
-void route_allow(struct span path, struct buf *out)
-{
-	for (size_t i = 0; i < n_http_routes; i++) {
-		struct span segments[HTTP_PARAMS_MAX];
-		size_t n;
-
-		if (!path_fits(http_routes[i].path, path, segments, &n))
-			continue;
-		buf_add_string(out, buf_size(out) ? ", " : "OPTIONS, ");
-		buf_add_string(out, http_routes[i].method);
-		if (strcmp(http_routes[i].method, "GET") == 0)
-			buf_add_string(out, ", HEAD");
-	}
-}

@@ -45,9 +45,36 @@ enum route_where {
 	ROUTE_WRITES,
 };
 
+/* How large a body may be. Without a login only the smallest is taken, whatever the row says. */
+enum route_size {
+	SIZE_USUAL,   /* of a route for anyone SIZE_ANYONE_OCTETS, else SIZE_USUAL_OCTETS */
+	SIZE_FILE,    /* certificates, keys, scripts */
+	SIZE_CRL,     /* revocation lists */
+	SIZE_COMPOSE, /* texts and small attachments */
+	SIZE_MESSAGE, /* the setting message_max */
+};
+enum {
+	SIZE_ANYONE_OCTETS = 16 * 1024,
+	SIZE_USUAL_OCTETS = 256 * 1024,
+	SIZE_FILE_OCTETS = 2 << 20,
+	SIZE_CRL_OCTETS = 17 << 20,
+	SIZE_COMPOSE_OCTETS = 4 << 20,
+};
+
 /* In a transaction with c, else with c NULL. May run again if the transaction is repeated: then with
  * the answer empty. */
 typedef int route_fn(struct http_request *q, struct store_conn *c);
+
+/* A body that is not kept in memory. All are called outside of a transaction; the row's run then
+ * finds the last piece in q->body, of less than ROUTE_PIECE octets. */
+enum { ROUTE_PIECE = 256 * 1024 };
+struct route_stream {
+	route_fn *begin; /* the right to do it is proved, nothing of the body is read */
+	route_fn *take;  /* ROUTE_PIECE octets are in q->body */
+	/* After begin, where run did not succeed: the peer left, or something was refused. Must not
+	 * block: on the HTTP library's thread. */
+	void (*abandon)(struct http_request *q);
+};
 
 struct http_route {
 	const char *method;
@@ -59,10 +86,26 @@ struct http_route {
 	route_fn *run;
 	/* Before the transaction, without one: what is slow (hashing, keyd). May be NULL. */
 	route_fn *prepare;
+	enum route_size size;
+	const struct route_stream *stream; /* NULL: the body is in q->body, as a whole */
 };
 
 extern const struct http_route http_routes[];
 extern const size_t n_http_routes;
+
+/* Octets that a body of the row's request may have; route NULL: of a request that has none. */
+struct settings;
+uint64_t route_body_max(const struct http_route *route, const struct settings *settings);
+
+/* Splits a target (RFC 9112 section 3.2) in origin-form, absolute-form or "*"; authority's p is NULL
+ * where there is none. false: it has another form. */
+struct http_target {
+	struct span authority, path, query;
+};
+bool http_target_split(struct span target, struct http_target *ret_target);
+
+/* The row for the method and path (neither decoded), NULL: none. HEAD counts as GET. */
+const struct http_route *route_match(struct span method, struct span path);
 
 /* Finds the row for the method and path (neither decoded) and decodes the parameters. NOT_FOUND: no
  * such path. METHOD: other methods have this path. HEAD counts as GET. */
@@ -116,6 +159,8 @@ route_fn api_smime_export, api_smime_compare, api_smime_password, api_smime_unlo
 route_fn api_smime_install, api_smime_renew, api_smime_strength;
 route_fn api_message_list, api_message_octets, api_message_read, api_message_part;
 route_fn api_stored_encrypt, api_stored_decrypt, api_compose;
+route_fn api_upload_list, api_upload_add, api_upload_remove;
+extern const struct route_stream api_upload_stream;
 route_fn api_encryption_show, api_encryption_start, api_encryption_pause, api_encryption_resume;
 route_fn api_encryption_remove;
 route_fn api_outgoing_list, api_outgoing_set, api_outgoing_remove, api_outgoing_show;

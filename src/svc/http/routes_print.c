@@ -3,6 +3,7 @@
 
 /* Prints the route table as JSON for tools/check-openapi, which compares it with doc/openapi.yaml. */
 
+#include "store/settings.h"
 #include "svc/http/route.h"
 
 #include <stdio.h>
@@ -48,6 +49,18 @@ static json_t *body_of(const struct body_field *field)
 	return body;
 }
 
+/* NULL of the usual ones, which the description tells in its beginning. */
+static json_t *limit_of(const struct http_route *r)
+{
+	static const struct settings any;
+
+	if (r->size == SIZE_USUAL)
+		return json_null();
+	if (r->size == SIZE_MESSAGE)
+		return json_string("message_max");
+	return json_integer((json_int_t)route_body_max(r, &any));
+}
+
 int main(void)
 {
 	json_t *list = json_array();
@@ -57,10 +70,11 @@ int main(void)
 		const struct http_route *r = &http_routes[i];
 
 		(void)json_array_append_new(list,
-			json_pack("{s:s, s:o, s:s, s:b, s:o}", "method", r->method, "path",
+			json_pack("{s:s, s:o, s:s, s:b, s:o, s:o}", "method", r->method, "path",
 				path_of(r->path),
 				"query", r->query ? r->query : "", "open",
-				(int)(r->right == RIGHT_ANYONE), "body", body_of(r->body)));
+				(int)(r->right == RIGHT_ANYONE), "body", body_of(r->body),
+				"limit", limit_of(r)));
 	}
 	text = json_dumps(list, JSON_INDENT(1));
 	(void)puts(text);

@@ -8,6 +8,10 @@
  * keyd, and resumed. The library's own thread pool was not taken: there a handler that waits holds
  * up every connection that happens to be on the same thread.
  *
+ * A large body, or one that is streamed, is received only after a worker has proved the right to the
+ * request: the library reads no more of a connection that is suspended. A streamed body is taken off
+ * by workers piece by piece in the same way, so no more than a piece of it is in memory.
+ *
  * The library reads no address, no TLS and no time-out here: all that is the bridge's work. A
  * connection finds its peer by a number that travels in the dummy address it is added with.
  */
@@ -16,8 +20,9 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "svc/http/budget.h"
 #include "svc/http/dispatch.h"
-#include "svc/http/guard.h"
+#include "svc/http/route.h"
 #include "svc/env.h"
 #include "svc/http/web_session.h"
 #include "svc/unlocked.h"
@@ -36,6 +41,23 @@ enum {
 	HTTP_QUEUE = 1000,
 	HTTP_CONNECTIONS = 20000,     /* the admission's limit comes first */
 	HTTP_CONNECTION_MEMORY = 64 * 1024,
+
+	/* Octets of bodies, in all and of one peer or account. */
+	HTTP_ANYONE_MAX = 16 << 20,
+	HTTP_ANYONE_EACH_MAX = 4 << 20,
+	HTTP_ACCOUNTS_MAX = 768 << 20,
+	HTTP_ACCOUNT_MAX = 512 << 20,
+};
+
+enum exchange_state {
+	EXCHANGE_NEW,       /* its head is there, and was not looked at */
+	EXCHANGE_ADMITTING, /* a worker looks at it */
+	EXCHANGE_ADMITTED,  /* and has found it good */
+	EXCHANGE_BODY,      /* the body comes */
+	EXCHANGE_TAKING,    /* a worker takes a piece of it */
+	EXCHANGE_REFUSED,   /* in the middle of the body: the rest is passed over */
+	EXCHANGE_RUNNING,   /* a worker makes the answer */
+	EXCHANGE_ANSWERED,
 };
 
 /* One request in the library's hands. */
@@ -44,8 +66,7 @@ struct exchange {
 	struct http *http;
 	struct MHD_Connection *connection;
 	struct task task;
-	bool started;
-	bool answered;
+	enum exchange_state state;
 };
 
 static void on_connection(void *context, struct MHD_Connection *connection, void **socket_context,
@@ -102,6 +123,8 @@ static void *on_target(void *context, const char *target, struct MHD_Connection 
 	x->q.env = h->options.env;
 	x->q.options = &h->options;
 	x->q.sessions = h->sessions;
+	x->q.of_anyone = h->of_anyone;
+	x->q.of_accounts = h->of_accounts;
 	if (info && info->socket_context)
 		x->q.peer = http_peer_ref(info->socket_context);
 	x->q.target = arena_span(&x->q.arena, span_str(target));
@@ -117,6 +140,8 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
 	if (!x)
 		return;
 	*state = NULL;
+	if (x->state != EXCHANGE_ANSWERED || x->q.status >= 400)
+		http_abandon(&x->q);
 	http_request_done(&x->q);
 	free(x);
 }
@@ -133,6 +158,8 @@ static enum MHD_Result take_field(void *context, enum MHD_ValueKind kind, const 
 		.name = arena_span(&q->arena, span_str(name)),
 		.value = arena_span(&q->arena, span_str(value)),
 	};
+	if (span_is_nocase(span_str(name), "Content-Length"))
+		q->has_length = span_to_u64(span_trim(span_str(value)), UINT64_MAX, &q->length);
 	return MHD_YES;
 }
 
@@ -148,7 +175,12 @@ static int exchange_run(struct task *t, void *worker)
 	(void)pthread_mutex_unlock(&x->http->lock);
 	if (ended)
 		return -ECANCELED;
-	http_dispatch(&x->q);
+	if (x->state == EXCHANGE_ADMITTING)
+		x->state = http_admit(&x->q) ? EXCHANGE_ADMITTED : EXCHANGE_ANSWERED;
+	else if (x->state == EXCHANGE_TAKING)
+		x->state = http_take(&x->q) ? EXCHANGE_BODY : EXCHANGE_REFUSED;
+	else
+		http_dispatch(&x->q);
 	return 0;
 }
 
@@ -160,7 +192,10 @@ static void exchange_done(struct task *t)
 	if (t->result)
 		http_answer_problem(&x->q, 503, t->result == -ECANCELED ? "the server ends" :
 			"too many requests wait; try again later");
-	x->answered = true;
+	if (t->result && x->state == EXCHANGE_TAKING)
+		x->state = EXCHANGE_REFUSED;
+	else if (t->result || x->state == EXCHANGE_RUNNING)
+		x->state = EXCHANGE_ANSWERED;
 	MHD_resume_connection(x->connection);
 }
 
@@ -170,8 +205,8 @@ static void exchange_post(struct task_home *home, struct task *t)
 	task_finish(t);
 }
 
-/* false: the server ends, nothing is started any more. */
-static bool exchange_start(struct exchange *x)
+/* Lets a worker do what the state says. false: the server ends, nothing is started any more. */
+static bool exchange_start(struct exchange *x, enum exchange_state state)
 {
 	struct http *h = x->http;
 	bool taken;
@@ -181,20 +216,24 @@ static bool exchange_start(struct exchange *x)
 	(void)pthread_mutex_lock(&h->lock);
 	taken = !h->ended;
 	if (taken) {
+		x->state = state;
 		MHD_suspend_connection(x->connection);
-		task_start(pool_executor(http_is_slow(&x->q) ? h->slow : h->pool), &h->home,
-			&x->task);
+		task_start(pool_executor(
+				   state == EXCHANGE_RUNNING && http_is_slow(&x->q) ? h->slow
+										    : h->pool),
+			&h->home, &x->task);
 	}
 	(void)pthread_mutex_unlock(&h->lock);
 	return taken;
 }
 
-static const char *const common_headers[][2] = {
+const char *const http_common_fields[][2] = {
 	{ "X-Content-Type-Options", "nosniff" },
 	{ "Referrer-Policy", "no-referrer" },
 	{ "Cross-Origin-Resource-Policy", "same-origin" },
 	{ "Cross-Origin-Opener-Policy", "same-origin" },
 	{ "X-Frame-Options", "DENY" },
+	{},
 };
 
 /* A value is a header of an answer: made by us, or checked to hold no control character. */
@@ -241,11 +280,10 @@ static enum MHD_Result respond(struct exchange *x)
 
 	if (!response)
 		return MHD_NO;
-	for (size_t i = 0; i < sizeof common_headers / sizeof common_headers[0]; i++)
-		add_header(response, common_headers[i][0], span_str(common_headers[i][1]));
+	for (size_t i = 0; http_common_fields[i][0]; i++)
+		add_header(response, http_common_fields[i][0], span_str(http_common_fields[i][1]));
 	if (!has_header(q, "Content-Security-Policy"))
-		add_header(response, "Content-Security-Policy",
-			SPAN("default-src 'none'; frame-ancestors 'none'"));
+		add_header(response, "Content-Security-Policy", SPAN(HTTP_USUAL_POLICY));
 	if (!has_header(q, "Cache-Control"))
 		add_header(response, "Cache-Control", SPAN("no-store"));
 	if (q->type)
@@ -262,37 +300,89 @@ static enum MHD_Result respond(struct exchange *x)
 	return result;
 }
 
-/* Called once with the head, then with each piece of the body, then without one; and without one
- * again after the resumption. */
+static enum MHD_Result end_with_problem(struct exchange *x)
+{
+	http_answer_problem(&x->q, 503, "the server ends");
+	x->state = EXCHANGE_ANSWERED;
+	return respond(x);
+}
+
+/* The head is there. An answer now is one before the body, which then is not received. */
+static enum MHD_Result begin(struct exchange *x, const char *method)
+{
+	struct http_request *q = &x->q;
+
+	q->method = arena_span(&q->arena, span_str(method));
+	(void)MHD_get_connection_values(x->connection, MHD_HEADER_KIND, take_field, q);
+	if (http_field(q, "Transfer-Encoding").p == NULL && !q->has_length)
+		q->has_length = true; /* RFC 9112 section 6.3: there is none */
+	if (http_needs_admission(q))
+		return exchange_start(x, EXCHANGE_ADMITTING) ? MHD_YES : end_with_problem(x);
+	x->state = EXCHANGE_BODY;
+	if (http_reserve_body(q, http_body_expected(q)))
+		return MHD_YES;
+	x->state = EXCHANGE_ANSWERED;
+	return respond(x);
+}
+
+/* What is not taken now comes again. */
+static enum MHD_Result take_body(struct exchange *x, const char *data, size_t *n_data)
+{
+	struct http_request *q = &x->q;
+	size_t room, n = *n_data;
+
+	if (!q->admitted || !q->route->stream) {
+		/* The guard has counted. */
+		if (buf_size(&q->body) + n > http_body_max(q->env, q->method, q->target))
+			return MHD_NO;
+		buf_add(&q->body, span_of(data, n));
+		*n_data = 0;
+		return MHD_YES;
+	}
+	room = ROUTE_PIECE - buf_size(&q->body);
+	if (n > room)
+		n = room;
+	buf_add(&q->body, span_of(data, n));
+	*n_data -= n;
+	if (n < room || exchange_start(x, EXCHANGE_TAKING))
+		return MHD_YES;
+	http_answer_problem(q, 503, "the server ends");
+	x->state = EXCHANGE_REFUSED;
+	return MHD_YES;
+}
+
+/* Called once with the head, then with each piece of the body, then without one; and again after
+ * each resumption. */
 static enum MHD_Result on_request(void *context, struct MHD_Connection *connection, const char *url,
 	const char *method, const char *version, const char *data, size_t *n_data, void **state)
 {
 	struct exchange *x = *state;
-	struct http_request *q = &x->q;
 
-	(void)context, (void)url, (void)version;
-	if (!q->peer)
+	(void)context, (void)connection, (void)url, (void)version;
+	if (!x->q.peer)
 		return MHD_NO;
-	if (!x->started) {
-		x->started = true;
-		q->method = arena_span(&q->arena, span_str(method));
-		(void)MHD_get_connection_values(connection, MHD_HEADER_KIND, take_field, q);
+	switch (x->state) {
+	case EXCHANGE_NEW:
+		return begin(x, method);
+	case EXCHANGE_ADMITTED:
+		x->state = EXCHANGE_BODY;
 		return MHD_YES;
-	}
-	if (*n_data) {
-		if (buf_size(&q->body) + *n_data > GUARD_BODY_MAX)
-			return MHD_NO;
-		buf_add(&q->body, span_of(data, *n_data));
-		*n_data = 0;
-		return MHD_YES;
-	}
-	if (!x->answered) {
-		if (exchange_start(x))
+	case EXCHANGE_BODY:
+		if (*n_data)
+			return take_body(x, data, n_data);
+		return exchange_start(x, EXCHANGE_RUNNING) ? MHD_YES : end_with_problem(x);
+	case EXCHANGE_REFUSED:
+		if (*n_data) {
+			*n_data = 0;
 			return MHD_YES;
-		http_answer_problem(q, 503, "the server ends");
-		x->answered = true;
+		}
+		x->state = EXCHANGE_ANSWERED;
+		return respond(x);
+	case EXCHANGE_ANSWERED:
+		return respond(x);
+	default:
+		return MHD_NO; /* it is suspended */
 	}
-	return respond(x);
 }
 
 /* Paths are split before they are decoded, so the library leaves them as they are. */
@@ -345,6 +435,8 @@ int http_new(struct http **ret_http, const struct http_options *options)
 	(void)pthread_mutex_init(&h->lock, NULL);
 	(void)pthread_cond_init(&h->closed, NULL);
 	h->sessions = web_sessions_new(session_ended, options->env);
+	h->of_anyone = budget_new(HTTP_ANYONE_MAX, HTTP_ANYONE_EACH_MAX);
+	h->of_accounts = budget_new(HTTP_ACCOUNTS_MAX, HTTP_ACCOUNT_MAX);
 	for (unsigned kind = 0; kind < HTTP_KINDS; kind++) {
 		h->ports[kind].http = h;
 		h->ports[kind].kind = kind;
@@ -425,6 +517,8 @@ struct http *http_free(struct http *h)
 		MHD_stop_daemon(h->daemon);
 	map_done(&h->arriving, NULL);
 	web_sessions_free(h->sessions);
+	budget_free(h->of_anyone);
+	budget_free(h->of_accounts);
 	(void)pthread_cond_destroy(&h->closed);
 	(void)pthread_mutex_destroy(&h->lock);
 	free(h->loops);

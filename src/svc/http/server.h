@@ -14,6 +14,7 @@
 #include <pthread.h>
 
 struct MHD_Daemon;
+struct budget;
 struct pool;
 
 /* The connections of one loop; touched on that loop only. */
@@ -35,6 +36,7 @@ struct http {
 	struct http_port ports[HTTP_KINDS];
 	struct http_loop *loops;
 	struct web_sessions *sessions;
+	struct budget *of_anyone, *of_accounts; /* memory for bodies (svc/http/request.h) */
 	struct MHD_Daemon *daemon;
 	struct pool *pool, *slow; /* slow: of ROUTE_SLOW */
 	struct task_home home;
@@ -48,6 +50,12 @@ struct http {
 	bool stopping;        /* answers say "Connection: close" */
 	bool ended;           /* the pool takes nothing more */
 };
+
+/* Fields of every answer, also of those that the bridge gives; ended by NULL. */
+extern const char *const http_common_fields[][2];
+
+/* Content-Security-Policy of what is no page. */
+#define HTTP_USUAL_POLICY "default-src 'none'; frame-ancestors 'none'"
 
 /* Hands one end of a socket pair to the library, which closes it; takes the peer's reference. */
 int http_server_add(struct http *h, int fd, struct http_peer *peer) MUST_CHECK;
