@@ -739,12 +739,14 @@ static void add_entry(struct making *m)
 	};
 }
 
-static int make(struct making *m)
+static int make(struct store_conn *c, void *arg)
 {
+	struct making *m = arg;
 	const struct transaction *t = m->plan->request.transaction;
 	struct arrival arrival;
 	int r;
 
+	m->conn = c;
 	for (size_t i = 0; i < t->n; i++)
 		TRY(add_address(m, &t->recipients[i].address, (struct span){}));
 	m->n_recipients = m->n_arrivals;
@@ -774,8 +776,7 @@ int plan_make(struct store_conn *c, const struct plan_request *request, struct p
 	p->request.hostname = arena_span(&p->arena, request->hostname);
 	p->request.unique = arena_string(&p->arena, span_str(request->unique));
 	m->plan = p;
-	m->conn = c;
-	r = make(m);
+	r = store_moment(c, make, m);
 	free(m->arrivals);
 	map_done(&m->arrived, NULL);
 	map_done(&m->candidates, NULL);

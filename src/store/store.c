@@ -214,6 +214,17 @@ int store_read(struct store *s, int (*f)(struct store_conn *c, void *arg), void 
 	return task_call(store_readers(s), &call.task);
 }
 
+int store_moment(struct store_conn *c, int (*f)(struct store_conn *c, void *arg), void *arg)
+{
+	int r;
+
+	assert(!c->writer);
+	TRY(db_begin(c->db));
+	r = f(c, arg);
+	db_rollback(c->db);
+	return r;
+}
+
 int store_write(struct store *s, int (*f)(struct store_conn *c, void *arg), void *arg)
 {
 	struct call call = { .task.run = call_run, .f = f, .arg = arg };

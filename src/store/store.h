@@ -30,12 +30,12 @@ struct store_conn;
 enum store_outcome {
 	STORE_E_NOT_FOUND = 1,
 	STORE_E_EXISTS,
-	STORE_E_QUOTA,    /* the account's quota would be exceeded */
-	STORE_E_LIMIT,    /* a fixed limit: keywords of an account, mailboxes, levels */
-	STORE_E_IN_USE,   /* a lease is held by somebody else; a domain still has accounts */
-	STORE_E_STALE,    /* changed since the modification number given */
-	STORE_E_REFUSED,  /* not allowed for this object (removing INBOX); why says more */
-	STORE_E_RIGHTS,   /* the account lacks a right to a mailbox that it may know of */
+	STORE_E_QUOTA,   /* the account's quota would be exceeded */
+	STORE_E_LIMIT,   /* a fixed limit: keywords of an account, mailboxes, levels */
+	STORE_E_IN_USE,  /* a lease is held by somebody else; a domain still has accounts */
+	STORE_E_STALE,   /* changed since the modification number given */
+	STORE_E_REFUSED, /* not allowed for this object (removing INBOX); why says more */
+	STORE_E_RIGHTS,  /* the account lacks a right to a mailbox that it may know of */
 };
 
 /* Opens or creates the database and brings its schema up to date. n_readers connections. */
@@ -50,6 +50,12 @@ struct executor *store_writer(struct store *s);
 
 /* Runs f at once on the calling thread's behalf and waits: start-up, HTTP workers, tests. */
 int store_read(struct store *s, int (*f)(struct store_conn *c, void *arg), void *arg) MUST_CHECK;
+
+/* On a reader, for many reads: they see one moment, and cost less than each by itself (a moment
+ * takes and gives locks of the database's file). Not within each other, nor around store_view;
+ * the result is f's. */
+int store_moment(struct store_conn *c, int (*f)(struct store_conn *c, void *arg),
+	void *arg) MUST_CHECK;
 int store_write(struct store *s, int (*f)(struct store_conn *c, void *arg), void *arg) MUST_CHECK;
 
 /* The store a connection belongs to. */
@@ -57,8 +63,8 @@ struct store *store_of(struct store_conn *c);
 
 /* Small named values of the server: KEK check value, the ids of the main domain, ... Reads/writes.
  * STORE_E_NOT_FOUND. The value is heap memory with a NUL behind it. */
-int store_value_get(struct store_conn *c, const char *name, uint8_t **ret_value, size_t *ret_n)
-	MUST_CHECK;
+int store_value_get(struct store_conn *c, const char *name, uint8_t **ret_value,
+	size_t *ret_n) MUST_CHECK;
 int store_value_set(struct store_conn *c, const char *name, struct span value) MUST_CHECK;
 
 /* Another number whenever it may be that an address leads elsewhere than before, or that an account

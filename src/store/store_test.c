@@ -65,6 +65,39 @@ static void test_values(void **state)
 	free(g.p);
 }
 
+static int expect_value(struct store_conn *c, const char *expected)
+{
+	struct got g = {};
+
+	TRY(get_value(c, &g));
+	assert_true(span_is(span_of(g.p, g.n), expected));
+	free(g.p);
+	return 0;
+}
+
+/* Written meanwhile by the writer: not seen before the end. */
+static int in_a_moment(struct store_conn *c, void *arg)
+{
+	TRY(expect_value(c, "one"));
+	TRY(store_write(arg, set_value, (void *)(uintptr_t) "two"));
+	TRY(expect_value(c, "one"));
+	return STORE_E_STALE;
+}
+
+static int in_moments(struct store_conn *c, void *arg)
+{
+	assert_int_equal(store_moment(c, in_a_moment, arg), STORE_E_STALE);
+	return expect_value(c, "two");
+}
+
+static void test_moment(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(store_write(f->store, set_value, (void *)(uintptr_t) "one"), 0);
+	assert_int_equal(store_read(f->store, in_moments, f->store), 0);
+}
+
 static void test_schema_of_the_future(void **state)
 {
 	struct fixture *f = *state;
@@ -473,6 +506,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_values, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_moment, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_schema_of_the_future, setup, teardown),
 		cmocka_unit_test(test_missing_folder),
 		cmocka_unit_test(test_open_with_failures),
