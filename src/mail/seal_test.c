@@ -9,6 +9,8 @@
 #include "base/test.h"
 #include "mime/part.h"
 #include "mime/word.h"
+#include "pki/cert_fixture.h"
+#include "smime/cert_cache.h"
 #include "smime/smime_fixture.h"
 
 static bool is_sealed(struct span message)
@@ -144,6 +146,45 @@ static void bad_certificate(void **state)
 	assert_int_equal(buf_size(&out), 0);
 }
 
+/* What is remembered of a certificate is what is in it, not what was found about it. */
+static void not_valid_any_more(void **state)
+{
+	static const int64_t now_us = 1770091506000000, second_us = 1000000;
+	struct cert_order order = { .subject = "CN=a",
+		.names = "email:a@b.example",
+		.usage = "emailProtection",
+		.from_us = now_us - second_us,
+		.till_us = now_us + second_us,
+		.more = { { "keyUsage", "keyAgreement" } } };
+	static const struct {
+		const char *address;
+		int64_t now_us;
+		int outcome;
+	} cases[] = {
+		{ "a@b.example", now_us, 0 },
+		{ "a@b.example", now_us + 5 * second_us, SEAL_E_REFUSED },
+		{ "a@b.example", now_us - 5 * second_us, SEAL_E_REFUSED },
+		{ "other@b.example", now_us, SEAL_E_REFUSED },
+		{ "a@b.example", now_us, 0 },
+	};
+	CLEANUP(cert_cache_freep) struct cert_cache *cache = cert_cache_new(10);
+	struct cert_made made = cert_make(&order);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		CLEANUP(buf_done) struct buf out = {};
+		struct seal_recipient to = { .der = cert_der(made.cert),
+			.address = span_str(cases[i].address) };
+		struct why why = {};
+
+		if (seal_message(&to, 1, SPAN("Subject: x\r\n\r\ny\r\n"), cache,
+			    cases[i].now_us, &out, &why) != cases[i].outcome)
+			fail_msg("%zu: %s", i, why.text);
+		assert_int_equal(buf_size(&out) > 0, cases[i].outcome == 0);
+	}
+	cert_made_done(&made);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -151,6 +192,7 @@ int main(void)
 		cmocka_unit_test(objects),
 		cmocka_unit_test(pgp),
 		cmocka_unit_test(bad_certificate),
+		cmocka_unit_test(not_valid_any_more),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

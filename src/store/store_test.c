@@ -65,7 +65,7 @@ static void test_values(void **state)
 	free(g.p);
 }
 
-static int expect_value(struct store_conn *c, const char *expected)
+static int expect_stored(struct store_conn *c, const char *expected)
 {
 	struct got g = {};
 
@@ -78,16 +78,16 @@ static int expect_value(struct store_conn *c, const char *expected)
 /* Written meanwhile by the writer: not seen before the end. */
 static int in_a_moment(struct store_conn *c, void *arg)
 {
-	TRY(expect_value(c, "one"));
+	TRY(expect_stored(c, "one"));
 	TRY(store_write(arg, set_value, (void *)(uintptr_t) "two"));
-	TRY(expect_value(c, "one"));
+	TRY(expect_stored(c, "one"));
 	return STORE_E_STALE;
 }
 
 static int in_moments(struct store_conn *c, void *arg)
 {
 	assert_int_equal(store_moment(c, in_a_moment, arg), STORE_E_STALE);
-	return expect_value(c, "two");
+	return expect_stored(c, "two");
 }
 
 static void test_moment(void **state)

@@ -188,6 +188,49 @@ if header :is "Subject" "both" {{ fileinto :encrypt "~bob/INBOX"; }}''')
     assert recipients(found(server, bob)["INBOX"][0][1]) == 2
 
 
+def test_the_next_message_sees_it(server):
+    """Nothing of what rules and certificates said for one message is believed for the next."""
+    carl = server.add_account("carl@example.org")
+    server.cli("ca", "create", "example.org", check=False)
+    serials = []
+
+    def arrives():
+        send(server, "jim@example.com", carl, mail("secret", to=carl))
+        return found(server, carl)["INBOX"][-1][1]
+
+    assert b"body of secret" in arrives()
+    rules(server, "example.org", """require "vnd.signet.encrypt"; keep :encrypt :mandatory;""")
+    with pytest.raises(smtplib.SMTPDataError):
+        arrives()
+    for _ in range(2):
+        make_keys(server, carl)
+        keys = json.loads(server.cli("--json", "smime", "show", carl).stdout)["keys"]
+        server.cli("smime", "use", carl, str(max(k["number"] for k in keys)))
+        serials.append(serial(arrives()))
+        assert serial(arrives()) == serials[-1]
+    assert serials[0] != serials[1]
+    server.cli("smime", "renew", carl)
+    serials.append(serial(arrives()))
+    assert serials[2] not in serials[:2]
+    server.cli("account", "set", carl, "smime=no")
+    with pytest.raises(smtplib.SMTPDataError):
+        arrives()
+    server.cli("account", "set", carl, "smime=yes")
+    assert serial(arrives()) == serials[2]
+    rules(server, "example.org", "keep;")
+    assert b"body of secret" in arrives()
+    server.cli("account", "remove", carl)
+    with pytest.raises(smtplib.SMTPRecipientsRefused):
+        send(server, "jim@example.com", carl, mail("secret", to=carl))
+
+
+def serial(message):
+    """Of the certificate that the message is encrypted to, by OpenSSL."""
+    r = subprocess.run(["openssl", "cms", "-cmsout", "-print", "-inform", "SMIME"], input=message,
+                       capture_output=True, check=True)
+    return next(line for line in r.stdout.splitlines() if b"serialNumber" in line)
+
+
 def recipients(message):
     """How many can open it, by OpenSSL."""
     r = subprocess.run(["openssl", "cms", "-cmsout", "-print", "-inform", "SMIME"], input=message,
