@@ -58,7 +58,8 @@ static void make_message(struct buf *out)
 }
 
 struct cost {
-	double seconds, processor;
+	double seconds;
+	double processor; /* of the cheapest batch: other work disturbs that least */
 };
 
 static void sign_batch(const struct testing *keyd, const struct smime_key *key, struct span message,
@@ -74,7 +75,9 @@ static void sign_batch(const struct testing *keyd, const struct smime_key *key, 
 			die("sign_message");
 	}
 	cost->seconds += now() - start;
-	cost->processor += processor_time(keyd) - processor;
+	processor = processor_time(keyd) - processor;
+	if (cost->processor == 0 || processor < cost->processor)
+		cost->processor = processor;
 }
 
 /* The same key here and there. */
@@ -88,9 +91,9 @@ static struct cert_made bench_sign(const struct testing *keyd, enum key_type typ
 	struct keyd_made made = {};
 	CLEANUP(secret_done) struct secret pkcs8 = {};
 	struct cost warm = {}, here = {}, there = {};
-	double start = now();
 	struct keyd_key *key;
 	struct cert_made cert;
+	double start;
 	unsigned n = 0;
 
 	if (key_generate(&local.key, type) || key_to_pkcs8(local.key, &pkcs8) ||
@@ -104,6 +107,7 @@ static struct cert_made bench_sign(const struct testing *keyd, enum key_type typ
 		die("provider_key");
 	local.cert = remote.cert = cert.cert;
 	sign_batch(keyd, &remote, message, &warm);
+	start = now();
 	for (; now() - start < seconds; n += BATCH) {
 		sign_batch(keyd, &local, message, &here);
 		sign_batch(keyd, &remote, message, &there);
@@ -116,6 +120,8 @@ static struct cert_made bench_sign(const struct testing *keyd, enum key_type typ
 		here.seconds / there.seconds);
 	(void)printf("smime_sign_%s_keyd_to_local_processor %.2f ratio\n", key_type_name(type),
 		here.processor / there.processor);
+	(void)printf("smime_sign_%s_processor %.1f us, by keyd %.1f us\n", key_type_name(type),
+		here.processor * 1e6 / BATCH, there.processor * 1e6 / BATCH);
 	EVP_PKEY_free(remote.key);
 	EVP_PKEY_free(local.key);
 	keyd_key_unref(key);
