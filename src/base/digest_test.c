@@ -20,6 +20,7 @@ static void known_answers(void **state)
 {
 	uint8_t out[SHA256_OCTETS];
 	struct digest *d = digest_new();
+	struct hmac *h;
 
 	(void)state;
 	digest_sha256(SPAN("abc"), out); /* FIPS 180-4 example */
@@ -32,6 +33,13 @@ static void known_answers(void **state)
 	assert_hex(out, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 	digest_hmac_sha256(SPAN("Jefe"), SPAN("what do ya want for nothing?"), out); /* RFC 4231 */
 	assert_hex(out, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+	h = hmac_new(SPAN("Jefe"));
+	for (int i = 0; i < 3; i++) {
+		hmac_sha256(h, SPAN("what do ya want for nothing?"), out);
+		assert_hex(out, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+		hmac_sha256(h, SPAN("something else"), out);
+	}
+	hmac_free(h);
 	digest_pbkdf2_sha256(SPAN("password"), SPAN("salt"), 4096, out);
 	assert_hex(out, "c5e478d59288c841aa530db6845c4c8d962893a001ce4e11a4963873aa98134a");
 }

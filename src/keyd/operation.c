@@ -91,7 +91,7 @@ int operation_sign(EVP_PKEY *key, EVP_PKEY_CTX *signer, struct span data, struct
 {
 	size_t n = out.room;
 
-	if (key_is_ed25519(key))
+	if (!signer)
 		return sign_message(key, data, out, ret_n);
 	if (EVP_PKEY_sign(signer, out.p, &n, data.p, data.n) <= 0)
 		return say_no(KEYD_E_FAILED);
@@ -99,7 +99,7 @@ int operation_sign(EVP_PKEY *key, EVP_PKEY_CTX *signer, struct span data, struct
 	return 0;
 }
 
-static int exponent_digest(EVP_PKEY *key, uint8_t ret_digest[static SHA256_OCTETS])
+int operation_exponent(EVP_PKEY *key, uint8_t ret_digest[static SHA256_OCTETS])
 {
 	CLEANUP(BN_clear_freep) BIGNUM *d = NULL;
 	CLEANUP(secret_done) struct secret octets = secret_new((size_t)EVP_PKEY_get_size(key));
@@ -111,25 +111,26 @@ static int exponent_digest(EVP_PKEY *key, uint8_t ret_digest[static SHA256_OCTET
 	return 0;
 }
 
-/* A ciphertext that is not below the modulus fails for everybody who looks: that is no secret. */
-static int decrypt_pkcs1(EVP_PKEY *key, EVP_PKEY_CTX *ctx, struct span ciphertext,
+/* A ciphertext that is not below the modulus fails for everybody who looks: that is no secret. The
+ * padded block lies behind the result for as long as it is looked at. */
+static int decrypt_pkcs1(EVP_PKEY *key, EVP_PKEY_CTX *ctx, const struct operation_decrypt *d,
 	struct operation_out out, size_t *ret_n)
 {
-	CLEANUP(secret_done) struct secret block = secret_new(RSA_MAX);
-	uint8_t digest[SHA256_OCTETS];
-	size_t n = block.n;
+	uint8_t *block = out.p + RSA_MAX;
+	size_t n = RSA_MAX;
+	int r;
 
-	if (ciphertext.n != (size_t)EVP_PKEY_get_size(key) || out.room < ciphertext.n)
+	if (d->ciphertext.n != (size_t)EVP_PKEY_get_size(key) || d->ciphertext.n > RSA_MAX ||
+		out.room < 2 * RSA_MAX)
 		return KEYD_E_FAILED;
 	if (EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_NO_PADDING) <= 0)
 		return say_no(KEYD_E_REFUSED);
-	if (EVP_PKEY_decrypt(ctx, block.p, &n, ciphertext.p, ciphertext.n) <= 0)
+	if (EVP_PKEY_decrypt(ctx, block, &n, d->ciphertext.p, d->ciphertext.n) <= 0)
 		return say_no(KEYD_E_FAILED);
-	TRY(exponent_digest(key, digest));
-	TRY(unpad_pkcs1(span_of(block.p, n), ciphertext, span_of(digest, sizeof digest), out.p,
-		ret_n));
-	explicit_bzero(digest, sizeof digest);
-	return 0;
+	r = unpad_pkcs1(span_of(block, n), d->ciphertext, span_of(d->exponent, SHA256_OCTETS),
+		out.p, ret_n);
+	explicit_bzero(block, RSA_MAX);
+	return r;
 }
 
 static int decrypt_set_oaep(EVP_PKEY_CTX *ctx, const struct keyd_decrypt *how, struct span label)
@@ -151,8 +152,8 @@ static int decrypt_set_oaep(EVP_PKEY_CTX *ctx, const struct keyd_decrypt *how, s
 	return KEYD_E_REFUSED;
 }
 
-int operation_decrypt(EVP_PKEY *key, const struct keyd_decrypt *how, struct span label,
-	struct span ciphertext, struct operation_out out, size_t *ret_n)
+int operation_decrypt(EVP_PKEY *key, const struct operation_decrypt *d, struct operation_out out,
+	size_t *ret_n)
 {
 	CLEANUP(EVP_PKEY_CTX_freep) EVP_PKEY_CTX *ctx = NULL;
 	size_t n = out.room;
@@ -164,14 +165,14 @@ int operation_decrypt(EVP_PKEY *key, const struct keyd_decrypt *how, struct span
 	ctx = EVP_PKEY_CTX_new_from_pkey(NULL, key, PROVIDER);
 	if (!ctx || EVP_PKEY_decrypt_init(ctx) <= 0)
 		return say_no(KEYD_E_REFUSED);
-	if (how->padding == KEYD_PAD_PKCS1)
-		return decrypt_pkcs1(key, ctx, ciphertext, out, ret_n);
-	if (how->padding != KEYD_PAD_OAEP)
+	if (d->how.padding == KEYD_PAD_PKCS1)
+		return decrypt_pkcs1(key, ctx, d, out, ret_n);
+	if (d->how.padding != KEYD_PAD_OAEP)
 		return KEYD_E_REFUSED;
-	r = decrypt_set_oaep(ctx, how, label);
+	r = decrypt_set_oaep(ctx, &d->how, d->label);
 	if (r)
 		return say_no(r);
-	if (EVP_PKEY_decrypt(ctx, out.p, &n, ciphertext.p, ciphertext.n) <= 0)
+	if (EVP_PKEY_decrypt(ctx, out.p, &n, d->ciphertext.p, d->ciphertext.n) <= 0)
 		return say_no(KEYD_E_FAILED);
 	*ret_n = n;
 	return 0;

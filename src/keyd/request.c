@@ -414,12 +414,11 @@ static bool is_text(const char *p, size_t n)
 static int signer_of(struct keyd *k, struct span handle, EVP_PKEY *key, const struct keyd_sign *how,
 	EVP_PKEY_CTX **ret_signer)
 {
-	EVP_PKEY_CTX *signer;
+	EVP_PKEY_CTX *signer = vault_signer(k->vault, handle, how);
 	int r;
 
-	if (key_is_ed25519(key))
+	if (!signer && key_is_ed25519(key))
 		return 0;
-	signer = vault_signer(k->vault, handle, how);
 	if (!signer) {
 		r = operation_signer(key, how, &signer);
 		if (r)
@@ -451,19 +450,35 @@ static int keyd_do_sign(struct keyd *k, const struct span *f, struct reply *repl
 	return r;
 }
 
+/* Worked out once for each key. */
+static int exponent_of(struct keyd *k, struct span handle, EVP_PKEY *key,
+	uint8_t ret_digest[static SHA256_OCTETS])
+{
+	if (!EVP_PKEY_is_a(key, "RSA"))
+		return KEYD_E_REFUSED;
+	if (vault_exponent(k->vault, handle, ret_digest))
+		return 0;
+	TRY(operation_exponent(key, ret_digest));
+	vault_keep_exponent(k->vault, handle, ret_digest);
+	return 0;
+}
+
 static int keyd_do_decrypt(struct keyd *k, const struct span *f, struct reply *reply)
 {
 	CLEANUP(EVP_PKEY_freep) EVP_PKEY *key = NULL;
-	struct keyd_decrypt how;
+	struct operation_decrypt d = { .label = f[3], .ciphertext = f[4] };
 	size_t n;
 	int r;
 
-	memcpy(&how, f[2].p, sizeof how);
-	if (!is_text(how.digest, sizeof how.digest) || !is_text(how.mgf1, sizeof how.mgf1))
+	memcpy(&d.how, f[2].p, sizeof d.how);
+	if (!is_text(d.how.digest, sizeof d.how.digest) || !is_text(d.how.mgf1, sizeof d.how.mgf1))
 		return MALFORMED;
 	r = use_key(k, f[0], f[1], DECRYPT, &key);
+	if (!r && d.how.padding == KEYD_PAD_PKCS1)
+		r = exponent_of(k, f[0], key, d.exponent);
 	if (!r)
-		r = operation_decrypt(key, &how, f[3], f[4], reply_begin(reply), &n);
+		r = operation_decrypt(key, &d, reply_begin(reply), &n);
+	explicit_bzero(d.exponent, sizeof d.exponent);
 	if (!r)
 		reply_end(reply, n);
 	return r;

@@ -39,7 +39,7 @@ static uint32_t choose(uint32_t mask, uint32_t a, uint32_t b)
 }
 
 /* PRF of the draft: HMAC-SHA-256 over counter, label and the length in bits. */
-static void prf(const uint8_t key[static SHA256_OCTETS], struct span label, uint8_t *out, size_t n)
+static void prf(struct hmac *key, struct span label, uint8_t *out, size_t n)
 {
 	uint8_t input[2 + 16 + 2], mac[SHA256_OCTETS];
 	size_t bits = n * 8;
@@ -52,14 +52,14 @@ static void prf(const uint8_t key[static SHA256_OCTETS], struct span label, uint
 
 		input[0] = (uint8_t)(i >> 8);
 		input[1] = (uint8_t)i;
-		digest_hmac_sha256(span_of(key, SHA256_OCTETS), span_of(input, label.n + 4), mac);
+		hmac_sha256(key, span_of(input, label.n + 4), mac);
 		memcpy(out + i * SHA256_OCTETS, mac, part < SHA256_OCTETS ? part : SHA256_OCTETS);
 	}
 	explicit_bzero(mac, sizeof mac);
 }
 
 /* The length of the message that bad padding stands for: the last candidate that fits. */
-static uint32_t synthetic_length(const uint8_t key[static SHA256_OCTETS], uint32_t max)
+static uint32_t synthetic_length(struct hmac *key, uint32_t max)
 {
 	uint8_t tries[2 * LENGTH_TRIES];
 	uint32_t mask = max, length = 0;
@@ -78,6 +78,7 @@ static uint32_t synthetic_length(const uint8_t key[static SHA256_OCTETS], uint32
 int unpad_pkcs1(struct span block, struct span ciphertext, struct span key_digest, uint8_t *out,
 	size_t *ret_n)
 {
+	CLEANUP(hmac_freep) struct hmac *keyed = NULL;
 	uint8_t key[SHA256_OCTETS], padded[MODULUS_MAX] = {}, synthetic[MODULUS_MAX];
 	uint32_t n = (uint32_t)block.n, separator = 0, found = 0, good, start;
 
@@ -85,7 +86,8 @@ int unpad_pkcs1(struct span block, struct span ciphertext, struct span key_diges
 		return err_fault(EINVAL, "size of the RSA block");
 	memcpy(padded + (block.n - ciphertext.n), ciphertext.p, ciphertext.n);
 	digest_hmac_sha256(key_digest, span_of(padded, block.n), key);
-	prf(key, SPAN("message"), synthetic, block.n);
+	keyed = hmac_new(span_of(key, sizeof key));
+	prf(keyed, SPAN("message"), synthetic, block.n);
 
 	good = mask_zero(block.p[0]) & mask_zero(block.p[1] ^ 2u);
 	for (uint32_t i = 2; i < n; i++) {
@@ -95,7 +97,7 @@ int unpad_pkcs1(struct span block, struct span ciphertext, struct span key_diges
 		found |= here;
 	}
 	good &= found & ~mask_less(separator, SEPARATOR_MIN);
-	start = choose(good, separator + 1, n - synthetic_length(key, n - SEPARATOR_MIN));
+	start = choose(good, separator + 1, n - synthetic_length(keyed, n - SEPARATOR_MIN));
 	for (uint32_t i = 0; start + i < n; i++)
 		out[i] = (uint8_t)choose(good, block.p[start + i], synthetic[start + i]);
 	*ret_n = n - start;

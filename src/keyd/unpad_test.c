@@ -116,8 +116,10 @@ static void test_sizes(void **state)
 static void test_operation(void **state)
 {
 	CLEANUP(EVP_PKEY_freep) EVP_PKEY *key = NULL;
-	const struct keyd_decrypt how = { .padding = KEYD_PAD_PKCS1 };
-	const struct operation_out room = { out, sizeof out };
+	struct operation_decrypt d = { .how = { .padding = KEYD_PAD_PKCS1 } };
+	static const uint8_t none[1024];
+	static uint8_t result[2048];
+	const struct operation_out room = { result, sizeof result };
 	EVP_PKEY_CTX *ctx;
 	size_t n = sizeof ciphertext, n_out;
 
@@ -128,21 +130,21 @@ static void test_operation(void **state)
 	assert_true(EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PADDING) > 0);
 	assert_true(EVP_PKEY_encrypt(ctx, ciphertext, &n, (const uint8_t *)"content", 7) > 0);
 	EVP_PKEY_CTX_free(ctx);
-	assert_int_equal(
-		operation_decrypt(key, &how, SPAN(""), span_of(ciphertext, n), room, &n_out), 0);
-	assert_true(span_is(span_of(out, n_out), "content"));
+	d.ciphertext = span_of(ciphertext, n);
+	assert_int_equal(operation_exponent(key, d.exponent), 0);
+	assert_int_equal(operation_decrypt(key, &d, room, &n_out), 0);
+	assert_true(span_is(span_of(result, n_out), "content"));
+	/* Nothing is left of the block. */
+	assert_memory_equal(result + 1024, none, sizeof none);
 
 	ciphertext[n - 1] ^= 1;
-	assert_int_equal(
-		operation_decrypt(key, &how, SPAN(""), span_of(ciphertext, n), room, &n_out), 0);
-	assert_false(span_is(span_of(out, n_out), "content"));
+	assert_int_equal(operation_decrypt(key, &d, room, &n_out), 0);
+	assert_false(span_is(span_of(result, n_out), "content"));
 	/* Not below the modulus, and not of its size: everybody can see that. */
 	memset(ciphertext, 0xFF, n);
-	assert_int_equal(operation_decrypt(key, &how, SPAN(""), span_of(ciphertext, n), room, &n_out),
-		KEYD_E_FAILED);
-	assert_int_equal(
-		operation_decrypt(key, &how, SPAN(""), span_of(ciphertext, n - 1), room, &n_out),
-		KEYD_E_FAILED);
+	assert_int_equal(operation_decrypt(key, &d, room, &n_out), KEYD_E_FAILED);
+	d.ciphertext.n--;
+	assert_int_equal(operation_decrypt(key, &d, room, &n_out), KEYD_E_FAILED);
 }
 
 int main(void)
