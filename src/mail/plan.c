@@ -397,8 +397,13 @@ static int encrypt(struct making *m, const struct sieve_action *a, struct plan_a
 		stay_clear(m, act, a, form, "the message is too large");
 		return 0;
 	}
-	if (act->owner != m->account.id && m->level != RULE_SERVER)
+	if (act->owner != m->account.id && m->level != RULE_SERVER) {
 		TRY(find_recipient(m, m->account.id, &form->to[1], &own_found));
+		if (!own_found) {
+			stay_clear(m, act, a, form, "the account whose mail it was has no certificate");
+			return 0;
+		}
+	}
 	form->n_to = 1 + own_found;
 	form->accounts[0] = act->owner;
 	form->accounts[1] = own_found ? m->account.id : 0;

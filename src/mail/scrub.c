@@ -15,6 +15,12 @@ static void add_missing(struct scrub *s, struct buf *out)
 	s->over = true;
 }
 
+/* Fields that only we say something with. */
+static bool is_ours(struct span name)
+{
+	return span_is_nocase(name, "Return-Path") || span_is_nocase(name, "Signet-Not-Encrypted");
+}
+
 /* The prefix tells the field: up to its colon, or as much as there is room for. */
 static void decide(struct scrub *s, struct buf *out)
 {
@@ -24,7 +30,7 @@ static void decide(struct scrub *s, struct buf *out)
 
 	/* A continuation shares the fate of its field. */
 	if (s->prefix[0] != ' ' && s->prefix[0] != '\t') {
-		s->dropping = colon < prefix.n && span_is_nocase(name, "Return-Path");
+		s->dropping = colon < prefix.n && is_ours(name);
 		if (span_is_nocase(name, "Date"))
 			s->date = SPAN("");
 		else if (span_is_nocase(name, "Message-ID"))

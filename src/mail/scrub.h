@@ -4,13 +4,13 @@
 
 /*
  * What is changed in a message's own header on its way in: a Return-Path that somebody else wrote
- * is taken away (RFC 5321 section 4.4), and a submission that lacks Date or Message-ID gets them
+ * is taken away (RFC 5321 section 4.4), also what our rules record (doc/rules.md), and a submission that lacks Date or Message-ID gets them
  * (RFC 6409 sections 8.2 and 8.3). Everything else stays as it is, octet for octet.
  */
 
 #include "base/buf.h"
 
-enum { SCRUB_PREFIX = 16 }; /* octets of a line that are looked at */
+enum { SCRUB_PREFIX = 24 }; /* octets of a line that are looked at */
 
 /* Zeroed memory is one at its start that adds nothing. */
 struct scrub {

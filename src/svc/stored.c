@@ -15,6 +15,7 @@
 #include "smime/encrypt.h"
 #include "smime/read.h"
 #include "store/secure_rows.h"
+#include "store/sharing.h"
 #include "store/store.h"
 #include "svc/env.h"
 
@@ -23,6 +24,7 @@
 struct reading {
 	int64_t account;
 	int64_t id;
+	bool may_be_shared; /* also a message of somebody else's mailbox, with the right to read it */
 	struct store_place place;
 	struct store_message row;
 	uint64_t offset;
@@ -41,12 +43,18 @@ static int find(struct store_conn *c, void *arg)
 {
 	struct reading *r = arg;
 	int found = store_message_find(c, r->id, &r->place);
+	unsigned rights;
 
 	r->row.uid = 0;
 	if (found)
 		return found;
-	if (r->place.account != r->account)
-		return STORE_E_NOT_FOUND;
+	if (r->place.account != r->account) {
+		if (!r->may_be_shared)
+			return STORE_E_NOT_FOUND;
+		TRY(store_mailbox_rights(c, r->account, r->place.mailbox, &rights));
+		if (!(rights & ACL_READ))
+			return STORE_E_NOT_FOUND;
+	}
 	TRY(store_messages(c, r->place.mailbox, &r->place.uid, 1, 0, note_row, r, NULL));
 	return r->row.uid ? 0 : STORE_E_NOT_FOUND;
 }
@@ -90,7 +98,7 @@ static int reading_run(struct env *e, struct reading *r, uint64_t max)
 int stored_read(struct env *e, int64_t account, int64_t id, uint64_t max, struct buf *out,
 	struct store_message *ret_row)
 {
-	struct reading r = { .account = account, .id = id, .out = out };
+	struct reading r = { .account = account, .id = id, .may_be_shared = true, .out = out };
 	int found = reading_run(e, &r, max);
 
 	if (found)

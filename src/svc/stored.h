@@ -27,7 +27,8 @@ enum stored_outcome {
 	STORED_E_CHANGED, /* somebody else changed or removed it meanwhile */
 };
 
-/* The octets of a message, at most max. */
+/* The octets of a message, at most max: of the account, or of a mailbox in which it has the right to
+ * read (store/sharing.h). */
 int stored_read(struct env *e, int64_t account, int64_t id, uint64_t max, struct buf *out,
 	struct store_message *ret_row) MUST_CHECK;
 

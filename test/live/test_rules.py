@@ -7,7 +7,8 @@ import subprocess
 
 import pytest
 from conftest import BUILD, PASSWORD
-from webclient import BASE, Client
+from test_secure_mail import session, smime
+from webclient import BASE, Client, quoted
 
 SECRET = "a secure mail password"
 
@@ -186,6 +187,43 @@ def test_store_encrypted(server, alice, bob):
 if header :is "Subject" "both" {{ fileinto :encrypt "~bob/INBOX"; }}''')
     send(server, "jim@example.com", alice, mail("both"))
     assert recipients(found(server, bob)["INBOX"][0][1]) == 2
+    # Both read it, the other one where the mailbox lets her: also over the API.
+    a = session(server, alice)
+    listed = f"/accounts/{alice}/mailboxes/{quoted('~bob/INBOX')}/messages"
+    a.get(listed, expect=404)
+    server.cli("mailbox", "rights", bob, "INBOX", alice, "lr")
+    m, = a.get(listed)["messages"]
+    assert a.get(f"/accounts/{alice}/messages/{m['id']}/read")["locked"]
+    a.ask("POST", smime(alice) + "/unlock", {"password": SECRET}, expect=200)
+    shown = a.get(f"/accounts/{alice}/messages/{m['id']}/read")
+    assert "body of both" in shown["parts"][0]["text"]
+    # Not changed by who may only read, nor read by who has lost the right.
+    a.ask("POST", f"{BASE}/accounts/{alice}/messages/{m['id']}/decrypt", expect=404)
+    server.cli("mailbox", "rights", bob, "INBOX", alice, "")
+    a.get(f"/accounts/{alice}/messages/{m['id']}/read", expect=404)
+    # Who could not read it has it in clear, and hears why. What somebody else says is taken away.
+    server.add_account("dora@example.org")
+    send(server, "jim@example.com", "dora@example.org",
+         "Signet-Not-Encrypted: forged\n" + mail("both", to="dora@example.org"))
+    clear, = [m for _, m in found(server, bob)["INBOX"] if b"body of both" in m]
+    assert b"Signet-Not-Encrypted: the account whose mail it was has no certificate\r\n" in clear
+    assert b"forged" not in clear
+
+
+def test_a_reason_that_is_not_ascii(server, alice):
+    """RFC 5429 section 2.1.1: whoever asks for UTF-8 (RFC 6531) gets it."""
+    rules(server, alice, 'require "reject"; reject "Geh fort, bis ich zurück bin";')
+    for options, expected in (((), b"5.7.1 Geh fort, bis ich zur?ck bin"),
+                              (("SMTPUTF8",), "5.7.1 Geh fort, bis ich zurück bin".encode())):
+        with smtplib.SMTP("127.0.0.1", server.port("smtp")) as s, \
+                pytest.raises(smtplib.SMTPDataError) as e:
+            s.ehlo()
+            s.sendmail("jim@example.com", [alice], mail().replace("\n", "\r\n").encode(), options)
+        assert e.value.smtp_error == expected
+    rules(server, alice, 'require "reject"; reject "не пишите мне";')
+    with pytest.raises(smtplib.SMTPDataError) as e:
+        send(server, "jim@example.com", alice, mail())
+    assert e.value.smtp_error == b"5.7.1 refused by the rules of the recipient"
 
 
 def test_the_next_message_sees_it(server):

@@ -11,7 +11,7 @@
 #include "mime/fold.h"
 #include "mime/structure.h"
 #include "mime/word.h"
-#include "store/mailbox.h"
+#include "store/sharing.h"
 #include "store/view.h"
 #include "svc/http/api_message.h"
 
@@ -244,7 +244,7 @@ int api_message_list(struct http_request *q, struct store_conn *c)
 	CLEANUP(listing_done) struct listing l = { .found = json_array() };
 	CLEANUP(view_unrefp) struct view *view = NULL;
 	struct store_account account;
-	struct store_mailbox mailbox;
+	struct shared_mailbox mailbox;
 	uint64_t before;
 	int r = api_account(q, c, &account);
 
@@ -256,10 +256,10 @@ int api_message_list(struct http_request *q, struct store_conn *c)
 		r = read_words(q, &l);
 	if (r)
 		return r;
-	r = store_mailbox_find(c, &q->arena, account.id, q->params[1], &mailbox);
+	r = store_mailbox_reach(c, &q->arena, account.id, q->params[1], ACL_READ, &mailbox);
 	if (r)
 		return http_store_problem(q, r, "mailbox", "mailbox", NULL);
-	TRY(store_view(c, mailbox.id, &view));
+	TRY(store_view(c, mailbox.box.id, &view));
 	l.list = api_answer_list(q, "messages");
 	TRY(list_down(c, view, view_find(view, (uint32_t)before), &l));
 	(void)json_object_set_new(q->answer, "next",

@@ -231,15 +231,37 @@ static void log_message(struct smtp *s, const struct message_task *m, const char
 		log_str("outcome", outcome));
 }
 
-/* RFC 5429 section 2.1.1: the reason of a rule in the reply, if it fits into it. */
+/* A reason for a client that reads ASCII alone: a question mark for each other character, or nothing
+ * if that leaves little. */
+static struct span ascii_reason(struct span reason, struct buf *out)
+{
+	size_t n_other = 0;
+
+	for (size_t i = 0; i < reason.n; i++) {
+		uint8_t c = reason.p[i];
+
+		if (c < 0x80)
+			buf_add_octet(out, c);
+		else if ((c & 0xC0) == 0xC0) {
+			buf_add_octet(out, '?');
+			n_other++;
+		}
+	}
+	return n_other * 3 > buf_size(out) ? (struct span){} : buf_span(out);
+}
+
+/* RFC 5429 section 2.1.1: the reason of a rule in the reply, as far as it fits into it. */
 static int rule_refused(struct smtp *s, const struct message_task *m)
 {
 	const struct verdict_text *text = &m->delivery.refusal_text;
+	CLEANUP(buf_done) struct buf ascii = {};
 	struct span reason = span_str(text->text);
 	char line[REASON_MAX + 1];
 	size_t n = 0;
 
-	if (reason.n == 0 || (!span_is_ascii(reason) && !m->transaction->utf8))
+	if (!m->transaction->utf8 && !span_is_ascii(reason))
+		reason = ascii_reason(reason, &ascii);
+	if (reason.n == 0)
 		reason = span_str(recipient_verdict_text(RECIPIENT_REJECTED)->text);
 	reason = span_trim(span_head(reason, sieve_cut(reason, REASON_MAX)));
 	for (size_t i = 0; i < reason.n; i++) {
