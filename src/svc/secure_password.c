@@ -199,10 +199,10 @@ static const char *const keyboard[] = { "1234567890", "qwertyuiop", "qwertzuiop"
 	"zxcvbnm", "yxcvbnm", "azertyuiop", "qsdfghjklm", "wxcvbn" };
 
 /* Letters that hardly ever follow one in words of English, German, French, Spanish, Italian, Dutch and
- * Polish: those of less than four in ten thousand of the pairs in their programs' translations. */
+ * Polish: those of less than four in ten thousand of the pairs in their programs' translations, but "pf". */
 static const char *const rare_after[] = { "", "ghkmnpqvwxz", "gnqvwx", "gkqvx", "", "ghjkmnpqvwxyz",
 	"fjkpqvxyz", "bcdfghjkmpqsvwxyz", "h", "bcfghjlmpqrtvwxyz", "bcdfgjmnpqvxyz", "hjqrwxz",
-	"fghjkqrtvwxyz", "qwx", "q", "bdfgjkmnqvwxz", "abcdefghijklmnopqrstvwxyz", "jqx", "bqvx",
+	"fghjkqrtvwxyz", "qwx", "q", "bdgjkmnqvwxz", "abcdefghijklmnopqrstvwxyz", "jqx", "bqvx",
 	"bgjqx", "hq", "bcdfghjklmnpqrtuvwxyz", "bcdfghjklmpqtvwxz", "bdfghjklmnoqrsuvwxyz",
 	"dghqvxyz", "bcdfghjlpqrstvx" };
 

@@ -110,6 +110,7 @@ static void test_strength(void **state)
 		{ "New Passphrase Here", STRENGTH_FAIR, STRENGTH_GOOD },
 		{ "strength rhythm psychology", STRENGTH_FAIR, STRENGTH_GOOD },
 		{ "strong passphrase here 2026!", STRENGTH_GOOD, STRENGTH_GOOD },
+		{ "Pferd Batterie Klammer S\xc3\xbc\xc3\x9f", STRENGTH_GOOD, STRENGTH_GOOD },
 		{ "angstschweiss", STRENGTH_VERY_WEAK, STRENGTH_VERY_WEAK },
 		{ "P@ssw0rd", STRENGTH_VERY_WEAK, STRENGTH_VERY_WEAK },
 		{ "5t@rw4r5", STRENGTH_VERY_WEAK, STRENGTH_VERY_WEAK },
