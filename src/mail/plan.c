@@ -37,6 +37,7 @@ enum {
 	REDIRECTED_EACH = SIEVE_REDIRECTS_MAX,
 	ACTS_MAX = 3 * SIEVE_ACTIONS_MAX + 1,
 	FORMS_FREE = 2, /* of a message for one account, whatever its size */
+	OWN_SHARE = 16 << 10,
 };
 
 /* Steps of all scripts for one message: a list of a thousand accounts must not stop a reader. When
@@ -73,6 +74,7 @@ struct making {
 	size_t n_acts;
 	size_t n_forms; /* that its scripts may want, and their octets */
 	uint64_t n_form_octets;
+	size_t own_share; /* octets that its scripts may still hold beside what all may */
 };
 
 static void *position_put(size_t i)
@@ -561,9 +563,16 @@ static int eval(struct making *m, const struct sieve_script *s, struct span head
 	return sieve_eval(s, &in, result, why);
 }
 
-/* Octets that a script has made and that stay until the message is delivered. */
-static bool hold(struct plan *p, size_t n)
+/* Octets that a script has made and that stay until the message is delivered. What an ordinary
+ * script needs is there for each account, whatever the others take. */
+static bool hold(struct making *m, size_t n)
 {
+	struct plan *p = m->plan;
+
+	if (n <= m->own_share) {
+		m->own_share -= n;
+		return true;
+	}
 	if (n > PLAN_HELD_MAX - p->held)
 		return false;
 	p->held += n;
@@ -571,8 +580,9 @@ static bool hold(struct plan *p, size_t n)
 }
 
 /* A changed header, once for all scripts that come to the same. */
-static bool hold_header(struct plan *p, struct span *header)
+static bool hold_header(struct making *m, struct span *header)
 {
+	struct plan *p = m->plan;
 	uint8_t digest[SHA256_OCTETS];
 	struct span *held;
 
@@ -581,7 +591,7 @@ static bool hold_header(struct plan *p, struct span *header)
 	digest_sha256(*header, digest);
 	held = map_get(&p->headers_by, span_of(digest, sizeof digest));
 	if (!held) {
-		if (!hold(p, header->n))
+		if (!hold(m, header->n))
 			return false;
 		held = ARENA_ALLOC(&p->arena, struct span);
 		*held = arena_span(&p->arena, *header);
@@ -592,19 +602,19 @@ static bool hold_header(struct plan *p, struct span *header)
 }
 
 /* known: the header as it was before the script, which is held already. */
-static bool hold_all(struct plan *p, struct span known, struct sieve_result *result)
+static bool hold_all(struct making *m, struct span known, struct sieve_result *result)
 {
 	struct span last = result->header, held = last;
-	bool good = last.p == known.p || hold_header(p, &held);
+	bool good = last.p == known.p || hold_header(m, &held);
 
 	result->header = held;
 	for (size_t i = 0; i < result->n && good; i++) {
 		struct sieve_action *a = &result->actions[i];
 
-		good = hold(p, sizeof(struct plan_act) + a->target.n + a->reason.n + a->flags.n);
+		good = hold(m, sizeof(struct plan_act) + a->target.n + a->reason.n + a->flags.n);
 		if (a->header.p != last.p) { /* else digested just before */
 			last = held = a->header;
-			good = good && hold_header(p, &held);
+			good = good && hold_header(m, &held);
 		}
 		if (a->header.n)
 			a->header = held;
@@ -636,7 +646,7 @@ static bool counts_forms(struct making *m, const struct sieve_result *result)
 static int take_result(struct making *m, struct span known, struct sieve_result *result,
 	struct why *why)
 {
-	if (!hold_all(m->plan, known, result)) {
+	if (!hold_all(m, known, result)) {
 		why_set(why, "the rules of all recipients make too many headers and texts");
 		return SIEVE_E_FAILED;
 	}
@@ -710,6 +720,7 @@ static int run_rules(struct making *m)
 	TRY(store_rules_for(m->conn, &arena, m->account.id, rules, &n));
 	m->n_acts = m->n_forms = 0;
 	m->n_form_octets = 0;
+	m->own_share = OWN_SHARE;
 	for (size_t i = 0; i < n && goes_on; i++)
 		TRY(run_rule(m, &rules[i], &header, &flags, &goes_on));
 	if (goes_on && (n || header.n)) {

@@ -767,6 +767,40 @@ static void headers_are_shared(void **state)
 	}
 }
 
+/* Others can take all that there is for all, and an account's rule has what it needs. */
+static void share_of_its_own(void **state)
+{
+	CLEANUP(buf_done) struct buf to = {}, script = {};
+	struct fixture *f = *state;
+	struct rule_cache *cache = rule_cache_new();
+	const struct plan_note *notes;
+	struct mailing m;
+	size_t n, more;
+
+	assert_int_equal(store_write(f->store, add_many, f), 0);
+	buf_add_string(&script, "require [\"envelope\",\"reject\"];"
+				" if not envelope :localpart \"to\" \"alice\" { reject \"");
+	for (size_t i = sizeof(struct plan_act); i < 32 << 10; i++)
+		buf_add_octet(&script, 'x');
+	buf_add_string(&script, "\"; }");
+	buf_add_octet(&script, 0);
+	plant_it(f, "domain", (const char *)buf_span(&script).p);
+	plant_it(f, "alice", "require \"editheader\"; addheader \"X-A\" \"b\";");
+	many(MANY, &to);
+	buf_cut(&to, buf_size(&to) - 1);
+	buf_add_string(&to, "alice@example.org");
+	buf_add_octet(&to, 0);
+	mail(&m, f, cache, "jim@example.com", (const char *)buf_span(&to).p, plain);
+	assert_int_equal(m.result, 0);
+	assert_int_equal(m.plan->held, PLAN_HELD_MAX);
+	notes = plan_notes(m.plan, &n, &more);
+	assert_int_equal(n + more, MANY - 1024);
+	assert_non_null(notes);
+	expect_text(&m, "X-A: b\r\nFrom: Jim");
+	mailing_done(&m);
+	rule_cache_free(cache);
+}
+
 /* Too large to be looked into or encrypted: other headers and marks it has all the same. */
 static void very_large(void **state)
 {
@@ -902,6 +936,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(many_forms, setup, teardown),
 		cmocka_unit_test_setup_teardown(too_many_forms, setup, teardown),
 		cmocka_unit_test_setup_teardown(headers_are_shared, setup, teardown),
+		cmocka_unit_test_setup_teardown(share_of_its_own, setup, teardown),
 		cmocka_unit_test_setup_teardown(very_large, setup, teardown),
 		cmocka_unit_test_setup_teardown(redirect_through_alias, setup, teardown),
 		cmocka_unit_test_setup_teardown(right_is_taken, setup, teardown),
