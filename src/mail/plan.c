@@ -18,6 +18,7 @@
 #include "base/limit.h"
 #include "mail/answer.h"
 #include "mail/intake.h"
+#include "mail/own_cert.h"
 #include "mail/rule_cache.h"
 #include "mime/header.h"
 #include "mime/part.h"
@@ -293,33 +294,39 @@ static int resolve(struct making *m, const struct sieve_action *a, struct plan_a
 
 /* An account whose certificate was asked for. */
 struct candidate {
-	bool found;
+	enum own_cert_fault fault;
+	struct span why; /* of a fault */
 	struct seal_recipient recipient;
 };
 
 static int find_candidate(struct making *m, int64_t account, struct candidate *ret)
 {
-	CLEANUP(arena_done) struct arena arena = {};
-	struct store_secure_cert cert;
-	struct store_secure owner;
-	int r = store_secure_cert_get(m->conn, &arena, account, &cert);
+	CLEANUP(own_cert_done) struct own_cert own = {};
+	struct own_cert_wish wish = {
+		.account = account,
+		.use = OWN_CERT_ENCRYPT,
+		.now_us = m->plan->request.now_us,
+		.cache = m->plan->request.certs,
+	};
+	int r = own_cert_find(m->conn, &wish, &own);
 
-	ret->found = r == 0;
+	*ret = (struct candidate){ .fault = OWN_CERT_NONE };
 	if (r == STORE_E_NOT_FOUND)
 		return 0;
 	TRY(r);
-	TRY(store_secure_get(m->conn, &arena, account, &owner));
-	ret->recipient = (struct seal_recipient){
-		.der = arena_span(&m->plan->arena, cert.der),
-		.address = arena_span(&m->plan->arena, owner.address),
-		.cipher = store_secure_ciphers[owner.cipher],
-	};
+	ret->fault = own.fault;
+	if (own.fault)
+		ret->why = arena_span(&m->plan->arena, span_str(own.why.text));
+	else
+		ret->recipient = (struct seal_recipient){
+			.der = arena_span(&m->plan->arena, cert_der(own.cert)),
+			.cipher = store_secure_ciphers[own.cipher],
+		};
 	return 0;
 }
 
-/* The certificate that mail for the account is encrypted to (CGP-62); *ret_found false: none. */
-static int find_recipient(struct making *m, int64_t account, struct seal_recipient *ret_recipient,
-	bool *ret_found)
+/* The certificate that mail for the account is encrypted to (CGP-62), else why there is none. */
+static int find_recipient(struct making *m, int64_t account, const struct candidate **ret_candidate)
 {
 	struct span key = span_of(&account, sizeof account);
 	struct candidate *c = map_get(&m->candidates, key);
@@ -329,8 +336,7 @@ static int find_recipient(struct making *m, int64_t account, struct seal_recipie
 		TRY(find_candidate(m, account, c));
 		(void)map_put(&m->candidates, key, c);
 	}
-	*ret_found = c->found;
-	*ret_recipient = c->recipient;
+	*ret_candidate = c;
 	return 0;
 }
 
@@ -341,13 +347,17 @@ static void set_reject(struct plan_act *act, struct span reason, const char *sta
 	act->status = status;
 }
 
-/* It will not be encrypted: the message says so itself, and so does the log. */
+/* It will not be encrypted: the message says so itself, and so does the log, with what the
+ * certificate says. */
 static void stay_clear(struct making *m, struct plan_act *act, const struct sieve_action *a,
-	struct form *form, const char *reason)
+	struct form *form, const char *reason, struct span detail)
 {
-	CLEANUP(buf_done) struct buf field = {};
+	CLEANUP(buf_done) struct buf field = {}, text = {};
 
-	note(m, NOTE_CLEAR, span_str(reason));
+	buf_add_string(&text, reason);
+	buf_add_string(&text, detail.n ? ": " : "");
+	buf_add(&text, detail);
+	note(m, NOTE_CLEAR, buf_span(&text));
 	if (a->mandatory) {
 		set_reject(act,
 			SPAN("this mailbox takes encrypted mail only, and the server has no"
@@ -379,36 +389,59 @@ static int find_sealed(struct making *m)
 	return 0;
 }
 
+/* Of the mailbox's owner, and of the account whose mail it was; for the message itself: words of ours
+ * alone, since what stands in a certificate is somebody else's. */
+static const char *const no_cert_texts[2][OWN_CERT_REVOKED + 1] = {
+	{
+		[OWN_CERT_OFF] = "Secure Mail is switched off for the owner of the mailbox",
+		[OWN_CERT_NONE] = "the owner of the mailbox has no certificate",
+		[OWN_CERT_UNFIT] = "the certificate of the owner of the mailbox is not for encryption",
+		[OWN_CERT_NOT_YET] = "the certificate of the owner of the mailbox is not valid yet",
+		[OWN_CERT_EXPIRED] = "the certificate of the owner of the mailbox has expired",
+		[OWN_CERT_REVOKED] = "the certificate of the owner of the mailbox was revoked",
+	},
+	{
+		[OWN_CERT_OFF] = "Secure Mail is switched off for the account whose mail it was",
+		[OWN_CERT_NONE] = "the account whose mail it was has no certificate",
+		[OWN_CERT_UNFIT] = "the certificate of the account whose mail it was is not for encryption",
+		[OWN_CERT_NOT_YET] = "the certificate of the account whose mail it was is not valid yet",
+		[OWN_CERT_EXPIRED] = "the certificate of the account whose mail it was has expired",
+		[OWN_CERT_REVOKED] = "the certificate of the account whose mail it was was revoked",
+	},
+};
+
 /* CGP-62, CGP-63: for the mailbox's owner and, where a rule of the account or the domain names a
  * mailbox of somebody else, for the account too. */
 static int encrypt(struct making *m, const struct sieve_action *a, struct plan_act *act,
 	struct form *form)
 {
-	bool owner_found, own_found = false;
+	int64_t accounts[2] = { act->owner, m->account.id };
+	size_t n = act->owner != m->account.id && m->level != RULE_SERVER ? 2 : 1;
 
 	TRY(find_sealed(m));
 	if (m->sealed)
 		return 0;
 	form->to = arena_alloc(&m->plan->arena, 2 * sizeof form->to[0]);
-	TRY(find_recipient(m, act->owner, &form->to[0], &owner_found));
-	if (!owner_found) {
-		stay_clear(m, act, a, form, "the owner of the mailbox has no certificate");
-		return 0;
-	}
-	if (intake_size(m->plan->request.intake) > PLAN_MESSAGE_MAX) {
-		stay_clear(m, act, a, form, "the message is too large");
-		return 0;
-	}
-	if (act->owner != m->account.id && m->level != RULE_SERVER) {
-		TRY(find_recipient(m, m->account.id, &form->to[1], &own_found));
-		if (!own_found) {
-			stay_clear(m, act, a, form, "the account whose mail it was has no certificate");
+	for (size_t i = 0; i < n; i++) {
+		const struct candidate *k;
+
+		TRY(find_recipient(m, accounts[i], &k));
+		if (k->fault) {
+			bool is_certs = k->fault != OWN_CERT_NONE && k->fault != OWN_CERT_OFF;
+
+			stay_clear(m, act, a, form, no_cert_texts[i][k->fault],
+				is_certs ? k->why : SPAN(""));
 			return 0;
 		}
+		form->to[i] = k->recipient;
 	}
-	form->n_to = 1 + own_found;
-	form->accounts[0] = act->owner;
-	form->accounts[1] = own_found ? m->account.id : 0;
+	if (intake_size(m->plan->request.intake) > PLAN_MESSAGE_MAX) {
+		stay_clear(m, act, a, form, "the message is too large", SPAN(""));
+		return 0;
+	}
+	form->n_to = n;
+	form->accounts[0] = accounts[0];
+	form->accounts[1] = n == 2 ? accounts[1] : 0;
 	return 0;
 }
 

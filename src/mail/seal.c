@@ -128,10 +128,8 @@ int seal_message(const struct seal_recipient *recipients, size_t n, struct span 
 
 	if (recipients[0].cipher)
 		request.cipher = cipher_by_name(span_str(recipients[0].cipher));
-	for (size_t i = 0; i < n && r == 0; i++) {
-		to[i].address = recipients[i].address;
+	for (size_t i = 0; i < n && r == 0; i++)
 		r = cert_cache_read(certs, recipients[i].der, &to[i].cert, why);
-	}
 	if (r == 0)
 		r = seal(&request, message, &sealed, why);
 	else if (r > 0)

@@ -12,7 +12,6 @@ struct part_tree;
 
 struct seal_recipient {
 	struct span der;     /* the certificate */
-	struct span address; /* that it must be for */
 	const char *cipher;  /* that its owner has chosen, by name; NULL or "automatic": none */
 };
 

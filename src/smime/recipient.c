@@ -25,6 +25,7 @@ static const char *const fault_names[] = {
 	[RECIPIENT_KEY_USAGE] = "key_usage",
 	[RECIPIENT_EXTENDED_USAGE] = "extended_key_usage",
 	[RECIPIENT_ADDRESS] = "address",
+	[RECIPIENT_REVOKED] = "revoked",
 };
 
 const char *recipient_fault_name(enum recipient_fault fault)

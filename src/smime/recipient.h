@@ -20,6 +20,7 @@ enum recipient_fault {
 	RECIPIENT_KEY_USAGE,
 	RECIPIENT_EXTENDED_USAGE,
 	RECIPIENT_ADDRESS, /* it is for other addresses */
+	RECIPIENT_REVOKED, /* never found here: for whoever has asked */
 };
 
 /* A stable word for the API: "expired", "weak_key". */

@@ -26,11 +26,11 @@ CLEANUP_POINTER(ASN1_TIME, ASN1_TIME_free)
 CLEANUP_POINTER(CMS_ContentInfo, CMS_ContentInfo_free)
 
 /* The reason behind the certificate's name. */
-static int refuse(struct why *why, const struct smime_key *signer, const char *reason)
+static int refuse(struct why *why, const struct cert *cert, const char *reason)
 {
 	CLEANUP(buf_done) struct buf subject = {};
 
-	cert_add_subject(signer->cert, &subject);
+	cert_add_subject(cert, &subject);
 	why_set(why, "the certificate of %.*s %s",
 		(int)(buf_size(&subject) > 200 ? 200 : buf_size(&subject)),
 		(const char *)buf_span(&subject).p, reason);
@@ -38,26 +38,34 @@ static int refuse(struct why *why, const struct smime_key *signer, const char *r
 	return SIGN_E_REFUSED;
 }
 
-/* RFC 8550 section 4.4.2 to 4.4.4, as a recipient would ask. */
+int sign_check_cert(const struct cert *cert, int64_t now_us, struct why *why)
+{
+	X509 *x = cert_x509(cert);
+	EVP_PKEY *public = X509_get0_pubkey(x);
+
+	if (now_us < cert_not_before_us(cert))
+		return refuse(why, cert, "is not valid yet");
+	if (now_us > cert_not_after_us(cert))
+		return refuse(why, cert, "has expired: get a new one");
+	if (!(X509_get_key_usage(x) & (KU_DIGITAL_SIGNATURE | KU_NON_REPUDIATION)))
+		return refuse(why, cert,
+			"is not for signing (its key usage lacks digitalSignature)");
+	if (!cert_allows(cert, CERT_USE_MAIL))
+		return refuse(why, cert,
+			"is not for mail (its extended key usage lacks emailProtection)");
+	if (public && key_is_ed25519(public))
+		return refuse(why, cert,
+			"has an Ed25519 key, which cannot sign mail here: use RSA or EC");
+	return 0;
+}
+
 static int check_signer(const struct sign_request *s, const struct smime_key *k, struct why *why)
 {
-	X509 *x = cert_x509(k->cert);
+	int r = sign_check_cert(k->cert, s->now_us, why);
 
-	if (s->now_us < cert_not_before_us(k->cert))
-		return refuse(why, k, "is not valid yet");
-	if (s->now_us > cert_not_after_us(k->cert))
-		return refuse(why, k, "has expired: get a new one");
-	if (!(X509_get_key_usage(x) & (KU_DIGITAL_SIGNATURE | KU_NON_REPUDIATION)))
-		return refuse(why, k, "is not for signing (its key usage lacks digitalSignature)");
-	if (!cert_allows(k->cert, CERT_USE_MAIL))
-		return refuse(why, k,
-			"is not for mail (its extended key usage lacks emailProtection)");
-	if (key_is_ed25519(k->key))
-		return refuse(why, k,
-			"has an Ed25519 key, which cannot sign mail here: use RSA or EC");
-	if (X509_check_private_key(x, k->key) != 1)
-		return refuse(why, k, "is for another key than the one that was given");
-	return 0;
+	if (r || X509_check_private_key(cert_x509(k->cert), k->key) == 1)
+		return r;
+	return refuse(why, k->cert, "is for another key than the one that was given");
 }
 
 static const EVP_MD *digest_of(const struct sign_request *s, const struct smime_key *k)

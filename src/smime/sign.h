@@ -27,6 +27,10 @@ struct sign_request {
  */
 enum sign_outcome { SIGN_E_REFUSED = 1 };
 
+/* Whether mail can be signed with the certificate at that time, as a recipient would ask (RFC 8550
+ * sections 4.4.2 to 4.4.4): REFUSED with why. Neither its path nor its addresses are asked for. */
+int sign_check_cert(const struct cert *cert, int64_t now_us, struct why *why) MUST_CHECK;
+
 /* Appends the whole message, its outer header fields kept, with CRLF. `message` has any line ends.
  */
 int sign_message(const struct sign_request *s, struct span message, struct buf *out,

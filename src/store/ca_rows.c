@@ -34,6 +34,21 @@ static const int64_t week_us = 7LL * 24 * 3600 * 1000000;
 	" and (p.smime > 0 or (p.smime < 0 and d.smime <> 0))"                                     \
 	" and k.is_current <> 0 and s.is_current <> 0 and s.der = i.der)"
 
+const char *store_issued_reason_name(unsigned reason)
+{
+	static const char *const names[] = {
+		[REASON_UNSPECIFIED] = "unspecified",
+		[REASON_KEY_COMPROMISE] = "keyCompromise",
+		[REASON_CA_COMPROMISE] = "cACompromise",
+		[REASON_AFFILIATION] = "affiliationChanged",
+		[REASON_SUPERSEDED] = "superseded",
+		[REASON_CESSATION] = "cessationOfOperation",
+		[REASON_PRIVILEGE] = "privilegeWithdrawn",
+	};
+
+	return reason < sizeof names / sizeof names[0] ? names[reason] : NULL;
+}
+
 static struct store_authority authority_of(struct db_statement *q)
 {
 	return (struct store_authority){

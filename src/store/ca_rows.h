@@ -83,6 +83,9 @@ enum issued_reason {
 	REASON_PRIVILEGE = 9,
 };
 
+/* "keyCompromise" and so on, as there; NULL: none that is used here. */
+const char *store_issued_reason_name(unsigned reason);
+
 struct store_issued {
 	int64_t id;
 	int64_t authority;

@@ -126,6 +126,10 @@ static int cert_write(struct store_conn *c, int64_t account, const struct store_
 	TRY(known_read(c, account, address, cert->sha256, &known));
 	if (!decided)
 		state = state_without_decision(&known, state);
+	/* What is trusted has nothing against it, whatever was said when it was not: a card that is
+	 * written without anybody looking says of each certificate that nobody has. */
+	if (state == CERT_TRUSTED)
+		reason = SPAN("");
 	if (state == CERT_WAITING && known.other && !reason.n)
 		reason = SPAN("the address has another certificate");
 	*ret_state = state;

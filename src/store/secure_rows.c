@@ -417,29 +417,31 @@ int store_secure_cert_each(struct store_conn *c, int64_t key,
 	return r;
 }
 
-int store_secure_cert_get(struct store_conn *c, struct arena *a, int64_t account,
-	struct store_secure_cert *ret_cert)
+int store_secure_cert_present(struct store_conn *c, int64_t account,
+	int (*each)(const struct store_secure_cert *cert, bool of_current, void *context),
+	void *context)
 {
 	CLEANUP(db_resetp) struct db_statement *q = NULL;
-	struct store_secure secure;
 	bool row;
-	int r = store_secure_get(c, a, account, &secure);
+	int r;
 
-	if (r)
-		return r;
-	if (!secure.enabled)
-		return STORE_E_NOT_FOUND;
-	TRY(db_query_row(&q, &row, c->db,
-		CERTS " join secure_key k on k.id = t.secure_key"
-		      " where k.account = $1 and k.is_current = 1 and t.is_current = 1",
+	TRY(db_query(&q, c->db,
+		"select " CERT_COLUMNS ", k.is_current from secure_cert t"
+		" join secure_key k on k.id = t.secure_key"
+		" join secure_mail s on s.account = k.account"
+		" where k.account = $1 and k.password = s.password order by k.is_current desc, t.id desc",
 		DB_ARGS(DB_INT(account))));
-	if (!row)
-		return STORE_E_NOT_FOUND;
-	*ret_cert = cert_of(q);
-	ret_cert->sha256 = arena_span(a, ret_cert->sha256);
-	ret_cert->der = arena_span(a, ret_cert->der);
-	ret_cert->chain = arena_span(a, ret_cert->chain);
-	return 0;
+	for (;;) {
+		struct store_secure_cert cert;
+
+		TRY(db_step(q, &row));
+		if (!row)
+			return 0;
+		cert = cert_of(q);
+		r = each(&cert, db_int(q, 8) != 0, context);
+		if (r)
+			return r;
+	}
 }
 
 int store_secure_cert_ending(struct store_conn *c, int64_t now_us, int64_t before_us,

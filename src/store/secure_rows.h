@@ -110,10 +110,12 @@ int store_secure_cert_add(struct store_conn *c, const struct store_secure_cert *
 int store_secure_cert_each(struct store_conn *c, int64_t key,
 	int (*each)(const struct store_secure_cert *cert, void *context), void *context) MUST_CHECK;
 
-/* Reads: the certificate that others encrypt to: the current one of the account's current key,
- * unless Secure Mail is off for it. STORE_E_NOT_FOUND. In the arena. */
-int store_secure_cert_get(struct store_conn *c, struct arena *a, int64_t account,
-	struct store_secure_cert *ret_cert) MUST_CHECK;
+/* Reads: the certificates of all keys that the account's present password opens (of_current: of the
+ * current key), those of the current key first, then newer before older. Which of them is used:
+ * mail/own_cert.h. Spans are valid during each(). */
+int store_secure_cert_present(struct store_conn *c, int64_t account,
+	int (*each)(const struct store_secure_cert *cert, bool of_current, void *context),
+	void *context) MUST_CHECK;
 
 /* Reads: certificates from elsewhere that accounts sign with and that
  * end before that time or of which nobody has looked yet (not_after_us 0); but those that ended long ago.

@@ -20,36 +20,21 @@
 
 enum { LABEL_OCTETS = 6, HTTP_PORT = 80 };
 
-static const struct {
-	enum issued_reason reason;
-	const char *name;
-} reasons[] = {
-	{ REASON_UNSPECIFIED, "unspecified" },
-	{ REASON_KEY_COMPROMISE, "keyCompromise" },
-	{ REASON_CA_COMPROMISE, "cACompromise" },
-	{ REASON_AFFILIATION, "affiliationChanged" },
-	{ REASON_SUPERSEDED, "superseded" },
-	{ REASON_CESSATION, "cessationOfOperation" },
-	{ REASON_PRIVILEGE, "privilegeWithdrawn" },
-};
-
-enum { REASONS = sizeof reasons / sizeof reasons[0] };
-
 const char *ca_reason_name(unsigned reason)
 {
-	for (size_t i = 0; i < REASONS; i++) {
-		if (reasons[i].reason == reason)
-			return reasons[i].name;
-	}
-	return "unspecified";
+	const char *name = store_issued_reason_name(reason);
+
+	return name ? name : "unspecified";
 }
 
 bool ca_reason_parse(struct span name, enum issued_reason *ret_reason)
 {
-	for (size_t i = 0; i < REASONS; i++) {
-		if (!span_is_nocase(name, reasons[i].name))
+	for (unsigned i = 0; i <= REASON_PRIVILEGE; i++) {
+		const char *known = store_issued_reason_name(i);
+
+		if (!known || !span_equal_nocase(name, span_str(known)))
 			continue;
-		*ret_reason = reasons[i].reason;
+		*ret_reason = (enum issued_reason)i;
 		return true;
 	}
 	return false;

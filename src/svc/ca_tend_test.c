@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/test.h"
 #include "keyd/provider.h"
+#include "mail/own_cert.h"
 #include "pki/key.h"
 #include "pki/selfsign.h"
 #include "store/account.h"
@@ -99,27 +100,31 @@ static void pass_days(struct env_fixture *f, int days)
 }
 
 struct current {
-	struct arena *arena;
 	int64_t account;
-	struct store_secure_cert cert;
+	struct own_cert own;
 };
 
 static int read_current(struct store_conn *c, void *arg)
 {
 	struct current *k = arg;
 
-	return store_secure_cert_get(c, k->arena, k->account, &k->cert);
+	return own_cert_find(c,
+		&(struct own_cert_wish){ .account = k->account,
+			.use = OWN_CERT_ENCRYPT,
+			.now_us = clock_now_us() },
+		&k->own);
 }
 
 static int64_t days_left(struct env_fixture *f)
 {
-	CLEANUP(arena_done) struct arena a = {};
-	CLEANUP(cert_unrefp) struct cert *cert = NULL;
-	struct current k = { .arena = &a, .account = env_fixture_account(f, "alice") };
+	struct current k = { .account = env_fixture_account(f, "alice") };
+	int64_t days;
 
 	assert_int_equal(store_read(f->env.store, read_current, &k), 0);
-	assert_int_equal(cert_from_der(&cert, k.cert.der, NULL), 0);
-	return (cert_not_after_us(cert) - clock_now_us()) / day_us;
+	assert_non_null(k.own.cert);
+	days = (cert_not_after_us(k.own.cert) - clock_now_us()) / day_us;
+	own_cert_done(&k.own);
+	return days;
 }
 
 static int64_t n_issued(struct env_fixture *f)

@@ -4,15 +4,13 @@
 #include "svc/recipient_certs.h"
 
 #include "base/clock.h"
-#include "base/enc.h"
+#include "mail/own_cert.h"
 #include "mime/address.h"
 #include "smime/capability.h"
 #include "smime/cert_cache.h"
 #include "store/account.h"
-#include "store/ca_rows.h"
 #include "store/contact_rows.h"
 #include "store/domain.h"
-#include "store/secure_rows.h"
 #include "store/settings.h"
 #include "store/store.h"
 #include "svc/contacts.h"
@@ -53,6 +51,7 @@ struct lookup {
 	size_t n;
 	struct recipient_cert *found;
 	struct candidates *book, *local; /* by address */
+	struct why *revoked;             /* by address: that an account's certificate is */
 	struct contact_trust *trust;
 };
 
@@ -115,57 +114,34 @@ static int local_account(struct store_conn *c, struct lookup *l, struct span add
 	return 0;
 }
 
-/* Whether an authority of this server issued it and has taken that back: no list is needed for what
- * is known here. */
-static int is_revoked_here(struct store_conn *c, struct lookup *l, struct span der,
-	bool *ret_revoked)
-{
-	CLEANUP(cert_unrefp) struct cert *cert = NULL;
-	CLEANUP(buf_done) struct buf text = {}, serial = {};
-	struct store_issued row;
-	struct span octets;
-	int r = cert_cache_read(l->env->mail_certs, der, &cert, NULL);
-
-	*ret_revoked = false;
-	if (r)
-		return r < 0 ? r : 0;
-	cert_add_serial(cert, &text);
-	if (!enc_hex_decode(&serial, buf_span(&text)))
-		return 0;
-	octets = buf_span(&serial);
-	while (octets.n > 1 && octets.p[0] == 0)
-		octets = span_skip(octets, 1);
-	r = store_issued_by_serial(c, l->arena, octets, &row);
-	if (r == STORE_E_NOT_FOUND)
-		return 0;
-	if (r)
-		return err_fold(r);
-	*ret_revoked = row.revoked_us != 0 && span_equal(row.der, der);
-	return 0;
-}
-
+/* An account of this server: which certificate of its is used is the same for whoever asks. */
 static int read_local(struct store_conn *c, struct lookup *l, size_t i)
 {
-	struct store_secure_cert cert;
-	bool revoked;
-	int64_t account;
+	CLEANUP(own_cert_done) struct own_cert own = {};
+	struct own_cert_wish wish = {
+		.use = OWN_CERT_ENCRYPT,
+		.address = l->addresses[i],
+		.now_us = l->now_us,
+		.cache = l->env->mail_certs,
+	};
 	int r;
 
-	TRY(local_account(c, l, l->addresses[i], &account));
-	if (!account)
+	l->revoked[i] = (struct why){};
+	TRY(local_account(c, l, l->addresses[i], &wish.account));
+	if (!wish.account)
 		return 0;
-	r = store_secure_cert_get(c, l->arena, account, &cert);
+	r = own_cert_find(c, &wish, &own);
 	if (r == STORE_E_NOT_FOUND)
 		return 0;
-	if (r)
-		return err_fold(r);
-	TRY(is_revoked_here(c, l, cert.der, &revoked));
-	if (revoked)
-		return 0;
-	/* The account is known to be the address's, and whose certificate it is, this server knows.
-	 */
-	candidate_add(l, &l->local[i],
-		(struct candidate){ .der = cert.der, .chain = cert.chain, .anyway = true });
+	TRY(r);
+	if (own.fault == OWN_CERT_REVOKED)
+		l->revoked[i] = own.why;
+	else if (own.cert)
+		/* The account is known to be the address's, and whose certificate it is, this
+		 * server knows. What else is wrong with it, judge() says. */
+		candidate_add(l, &l->local[i],
+			(struct candidate){ .der = arena_span(l->arena, cert_der(own.cert)),
+				.anyway = true });
 	return 0;
 }
 
@@ -300,6 +276,8 @@ static int find_one(struct env *e, struct lookup *l, size_t i)
 		TRY(choose(l, found, &l->local[i], RECIPIENT_FROM_ACCOUNT));
 	if (!found->cert)
 		TRY(ask_directories(e, l, found));
+	if (!found->cert && l->revoked[i].text[0])
+		say_why(l, found, RECIPIENT_REVOKED, l->revoked[i].text);
 	if (!found->cert)
 		say_why(l, found, RECIPIENT_NONE,
 			found->waiting ? "a certificate of this address waits for your decision"
@@ -320,6 +298,7 @@ int recipient_certs_find(struct env *e, struct arena *a, int64_t account,
 		.found = ret_certs,
 		.book = arena_alloc(a, (n + 1) * sizeof *l.book),
 		.local = arena_alloc(a, (n + 1) * sizeof *l.local),
+		.revoked = arena_alloc(a, (n + 1) * sizeof *l.revoked),
 	};
 	int r;
 

@@ -473,10 +473,14 @@ int secure_mail_keys(struct env *e, struct span session, int64_t account,
 		return found->n_keys ? SECURE_E_LOCKED : SECURE_E_NONE;
 	}
 	keys = new_keys();
-	for (size_t i = 0; i < found->n_keys; i++)
-		for (size_t k = 0; k < open.n; k++)
-			if (open.keys[k].id == found->keys[i].row.id)
-				TRY(add_keys(&found->keys[i], open.keys[k].key, &keys));
+	for (size_t i = 0; i < found->n_keys; i++) {
+		for (size_t k = 0; k < open.n; k++) {
+			if (open.keys[k].id != found->keys[i].row.id)
+				continue;
+			keys.open[keys.n_open++] = open.keys[k].id;
+			TRY(add_keys(&found->keys[i], open.keys[k].key, &keys));
+		}
+	}
 	*ret_keys = keys;
 	keys = (struct secure_keys){};
 	return 0;

@@ -149,6 +149,8 @@ int secure_mail_remove(struct env *e, const struct secure_caller *who,
 struct secure_keys {
 	struct smime_key *keys;
 	size_t n;
+	int64_t open[SECURE_KEYS_MAX]; /* store_secure_key: which of them are */
+	size_t n_open;
 	struct cert_list *chains; /* private: the keys point to them */
 };
 void secure_keys_done(struct secure_keys *k);

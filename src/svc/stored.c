@@ -11,10 +11,10 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "mail/intake.h"
+#include "mail/own_cert.h"
 #include "mime/header.h"
 #include "smime/encrypt.h"
 #include "smime/read.h"
-#include "store/secure_rows.h"
 #include "store/sharing.h"
 #include "store/store.h"
 #include "svc/env.h"
@@ -202,75 +202,77 @@ static int check_clear(struct span message, struct why *why)
 	return STORED_E_ALREADY;
 }
 
-struct own_cert {
-	int64_t account;
-	struct arena arena;
-	struct store_secure secure;
-	struct store_secure_cert row;
-	int r;
+struct own_finding {
+	struct own_cert_wish wish;
+	struct own_cert own;
 };
 
-static int own_cert(struct store_conn *c, void *arg)
+static int find_own(struct store_conn *c, void *arg)
 {
-	struct own_cert *o = arg;
+	struct own_finding *f = arg;
 
-	TRY(store_secure_get(c, &o->arena, o->account, &o->secure));
-	o->r = store_secure_cert_get(c, &o->arena, o->account, &o->row);
-	return o->r < 0 ? o->r : 0;
+	own_cert_done(&f->own);
+	return own_cert_find(c, &f->wish, &f->own);
 }
 
-static void own_cert_done(struct own_cert *o)
-{
-	arena_done(&o->arena);
-}
-
-static int encrypt_to(const struct own_cert *own, struct span message, struct buf *out,
-	struct why *why)
+static int encrypt_to(const struct own_cert *own, int64_t now_us, struct span message,
+	struct buf *out, struct why *why)
 {
 	CLEANUP(encrypt_faults_done) struct encrypt_faults faults = {};
-	CLEANUP(cert_unrefp) struct cert *cert = NULL;
-	struct encrypt_recipient recipient = {};
+	struct encrypt_recipient recipient = { .cert = own->cert };
 	struct encrypt_request request = {
 		.recipients = &recipient,
 		.n_recipients = 1,
-		.now_us = clock_now_us(),
-		.cipher = cipher_by_name(span_str(store_secure_ciphers[own->secure.cipher])),
+		.now_us = now_us,
+		.cipher = cipher_by_name(span_str(store_secure_ciphers[own->cipher])),
 	};
-	int r;
+	int r = encrypt_message(&request, message, out, &faults, why);
 
-	TRY(cert_from_der(&cert, own->row.der, why));
-	recipient.cert = cert;
-	r = encrypt_message(&request, message, out, &faults, why);
 	if (r == ENCRYPT_E_RECIPIENTS)
 		why_set(why, "%s", faults.faults[0].why.text);
 	return r > 0 ? STORED_E_NO_CERT : r;
 }
 
-int stored_encrypt(struct env *e, int64_t account, int64_t id,
-	struct message_replaced *ret_replaced, struct why *why)
+static int encrypt_own(struct env *e, const struct own_cert *own, int64_t now_us,
+	struct reading *reading, struct message_replaced *ret_replaced, struct why *why)
 {
-	CLEANUP(own_cert_done) struct own_cert own = { .account = account };
-	CLEANUP(buf_done) struct buf message = {};
 	CLEANUP(buf_done) struct buf encrypted = {};
-	struct reading reading = { .account = account, .id = id, .out = &message };
-	int r;
+	int r = reading_run(e, reading, ENTITY_OCTETS_MAX);
 
-	TRY(store_read(e->store, own_cert, &own));
-	if (own.r) {
-		why_set(why, "the account has no Secure Mail certificate: generate or import a key "
-			     "first");
-		return STORED_E_NO_CERT;
-	}
-	r = reading_run(e, &reading, ENTITY_OCTETS_MAX);
 	if (r == STORED_E_TOO_LARGE)
 		why_set(why, "the message is larger than %d octets", ENTITY_OCTETS_MAX);
 	if (!r)
-		r = check_clear(buf_span(&message), why);
+		r = check_clear(buf_span(reading->out), why);
 	if (!r)
-		r = encrypt_to(&own, buf_span(&message), &encrypted, why);
+		r = encrypt_to(own, now_us, buf_span(reading->out), &encrypted, why);
 	if (r)
 		return r;
-	return replace(e, &reading, buf_span(&encrypted), ret_replaced);
+	return replace(e, reading, buf_span(&encrypted), ret_replaced);
+}
+
+int stored_encrypt(struct env *e, int64_t account, int64_t id,
+	struct message_replaced *ret_replaced, struct why *why)
+{
+	CLEANUP(buf_done) struct buf message = {};
+	struct reading reading = { .account = account, .id = id, .out = &message };
+	struct own_finding f = { .wish = { .account = account,
+					 .use = OWN_CERT_ENCRYPT,
+					 .now_us = clock_now_us(),
+					 .cache = e->mail_certs } };
+	const char *remedy;
+	int r = store_read(e->store, find_own, &f);
+
+	if (!r && f.own.fault) {
+		remedy = own_cert_remedy(&f.own);
+		why_set(why, "%s%s%s", f.own.why.text, remedy[0] ? ": " : "", remedy);
+		r = STORED_E_NO_CERT;
+	} else if (r == STORE_E_NOT_FOUND) {
+		r = STORED_E_NOT_FOUND;
+	} else if (!r) {
+		r = encrypt_own(e, &f.own, f.wish.now_us, &reading, ret_replaced, why);
+	}
+	own_cert_done(&f.own);
+	return r;
 }
 
 static bool was_encrypted(const struct smime_field *f)

@@ -12,8 +12,8 @@
 #include "base/clock.h"
 #include "base/enc.h"
 #include "base/log.h"
+#include "mail/own_cert.h"
 #include "mime/address.h"
-#include "pki/altname.h"
 #include "smime/compose.h"
 #include "store/message.h"
 #include "store/secure_rows.h"
@@ -74,6 +74,7 @@ struct composing {
 	enum recipient_verdict *verdicts;
 	struct recipient_cert *certs; /* of all parties, if encrypted or asked */
 	struct store_secure secure;
+	struct own_cert signer, reader; /* the account's certificates that are used */
 	struct composed composed;
 	struct why why;
 };
@@ -91,6 +92,8 @@ static void composing_done(struct composing *k)
 	if (k->certs)
 		recipient_certs_done(k->certs, k->n_parties);
 	composed_done(&k->composed);
+	own_cert_done(&k->signer);
+	own_cert_done(&k->reader);
 	message_asked_done(&k->asked);
 }
 
@@ -419,21 +422,62 @@ static int choose_cipher(struct composing *k)
 	return 0;
 }
 
-/* The key whose certificate is for From, else the current one, of which composing says what is
- * wrong. */
-static void choose_signer(struct composing *k)
+struct own_finding {
+	struct own_cert_wish wish;
+	struct own_cert *own;
+};
+
+static int find_own(struct store_conn *c, void *arg)
+{
+	struct own_finding *f = arg;
+
+	own_cert_done(f->own);
+	return own_cert_find(c, &f->wish, f->own);
+}
+
+/* Of the keys that are open. */
+static int own_of(struct composing *k, enum own_cert_use use, struct own_cert *ret_own)
+{
+	struct own_finding f = { .wish = { .account = k->asked.account.id,
+					 .use = use,
+					 .address = k->from_text,
+					 .keys = k->asked.keys.open,
+					 .n_keys = k->asked.keys.n_open,
+					 .now_us = k->request.message.now_us,
+					 .cache = k->q->env->mail_certs },
+		.own = ret_own };
+
+	return err_fold(store_read(k->q->env->store, find_own, &f));
+}
+
+/* Who composes can do something about it. */
+static int no_own(struct composing *k, unsigned status, const char *field,
+	const struct own_cert *own)
+{
+	const char *remedy = own_cert_remedy(own);
+
+	return http_problem(k->q, status, field, "%s%s%s", own->why.text, remedy[0] ? ": " : "",
+		remedy);
+}
+
+static int choose_signer(struct composing *k)
 {
 	const struct secure_keys *keys = &k->asked.keys;
-	struct path_name name = { .kind = PATH_EMAIL, .text = k->from_text };
+	struct own_cert *own = &k->signer;
 
-	k->request.signers = keys->keys;
-	k->request.n_signers = 1;
+	TRY(own_of(k, OWN_CERT_SIGN, own));
+	if (own->fault)
+		return no_own(k, 422, "sign", own);
 	for (size_t i = 0; i < keys->n; i++) {
-		if (!altname_covers(keys->keys[i].cert, &name))
+		if (!span_equal(cert_der(keys->keys[i].cert), cert_der(own->cert)))
 			continue;
 		k->request.signers = &keys->keys[i];
-		return;
+		k->request.n_signers = 1;
+		return 0;
 	}
+	/* It came after the keys were read. */
+	return http_problem(k->q, 409, "sign",
+		"the account's certificates were changed meanwhile; try again");
 }
 
 static int need_keys(struct composing *k)
@@ -442,31 +486,20 @@ static int need_keys(struct composing *k)
 		return 0;
 	if (k->asked.r)
 		return message_locked_problem(&k->asked);
-	if (k->sign)
-		choose_signer(k);
-	return 0;
+	return k->sign ? choose_signer(k) : 0;
 }
 
-/* The sender himself: by the newest certificate that he can open. */
+/* The sender himself: by a certificate whose key is open. */
 static int add_sender(struct composing *k)
 {
-	const struct secure_keys *keys = &k->asked.keys;
-	enum recipient_fault fault = RECIPIENT_NONE;
-
-	for (size_t i = 0; i < keys->n; i++) {
-		struct cert *cert = keys->keys[i].cert;
-
-		fault = recipient_check(cert, (struct span){}, k->request.message.now_us, &k->why);
-		if (fault != RECIPIENT_FIT)
-			continue;
-		k->recipients[k->request.n_recipients++] = (struct compose_recipient){
-			.to = { .cert = cert },
-			.place = COMPOSE_SENDER,
-		};
-		return 0;
-	}
-	return http_problem(k->q, 409, "smime", "%s",
-		k->why.text[0] ? k->why.text : "the account has no certificate");
+	TRY(own_of(k, OWN_CERT_ENCRYPT, &k->reader));
+	if (k->reader.fault)
+		return no_own(k, 409, "smime", &k->reader);
+	k->recipients[k->request.n_recipients++] = (struct compose_recipient){
+		.to = { .cert = k->reader.cert },
+		.place = COMPOSE_SENDER,
+	};
+	return 0;
 }
 
 static bool is_blind(const struct party *party)

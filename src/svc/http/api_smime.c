@@ -10,8 +10,10 @@
  */
 
 #include "base/clock.h"
+#include "mail/own_cert.h"
 #include "pki/import_file.h"
 #include "store/store.h"
+#include "svc/ca.h"
 #include "svc/env.h"
 #include "svc/http/api_key.h"
 #include "svc/http/api_pki.h"
@@ -83,18 +85,53 @@ static int problem(struct asking *k, int r, const char *field)
 		"%s", k->why.text);
 }
 
-static json_t *cert_json(const struct store_secure_cert *row)
+struct showing {
+	struct asking *asking;
+	struct secure_account *account;
+	int64_t signs, encrypts; /* the certificates that are used (store_secure_cert); 0: none */
+	int64_t now_us;
+	struct store_issued *issued; /* of the certificates, all keys' behind each other; id 0: it
+				      * is none of ours */
+};
+
+/* What others make of it, and when and why that is so if it was revoked here. */
+static void set_cert_state(json_t *object, const struct showing *s, const struct cert *cert,
+	const struct store_issued *issued)
+{
+	const char *state = "valid";
+
+	if (issued->revoked_us)
+		state = "revoked";
+	else if (cert_not_after_us(cert) < s->now_us)
+		state = "expired";
+	else if (cert_not_before_us(cert) > s->now_us)
+		state = "not-yet-valid";
+	(void)json_object_set_new(object, "state", json_string(state));
+	if (!issued->revoked_us)
+		return;
+	(void)json_object_set_new(object, "revoked", http_json_time(issued->revoked_us));
+	(void)json_object_set_new(object, "reason", json_string(ca_reason_name(issued->reason)));
+}
+
+static json_t *cert_json(const struct showing *s, const struct store_secure_cert *row,
+	const struct store_issued *issued)
 {
 	CLEANUP(cert_unrefp) struct cert *cert = NULL;
 	CLEANUP(cert_list_done) struct cert_list chain = {};
 	CLEANUP(buf_done) struct buf pem = {};
-	json_t *object = json_object();
+	json_t *object = json_object(), *uses = json_array();
 
 	(void)json_object_set_new(object, "current", json_boolean(row->current));
 	(void)json_object_set_new(object, "created", http_json_time(row->created_us));
+	(void)json_object_set_new(object, "uses", uses);
+	if (row->id == s->signs)
+		(void)json_array_append_new(uses, json_string("sign"));
+	if (row->id == s->encrypts)
+		(void)json_array_append_new(uses, json_string("encrypt"));
 	if (cert_from_der(&cert, row->der, NULL))
 		return object;
 	api_set_cert(object, cert);
+	set_cert_state(object, s, cert, issued);
 	if (cert_list_from_der(&chain, row->chain, NULL) == 0)
 		for (size_t i = 0; i < chain.n; i++)
 			cert_add_pem(chain.certs[i], &pem);
@@ -102,7 +139,8 @@ static json_t *cert_json(const struct store_secure_cert *row)
 	return object;
 }
 
-static json_t *key_json(const struct secure_account *account, const struct secure_key *key)
+static json_t *key_json(const struct showing *s, const struct secure_key *key,
+	const struct store_issued *issued)
 {
 	CLEANUP(EVP_PKEY_freep) EVP_PKEY *public = NULL;
 	CLEANUP(buf_done) struct buf size = {};
@@ -116,10 +154,10 @@ static json_t *key_json(const struct secure_account *account, const struct secur
 	api_set_text(object, "size", buf_span(&size));
 	(void)json_object_set_new(object, "current", json_boolean(key->row.current));
 	(void)json_object_set_new(object, "earlier_password",
-		json_boolean(!secure_key_is_present(account, key)));
+		json_boolean(!secure_key_is_present(s->account, key)));
 	(void)json_object_set_new(object, "created", http_json_time(key->row.created_us));
 	for (size_t i = 0; i < key->n_certs; i++)
-		(void)json_array_append_new(certs, cert_json(&key->certs[i]));
+		(void)json_array_append_new(certs, cert_json(s, &key->certs[i], &issued[i]));
 	(void)json_object_set_new(object, "certificates", certs);
 	return object;
 }
@@ -147,24 +185,61 @@ static void set_state(struct asking *k, json_t *object)
 	api_set_number(object, "sessions", state.sessions);
 }
 
-struct showing {
-	struct asking *asking;
-	struct secure_account *account;
-};
+static int read_used(struct store_conn *c, const struct showing *s, enum own_cert_use use,
+	int64_t *ret_id)
+{
+	CLEANUP(own_cert_done) struct own_cert own = {};
+	struct own_cert_wish wish = { .account = s->asking->account.id,
+		.use = use,
+		.address = s->account->secure.from,
+		.now_us = s->now_us,
+		.cache = s->asking->q->env->mail_certs };
+
+	TRY(own_cert_find(c, &wish, &own));
+	*ret_id = own.fault ? 0 : own.id;
+	return 0;
+}
+
+static int read_issued(struct store_conn *c, struct arena *a, const struct store_secure_cert *row,
+	struct store_issued *ret_issued)
+{
+	CLEANUP(cert_unrefp) struct cert *cert = NULL;
+	int r = cert_from_der(&cert, row->der, NULL);
+
+	*ret_issued = (struct store_issued){};
+	if (r)
+		return r < 0 ? r : 0;
+	r = own_cert_issued(c, a, cert, ret_issued);
+	return r == STORE_E_NOT_FOUND ? 0 : r;
+}
 
 static int read_account(struct store_conn *c, void *arg)
 {
 	struct showing *s = arg;
+	struct arena *a = &s->asking->q->arena;
+	size_t n = 0;
 
-	return secure_account_read(c, &s->asking->q->arena, s->asking->account.id, s->account);
+	TRY(secure_account_read(c, a, s->asking->account.id, s->account));
+	TRY(read_used(c, s, OWN_CERT_SIGN, &s->signs));
+	TRY(read_used(c, s, OWN_CERT_ENCRYPT, &s->encrypts));
+	for (size_t i = 0; i < s->account->n_keys; i++)
+		n += s->account->keys[i].n_certs;
+	s->issued = arena_alloc(a, (n + 1) * sizeof *s->issued);
+	n = 0;
+	for (size_t i = 0; i < s->account->n_keys; i++) {
+		for (size_t k = 0; k < s->account->keys[i].n_certs; k++)
+			TRY(read_issued(c, a, &s->account->keys[i].certs[k], &s->issued[n++]));
+	}
+	return 0;
 }
 
 /* Everything about it, as it is now. */
 static int show(struct asking *k)
 {
 	struct secure_account *account = ARENA_ALLOC(&k->q->arena, struct secure_account);
-	struct showing s = { k, account };
+	struct showing s = { .asking = k, .account = account, .now_us = clock_now_us() };
 	json_t *object = json_object(), *keys = json_array();
+	size_t n = 0;
 	int r = store_read(k->q->env->store, read_account, &s);
 
 	k->q->answer = object;
@@ -177,8 +252,11 @@ static int show(struct asking *k)
 	api_set_text(object, "from", account->secure.from);
 	api_set_number(object, "lock_after", account->secure.lock_after_s);
 	api_set_text(object, "cipher", span_str(store_secure_ciphers[account->secure.cipher]));
-	for (size_t i = 0; i < account->n_keys; i++)
-		(void)json_array_append_new(keys, key_json(account, &account->keys[i]));
+	for (size_t i = 0; i < account->n_keys; i++) {
+		(void)json_array_append_new(keys,
+			key_json(&s, &account->keys[i], &s.issued[n]));
+		n += account->keys[i].n_certs;
+	}
 	return 0;
 }
 
