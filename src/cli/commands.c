@@ -147,7 +147,7 @@
 	.list = "keys",                                                                            \
 	.columns = { { "KEY", "number" }, { "SIZE", "size" }, { "CURRENT", "current" },            \
 		{ "FOR", "subject", 24 }, { "ISSUED BY", "issuer", 24 },                           \
-		{ "TILL", "not_after", 10 }, { "NOTE", "note" } }
+		{ "TILL", "not_after", 10 }, { "USED TO", "uses" }, { "NOTE", "note" } }
 
 /* Whose mail it is, who logs in with the account's password. */
 #define LOGIN                                                                                      \
@@ -666,7 +666,7 @@ const struct command commands[] = {
 		"POST", "/domains/{0}/ca/install", .columns = CA_COLUMNS },
 	{ "ca", "refresh", "the same authority for another time and the domain's names of today",
 		"signet ca refresh example.org",
-		{ WORD("DOMAIN", NULL), DAYS(AUTHORITY_DAYS_MAX, "how long (default 3650)") },
+		{ WORD("DOMAIN", NULL), DAYS(AUTHORITY_DAYS_MAX, "how long (default: as before)") },
 		"POST", "/domains/{0}/ca/refresh", .columns = CA_COLUMNS },
 	{ "ca", "export", "its certificate, for those who are to trust it",
 		"signet ca export example.org --der -o example-ca.cer",

@@ -49,21 +49,56 @@ static const char *text_of(const json_t *object, const char *member)
 	return text ? text : "";
 }
 
-/* A key as one row: with what matters of its current certificate. */
+/* The certificate of a key to show: one that is used, else the current one. */
+static const json_t *shown_cert(const json_t *key)
+{
+	const json_t *certs = json_object_get(key, "certificates"), *cert;
+	size_t i;
+
+	json_array_foreach(certs, i, cert)
+	{
+		if (json_array_size(json_object_get(cert, "uses")))
+			return cert;
+	}
+	return json_array_get(certs, 0);
+}
+
+/* Why nobody makes use of it; nothing of one that is valid. */
+static void add_note(const json_t *key, const json_t *cert, struct buf *out)
+{
+	const char *state = text_of(cert, "state");
+
+	if (json_is_true(json_object_get(key, "earlier_password")))
+		buf_add_string(out, gettext("earlier password"));
+	if (!state[0] || strcmp(state, "valid") == 0)
+		return;
+	buf_add_string(out, buf_size(out) ? "; " : "");
+	if (strcmp(state, "revoked") == 0)
+		buf_add_format(out, "%s, %s, %s", gettext("revoked"), text_of(cert, "reason"),
+			text_of(cert, "revoked"));
+	else
+		buf_add_string(out, strcmp(state, "expired") == 0 ? gettext("expired")
+								  : gettext("not valid yet"));
+}
+
+/* A key as one row: with what matters of its certificate. */
 static json_t *key_row(const json_t *key)
 {
 	static const char *const of_cert[] = { "subject", "issuer", "not_before", "not_after",
-		"fingerprint" };
+		"fingerprint", "uses" };
 	static const char *const of_key[] = { "number", "size", "current", "created" };
-	const json_t *cert = json_array_get(json_object_get(key, "certificates"), 0);
+	CLEANUP(buf_done) struct buf note = {};
+	const json_t *cert = shown_cert(key);
 	json_t *row = json_object();
 
 	for (size_t i = 0; i < sizeof of_key / sizeof of_key[0]; i++)
 		(void)json_object_set(row, of_key[i], json_object_get(key, of_key[i]));
 	for (size_t i = 0; cert && i < sizeof of_cert / sizeof of_cert[0]; i++)
 		(void)json_object_set(row, of_cert[i], json_object_get(cert, of_cert[i]));
-	if (json_is_true(json_object_get(key, "earlier_password")))
-		(void)json_object_set_new(row, "note", json_string(gettext("earlier password")));
+	add_note(key, cert, &note);
+	if (buf_size(&note))
+		(void)json_object_set_new(row, "note",
+			json_stringn((const char *)buf_span(&note).p, buf_size(&note)));
 	return row;
 }
 

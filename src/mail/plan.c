@@ -406,7 +406,7 @@ static const char *const no_cert_texts[2][OWN_CERT_REVOKED + 1] = {
 		[OWN_CERT_UNFIT] = "the certificate of the account whose mail it was is not for encryption",
 		[OWN_CERT_NOT_YET] = "the certificate of the account whose mail it was is not valid yet",
 		[OWN_CERT_EXPIRED] = "the certificate of the account whose mail it was has expired",
-		[OWN_CERT_REVOKED] = "the certificate of the account whose mail it was was revoked",
+		[OWN_CERT_REVOKED] = "the certificate of the account whose mail it was is revoked",
 	},
 };
 

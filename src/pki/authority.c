@@ -146,6 +146,17 @@ static int set_names(X509 *x, const struct authority_order *o)
 	return 0;
 }
 
+/* As long as the one before, unless it is said. */
+static unsigned days_of(const struct authority_order *o)
+{
+	int64_t days;
+
+	if (o->days || !o->old)
+		return o->days;
+	days = (cert_not_after_us(o->old) - cert_not_before_us(o->old) + day_us / 2) / day_us;
+	return days < 1 ? 1 : days > AUTHORITY_DAYS_MAX ? AUTHORITY_DAYS_MAX : (unsigned)days;
+}
+
 static int fill(X509 *x, const struct authority_order *o, EVP_PKEY *public)
 {
 	CLEANUP(extensions_freep) STACK_OF(X509_EXTENSION) *extensions = NULL;
@@ -156,7 +167,7 @@ static int fill(X509 *x, const struct authority_order *o, EVP_PKEY *public)
 		return key_openssl_fault("X509_set_pubkey");
 	TRY(build_serial(x, span_of(serial, sizeof serial)));
 	TRY(set_names(x, o));
-	TRY(build_validity(x, o->now_us, o->now_us + o->days * day_us));
+	TRY(build_validity(x, o->now_us, o->now_us + days_of(o) * day_us));
 	TRY(make_extensions(o, &extensions));
 	for (int i = 0; i < sk_X509_EXTENSION_num(extensions); i++) {
 		if (!X509_add_ext(x, sk_X509_EXTENSION_value(extensions, i), -1))
@@ -172,7 +183,7 @@ int authority_make(struct cert **ret_cert, const struct authority_order *o, stru
 	CLEANUP(X509_freep) X509 *x = X509_new();
 	int r;
 
-	if (o->days == 0 || o->days > AUTHORITY_DAYS_MAX) {
+	if (days_of(o) == 0 || days_of(o) > AUTHORITY_DAYS_MAX) {
 		why_set(why, "an authority for %u days; allowed are 1 to %d", o->days,
 			AUTHORITY_DAYS_MAX);
 		return AUTHORITY_E_REFUSED;

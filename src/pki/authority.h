@@ -17,7 +17,7 @@ struct authority_order {
 	struct subject subject; /* names: the domains it may speak for, no wildcards */
 	const struct cert *old; /* may be NULL; the subject's attributes are this one's then */
 	int64_t now_us;
-	unsigned days; /* 1 to AUTHORITY_DAYS_MAX */
+	unsigned days; /* 1 to AUTHORITY_DAYS_MAX; 0: as the old one, which is there then */
 };
 
 enum { AUTHORITY_DAYS = 3650, AUTHORITY_DAYS_MAX = 7300 };

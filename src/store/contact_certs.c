@@ -93,15 +93,15 @@ static int cert_insert(struct store_conn *c, int64_t account, const struct store
 
 /* What is there stays where nothing new came along. */
 static int cert_update(struct store_conn *c, int64_t id, const struct store_contact_cert *cert,
-	enum cert_state state, struct span reason)
+	enum cert_state state, struct span reason, bool keeps_reason)
 {
 	TRY(db_exec(c->db, NULL,
-		"update contact_cert set state = $2, reason = $3,"
+		"update contact_cert set state = $2, reason = case when $7 = 1 then reason else $3 end,"
 		" in_card = case when $4 = 1 then 1 else in_card end,"
 		" capabilities = case when length($5) > 0 then $5 else capabilities end,"
 		" chain = case when length($6) > 0 then $6 else chain end where id = $1",
 		DB_ARGS(DB_INT(id), DB_INT(state), DB_SPAN(reason), DB_INT(cert->in_card),
-			DB_SPAN(cert->capabilities), DB_SPAN(cert->chain))));
+			DB_SPAN(cert->capabilities), DB_SPAN(cert->chain), DB_INT(keeps_reason))));
 	return 0;
 }
 
@@ -122,19 +122,21 @@ static int cert_write(struct store_conn *c, int64_t account, const struct store_
 	struct span reason = cert->reason;
 	enum cert_state state = cert->state;
 	struct known known;
+	bool keeps_reason;
 
 	TRY(known_read(c, account, address, cert->sha256, &known));
 	if (!decided)
 		state = state_without_decision(&known, state);
-	/* What is trusted has nothing against it, whatever was said when it was not: a card that is
-	 * written without anybody looking says of each certificate that nobody has. */
+	/* What is trusted has nothing against it, and why somebody took it anyway stays what it was: a
+	 * card that is written without anybody looking says of each certificate that nobody has. */
 	if (state == CERT_TRUSTED)
 		reason = SPAN("");
+	keeps_reason = !decided && known.id && state == CERT_ANYWAY;
 	if (state == CERT_WAITING && known.other && !reason.n)
 		reason = SPAN("the address has another certificate");
 	*ret_state = state;
 	if (known.id)
-		return cert_update(c, known.id, cert, state, reason);
+		return cert_update(c, known.id, cert, state, reason, keeps_reason);
 	if (known.n >= CONTACT_CERTS_MAX) {
 		why_set(why, "an address has at most %d certificates: remove some first",
 			CONTACT_CERTS_MAX);

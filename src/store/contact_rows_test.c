@@ -450,18 +450,29 @@ static void decisions(void **state)
 	assert_int_equal(k->state, CERT_WAITING);
 
 	k->cert.state = CERT_ANYWAY;
+	k->cert.reason = SPAN("nobody knows its issuer");
 	k->decided = true;
 	assert_int_equal(act(k, cert_put), 0);
 	assert_text(k, cert_each, "2A 1T ");
-	/* What was decided stays, and what came along with the first is not lost. */
+	/* What was decided stays, with why, and what came along with the first is not lost. */
 	k->decided = false;
+	k->cert = cert_of("2", CERT_WAITING);
+	k->cert.contact = k->id;
+	k->cert.reason = SPAN("it has not been verified");
+	assert_int_equal(act(k, cert_put), 0);
+	assert_int_equal(k->state, CERT_ANYWAY);
+	assert_int_equal(act(k, cert_get), 0);
+	assert_true(span_is(k->cert.reason, "nobody knows its issuer"));
 	k->cert = cert_of("1", CERT_WAITING);
 	k->cert.contact = k->id;
+	k->cert.reason = SPAN("it has not been verified");
 	assert_int_equal(act(k, cert_put), 0);
 	assert_int_equal(k->state, CERT_TRUSTED);
 	k->sha256 = SPAN("1");
 	assert_int_equal(act(k, cert_get), 0);
 	assert_true(span_is(k->cert.capabilities, "caps"));
+	/* Nothing is against what is trusted. */
+	assert_true(span_is(k->cert.reason, ""));
 
 	k->account = k->other;
 	assert_int_equal(act(k, cert_remove), STORE_E_NOT_FOUND);

@@ -195,15 +195,46 @@ void unlocked_get(struct unlocked *u, struct span session, int64_t account,
 	}
 }
 
-unsigned unlocked_count(struct unlocked *u, int64_t account)
+/* An entry's first key, and whose it is. */
+struct opened {
+	uint8_t holder[UNLOCKED_HOLDER];
+	struct keyd_key *key;
+};
+
+static size_t copy_opened(struct unlocked *u, int64_t account,
+	struct opened ret_opened[static UNLOCKED_SESSIONS_MAX])
 {
-	unsigned n = 0;
+	size_t n = 0;
 
 	(void)pthread_mutex_lock(&u->lock);
-	list_each (l, &u->entries)
-		n += CONTAINER_OF(l, struct entry, link)->account == account;
+	list_each (l, &u->entries) {
+		const struct entry *e = CONTAINER_OF(l, struct entry, link);
+
+		if (e->account != account || !e->keys.n || n == UNLOCKED_SESSIONS_MAX)
+			continue;
+		memcpy(ret_opened[n].holder, e->holder, sizeof e->holder);
+		ret_opened[n++].key = keyd_key_ref(e->keys.keys[0].key);
+	}
 	(void)pthread_mutex_unlock(&u->lock);
 	return n;
+}
+
+unsigned unlocked_count(struct unlocked *u, int64_t account)
+{
+	struct opened opened[UNLOCKED_SESSIONS_MAX];
+	size_t n = copy_opened(u, account, opened);
+	unsigned n_open = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		uint32_t left_ms;
+
+		if (keyd_key_left(opened[i].key, &left_ms))
+			drop_stale(u, opened[i].holder, opened[i].key);
+		else
+			n_open++;
+		keyd_key_unref(opened[i].key);
+	}
+	return n_open;
 }
 
 int64_t unlocked_next_account(struct unlocked *u, int64_t after)

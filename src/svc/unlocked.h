@@ -48,7 +48,7 @@ void unlocked_put(struct unlocked *u, struct span session, int64_t account,
 void unlocked_get(struct unlocked *u, struct span session, int64_t account,
 	struct unlocked_keys *ret_keys, uint32_t *ret_left_ms);
 
-/* In how many web sessions the account's keys are open. */
+/* In how many web sessions the account's keys are open. Asks keyd of each, which is no use of them. */
 unsigned unlocked_count(struct unlocked *u, int64_t account);
 
 /* The account with the smallest id above after that has keys open; 0: none. */

@@ -111,10 +111,11 @@ class Authority(Issued):
         super().__init__(builder.sign(issuer.key if issuer else own, hashes.SHA256()), own, issuer)
 
     def issue(self, names=(), emails=(), usage=("server",), lifetime=90, begins=None, key=None,
-              request=None, extensions=(), **attributes):
+              request=None, extensions=(), signs=True, encrypts=True, **attributes):
         """A certificate: for a request (PEM or DER), or with a new key of that kind ("ec",
         "rsa:2048", "ed25519") or this key. lifetime in days, from `begins` (default: an hour ago);
-        attributes of the subject: cn, o, ou, uid, email."""
+        attributes of the subject: cn, o, ou, uid, email. One for mail signs and encrypts, unless
+        it is not to."""
         if request is not None:
             load = x509.load_pem_x509_csr if b"-----BEGIN" in request else x509.load_der_x509_csr
             asked = load(request)
@@ -129,7 +130,7 @@ class Authority(Issued):
             alt = x509.SubjectAlternativeName([*map(x509.DNSName, names),
                                                *map(x509.RFC822Name, emails)])
         begins = begins or now() - datetime.timedelta(hours=1)
-        mail, is_rsa = "mail" in usage, isinstance(public, rsa.RSAPublicKey)
+        mail, is_rsa = "mail" in usage and encrypts, isinstance(public, rsa.RSAPublicKey)
         builder = x509.CertificateBuilder().subject_name(who).issuer_name(self.cert.subject) \
             .public_key(public).serial_number(x509.random_serial_number()) \
             .not_valid_before(begins) \
@@ -138,7 +139,7 @@ class Authority(Issued):
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(
                 self.key.public_key()), False) \
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), False) \
-            .add_extension(x509.KeyUsage(True, False, mail and is_rsa, False, mail and not is_rsa,
+            .add_extension(x509.KeyUsage(signs, False, mail and is_rsa, False, mail and not is_rsa,
                                          False, False, False, False), True)
         if list(alt):
             builder = builder.add_extension(alt, not list(who))

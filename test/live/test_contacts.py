@@ -139,6 +139,9 @@ def test_taken_from_a_message(world):
     taken = take_message(world, world.rob.sign(REMOTE))
     # The name is the certificate's, not the header's.
     assert (taken["state"], taken["address"], taken["name"]) == ("trusted", REMOTE, "Rob Remote")
+    assert taken["reason"] == ""
+    listed = json.loads(world.server.cli("--json", "contact", "certificates", ALICE).stdout)["certificates"]
+    assert listed and not [c for c in listed if c["state"] == "trusted" and c["reason"]]
     assert "AES-256-GCM" in [c.upper() for c in taken["ciphers"]]
     found, = lookup(world, "ROB@Remote.Example")
     assert (found["source"], found.get("fingerprint")) == ("address-book", world.rob.fingerprint), found

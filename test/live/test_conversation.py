@@ -179,10 +179,12 @@ def test_anna_loses_her_key(world):
     assert status(ben.reads(ben.finds("Later"))) == "signed"
     assert not otto.sees_it_revoked(server, SITE)
 
-    # She revokes her certificate and says why. On her next signed mail Ben sees that; so does Otto, by the list.
+    # She revokes her certificate and says why: nothing is signed with it any more, she is told what to do. Ben sees
+    # it on what she has signed; so does Otto, by the list.
     assert anna.revokes("keyCompromise")["reason"] == "keyCompromise"
-    anna.writes(BEN, subject="Too late", text="Is it me?\n", sign=True)
-    late = ben.finds("Too late")
+    refused = anna.writes(BEN, subject="Too late", text="Is it me?\n", sign=True, expect=422)
+    assert refused["field"] == "sign" and "(keyCompromise)" in refused["detail"] and "a new key" in refused["detail"]
+    late = ben.finds("Later")
     assert until(lambda: status(ben.reads(late)) == "not-verified")
     signer, = [s for layer in ben.reads(late)["report"]["layers"] for s in layer["signers"]]
     assert signer["reason"] == "the certificate is revoked"

@@ -121,13 +121,13 @@ def test_a_killed_keyd_knows_no_key(server, authority):
         if a.status == 200:
             break
         time.sleep(0.1)
-    assert not a.json["unlocked"]
+    assert not a.json["unlocked"] and a.json["sessions"] == 0
     for _ in range(50):
         a = c.ask("POST", smime(address) + "/unlock", {"password": SECRET})
         if a.status == 200:
             break
         time.sleep(0.1)
-    assert a.status == 200 and a.json["unlocked"]
+    assert a.status == 200 and a.json["unlocked"] and a.json["sessions"] == 1
 
 
 def test_keys_lock_by_themselves(server, authority):
@@ -613,3 +613,124 @@ def test_where_secure_mail_is_off(server, own_authority):
         assert c.get(f"/accounts/{address}/smime")["cipher"] == "automatic"
         c.ask("POST", base + "/smime/unlock", {"password": SECRET}, expect=200)
         assert "still here" in c.get(f"/accounts/{address}/messages/{sealed['id']}/read")["parts"][0]["text"]
+
+
+def newest(c, address):
+    """The newest message of the INBOX: its row and its octets."""
+    m = c.get(f"/accounts/{address}/mailboxes/INBOX/messages")["messages"][0]
+    return m, c.ask("GET", f"{BASE}/accounts/{address}/messages/{m['id']}", expect=200).body
+
+
+def compose(c, address, expect=200, **more):
+    return c.ask("POST", f"{BASE}/accounts/{address}/compose",
+                 {"from": address, "to": [address], "subject": "s", "text": "x", "save": False, **more},
+                 expect=expect).json
+
+
+def certificates(c, address):
+    return [cert for key in c.get(f"/accounts/{address}/smime")["keys"] for cert in key["certificates"]]
+
+
+STORE = 'require "vnd.signet.encrypt"; if header "subject" "rule" { keep :encrypt; }'
+CLEAR = b"Signet-Not-Encrypted: the certificate of the owner of the mailbox was revoked\r\n"
+
+
+def in_place(c, address, expect=200):
+    compose(c, address, subject="place")
+    a = c.ask("POST", f"{BASE}/accounts/{address}/messages/{newest(c, address)[0]['id']}/encrypt", expect=expect)
+    return a.json if expect != 200 else newest(c, address)[1]
+
+
+@pytest.mark.parametrize("first", ["sign", "encrypt"])
+def test_separate_certificates_to_sign_and_to_encrypt(server, authority, first, tmp_path):
+    """RFC 8550 4.4.2: whichever came last and is the current one, each purpose has the one that is for it."""
+    address = f"{first}-first@example.org"
+    server.add_account(address)
+    c = session(server, address)
+    made = {"sign": issued(authority, address, key="rsa", encrypts=False),
+            "encrypt": issued(authority, address, key="rsa", signs=False)}
+    for use in (first, *[u for u in made if u != first]):
+        c.ask("POST", smime(address) + "/import", pfx_body(made[use].pkcs12(FILE_SECRET), password=SECRET),
+              expect=201)
+    uses = {cert["fingerprint"]: cert["uses"] for cert in certificates(c, address)}
+    assert uses == {made[u].fingerprint: [u] for u in made}
+    shown = server.cli("smime", "show", address).stdout
+    assert "sign" in shown and "encrypt" in shown
+    # Others find the one, whoever they are.
+    found, = json.loads(server.cli("--json", "contact", "lookup", address, address).stdout)["recipients"]
+    assert (found["source"], found["fingerprint"]) == ("account", made["encrypt"].fingerprint)
+    # Stored by a rule, in place, and composed: encrypted to it; and signed by the other.
+    c.ask("PUT", f"{BASE}/rules/{address}/store", {"text": STORE, "active": True})
+    compose(c, address, subject="rule")
+    sealed = [newest(c, address)[1], in_place(c, address)]
+    compose(c, address, subject="both", sign=True, encrypt=True)
+    m, octets = newest(c, address)
+    report = c.get(f"/accounts/{address}/messages/{m['id']}/read")["report"]
+    assert made["sign"].fingerprint in json.dumps(report)
+    key, cert = tmp_path / "key.pem", tmp_path / "cert.pem"
+    key.write_text(made["encrypt"].key_pem())
+    cert.write_text(made["encrypt"].pem)
+    for message in (*sealed, octets):
+        assert b"Signet-Not-Encrypted" not in message
+        subprocess.run(["openssl", "cms", "-decrypt", "-inkey", key, "-recip", cert], input=message, check=True,
+                       capture_output=True)
+
+
+def test_a_revoked_certificate_of_ones_own(server, own_authority):
+    """Not signed with, not encrypted to, from the moment on; shown, told of, and over with the next one."""
+    address = "rita@example.org"
+    server.add_account(address)
+    c = session(server, address)
+    c.ask("POST", smime(address) + "/generate", {"password": SECRET, "type": "rsa:2048"}, expect=201)
+    c.ask("PUT", f"{BASE}/rules/{address}/store", {"text": STORE, "active": True})
+    compose(c, address, sign=True, encrypt=True)
+    compose(c, address, subject="rule")
+    assert newest(c, address)[0]["smime"] == "encrypted"
+    cert, = certificates(c, address)
+    assert (cert["state"], cert["uses"]) == ("valid", ["sign", "encrypt"])
+    server.cli("ca", "revoke", "example.org", cert["serial"], "--reason", "superseded")
+
+    # At once, though the certificate was used a moment ago.
+    compose(c, address, subject="rule")
+    m, octets = newest(c, address)
+    assert m["smime"] is None and octets.count(CLEAR) == 1
+    a = compose(c, address, sign=True, expect=422)
+    assert a["field"] == "sign" and "was revoked at" in a["detail"] and "(superseded)" in a["detail"]
+    assert "signet smime renew" in a["detail"]
+    a = compose(c, address, encrypt=True, expect=422)
+    assert "was revoked" in json.dumps(a)
+    a = in_place(c, address, expect=409)
+    assert "was revoked" in a["detail"] and "renew" in a["detail"]
+    c.ask("POST", f"{BASE}/accounts/{address}/encryption")
+    for _ in range(100):
+        job = c.get(f"/accounts/{address}/encryption")
+        if job["state"] == "stopped":
+            break
+        time.sleep(0.1)
+    assert job["state"] == "stopped" and "was revoked" in json.dumps(job)
+    found, = json.loads(server.cli("--json", "contact", "lookup", address, address).stdout)["recipients"]
+    assert (found["source"], found["fault"]) == ("none", "revoked") and "was revoked" in found["reason"]
+    assert [line for line in server.log_text().splitlines() if "rule" in line and "was revoked at" in line]
+    cert, = certificates(c, address)
+    assert (cert["state"], cert["reason"], cert["uses"]) == ("revoked", "superseded", []) and cert["revoked"]
+    assert "revoked, superseded, " in server.cli("smime", "show", address).stdout
+
+    # The next one of the same key ends it, at once again.
+    server.cli("smime", "renew", address)
+    new, old = certificates(c, address)
+    assert (new["uses"], old["uses"], old["state"]) == (["sign", "encrypt"], [], "revoked")
+    compose(c, address, sign=True, encrypt=True)
+    compose(c, address, subject="rule")
+    assert newest(c, address)[0]["smime"] == "encrypted"
+
+
+def test_signing_with_an_expired_certificate(server, authority):
+    address = "eva@example.org"
+    server.add_account(address)
+    c = session(server, address)
+    old = issued(authority, address, key="rsa", begins=now() - days(90), lifetime=30)
+    c.ask("POST", smime(address) + "/import", pfx_body(old.pkcs12(FILE_SECRET), password=SECRET), expect=201)
+    a = compose(c, address, sign=True, expect=422)
+    assert a["field"] == "sign" and "expired at" in a["detail"] and "renew" in a["detail"]
+    assert certificates(c, address)[0]["state"] == "expired"
+    assert "expired" in server.cli("smime", "show", address).stdout

@@ -291,6 +291,8 @@ int api_ca_refresh_prepare(struct http_request *q, struct store_conn *c)
 	TRY(store_read(q->env->store, read_key, new));
 	order = order_of(q, new);
 	order.old = &new->old;
+	if (!json_object_get(q->json, "days"))
+		order.days = 0; /* as long as it was made for */
 	r = ca_make(q->env, &q->arena, &order, &new->row, &why);
 	return r > 0 ? http_problem(q, 422, NULL, "%s", why.text) : r;
 }
