@@ -120,6 +120,12 @@
 		{ "fingerprint", "fingerprint" }, { "services", "services" },                      \
 		{ "displaced", "displaced" } }
 
+/* Of certificates for an address that is another's from now on. */
+#define REVOKE_MOVED                                                                               \
+	OPTION("--revoke", "REASON", NULL,                                                         \
+		"revokes the certificates that others keep for the address, with this reason"      \
+		" (affiliationChanged; default: names them)")
+
 /* Whose policy; neither: the server's. */
 #define TLS_WHOSE                                                                                  \
 	OPTION("--domain", "D", NULL, "of this domain"),                                           \
@@ -269,10 +275,10 @@ const struct command commands[] = {
 		.columns = { { "ALIAS", "alias" }, { "TARGETS", "targets" } } },
 	{ "alias", "add", "another name for a domain, or an address for one or more targets",
 		"signet alias add sales@example.org alice@example.org bob@example.org",
-		{ WORD("ALIAS", NULL), { .kind = ARG_MANY, .name = "TARGET..." } },
+		{ WORD("ALIAS", NULL), { .kind = ARG_MANY, .name = "TARGET..." }, REVOKE_MOVED },
 		.run = run_alias_add },
 	{ "alias", "remove", "removes an alias", "signet alias remove sales@example.org",
-		{ WORD("ALIAS", NULL) }, .run = run_alias_remove },
+		{ WORD("ALIAS", NULL), REVOKE_MOVED }, .run = run_alias_remove },
 
 	{ "account", "list", "the accounts, of one domain or all",
 		"signet account list example.org", { MAYBE("DOMAIN", NULL) }, "GET",
@@ -866,7 +872,9 @@ const struct command commands[] = {
 		"POST", "/accounts/{0}/smime/install", SECURE_KEYS, .run = run_smime_change },
 	{ "smime", "renew", "another certificate for a key from the domain's authority",
 		"signet smime renew alice@example.org",
-		{ WORD("ADDRESS", NULL), NUMBER("--key", "key", "its number (default: the current one)") },
+		{ WORD("ADDRESS", NULL), NUMBER("--key", "key", "its number (default: the current one)"),
+			OPTION("--from", "ADDRESS", "from",
+				"for this address (default: for those of the certificate before)") },
 		"POST", "/accounts/{0}/smime/renew", SECURE_KEYS, .run = run_smime_change },
 
 	{ "client-ca", "show", "the issuers whose clients are asked for a certificate",

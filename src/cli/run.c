@@ -284,12 +284,35 @@ int run_alias_list(struct cli *cli)
 	return r ? r : cli_show(cli, answer);
 }
 
+/* What becomes of certificates for an address that changes hands. */
+static void add_revoke(const struct cli *cli, struct buf *path)
+{
+	const char *reason = cli_option(cli, "--revoke");
+
+	if (!reason)
+		return;
+	buf_add_string(path, "?revoke=");
+	cli_add_segment(path, reason);
+}
+
+static int show_alias(struct cli *cli, json_t *answer)
+{
+	if (cli->json)
+		return cli_show(cli, answer);
+	show_warnings(answer);
+	return 0;
+}
+
 static int domain_alias_add(struct cli *cli, json_t **ret_answer)
 {
 	CLEANUP(buf_done) struct buf path = {};
 
 	if (cli->n_rest != 1) {
 		why_set(&cli->why, "a domain's alias has one target");
+		return CLI_E_USAGE;
+	}
+	if (cli_option(cli, "--revoke")) {
+		why_set(&cli->why, "--revoke is for an address, or where a name is removed");
 		return CLI_E_USAGE;
 	}
 	buf_add_string(&path, "/domains/");
@@ -316,8 +339,9 @@ int run_alias_add(struct cli *cli)
 		(void)json_array_append_new(targets, json_string(cli->rest[i]));
 	body = json_pack("{s:s, s:o}", "address", cli->words[0], "targets", targets);
 	buf_add_string(&path, "/aliases");
+	add_revoke(cli, &path);
 	r = cli_ask_at(cli, "POST", &path, body, &answer);
-	return r ? r : cli_show(cli, answer);
+	return r ? r : show_alias(cli, answer);
 }
 
 /* The API finds a domain by its alias too: that tells whose it is. */
@@ -337,7 +361,9 @@ static int domain_alias_remove(struct cli *cli)
 	cli_add_segment(&path, json_string_value(json_object_get(domain, "name")));
 	buf_add_string(&path, "/aliases/");
 	cli_add_segment(&path, cli->words[0]);
-	return cli_ask_at(cli, "DELETE", &path, NULL, &answer);
+	add_revoke(cli, &path);
+	r = cli_ask_at(cli, "DELETE", &path, NULL, &answer);
+	return r ? r : show_alias(cli, answer);
 }
 
 int run_alias_remove(struct cli *cli)
@@ -345,9 +371,13 @@ int run_alias_remove(struct cli *cli)
 	CLEANUP(json_owned_freep) json_t *answer = NULL;
 	CLEANUP(buf_done) struct buf path = {};
 
+	int r;
+
 	if (!strchr(cli->words[0], '@'))
 		return domain_alias_remove(cli);
 	buf_add_string(&path, "/aliases/");
 	cli_add_segment(&path, cli->words[0]);
-	return cli_ask_at(cli, "DELETE", &path, NULL, &answer);
+	add_revoke(cli, &path);
+	r = cli_ask_at(cli, "DELETE", &path, NULL, &answer);
+	return r ? r : show_alias(cli, answer);
 }

@@ -2,7 +2,7 @@
 /* Copyright the Signet authors */
 #pragma once
 
-/* The message that tells a user that the certificate of their mail was renewed, or that it ends. Facts
+/* The message that tells a user that the certificate of their mail was renewed or revoked, or that it ends. Facts
  * and a time in, a message out. */
 
 #include "base/buf.h"
@@ -15,6 +15,10 @@ struct own_cert_notice {
 	struct span issuer, serial; /* of the certificate, as text */
 	struct span trouble;   /* why it was not renewed by itself; empty: nobody has tried */
 	bool renewed;          /* it is a new one in the place of another */
+	int64_t revoked_us;    /* since when; 0: it is not */
+	struct span reason;    /* why: "keyCompromise" */
+	bool key_compromised;  /* that is why */
+	bool has_other;        /* another one is used by now */
 	int64_t not_after_us;
 	int64_t now_us;
 };

@@ -67,6 +67,19 @@ static void test_kinds(void **state)
 	n.not_after_us = now_us - day_us;
 	assert_true(has(&n, "Subject: The certificate of your mail has expired\r\n"));
 	assert_true(has(&n, "is over"));
+	n = notice();
+	n.revoked_us = now_us - day_us;
+	n.reason = SPAN("superseded");
+	assert_true(has(&n, "Subject: The certificate of your mail was revoked\r\n"));
+	assert_true(has(&n, "Revoked:     2026-02-02T04:05:06Z\r\n"));
+	assert_true(has(&n, "Reason:      superseded\r\n"));
+	assert_true(has(&n, "Get a new one"));
+	assert_false(has(&n, "will expire"));
+	n.key_compromised = true;
+	assert_true(has(&n, "Make a new\r\nkey"));
+	n.has_other = true;
+	assert_true(has(&n, "Another certificate of yours is used"));
+	assert_false(has(&n, "Make a new"));
 }
 
 int main(void)

@@ -383,3 +383,20 @@ int64_t mailcert_renewal_us(const struct cert *c, uint64_t jitter)
 
 	return from_us + life_us / 3 * 2 - (early ? (int64_t)(jitter % (uint64_t)early) : 0);
 }
+
+size_t mailcert_addresses(const struct cert *c, struct span ret_addresses[static MAILCERT_ADDRESSES_MAX])
+{
+	const GENERAL_NAMES *names = cert_alt_names(c);
+	size_t n = 0;
+
+	for (int i = 0; i < sk_GENERAL_NAME_num(names) && n < MAILCERT_ADDRESSES_MAX; i++) {
+		const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
+		struct span address;
+
+		if (name->type == GEN_EMAIL)
+			ret_addresses[n++] = altname_text(name);
+		else if (altname_is_utf8_mailbox(name, &address))
+			ret_addresses[n++] = address;
+	}
+	return n;
+}

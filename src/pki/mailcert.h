@@ -40,6 +40,10 @@ int mailcert_make(struct cert **ret_cert, const struct mailcert_order *o, struct
  * it is none, with why. */
 int mailcert_address(struct span address, struct buf *out, struct why *why) MUST_CHECK;
 
+/* The mail addresses of a certificate, as an order for another one has them: how many. Borrowed from
+ * the certificate. */
+size_t mailcert_addresses(const struct cert *c, struct span ret_addresses[static MAILCERT_ADDRESSES_MAX]);
+
 /* When a certificate is due to be renewed: two thirds of its life, up to a twentieth of it earlier;
  * jitter is a random number. */
 int64_t mailcert_renewal_us(const struct cert *c, uint64_t jitter);

@@ -518,6 +518,30 @@ int store_issued_tell(struct store_conn *c, int64_t id, unsigned days)
 	return n ? 0 : STORE_E_EXISTS;
 }
 
+int store_issued_revoked_untold(struct store_conn *c, int64_t after_us, int64_t now_us,
+	int (*each)(const struct store_issued *row, void *context), void *context)
+{
+	CLEANUP(db_resetp) struct db_statement *q = NULL;
+
+	TRY(db_query(&q, c->db,
+		ISSUED_COLUMNS " join account p on p.id = i.account where i.revoked > $1"
+			       " and i.not_after > $2 and i.told <> -2 and p.disabled = 0"
+			       " order by i.id",
+		DB_ARGS(DB_INT(after_us), DB_INT(now_us))));
+	return each_issued(q, each, context);
+}
+
+int store_issued_tell_revoked(struct store_conn *c, int64_t id)
+{
+	int64_t n;
+
+	assert(c->writer);
+	TRY(db_exec(c->db, &n,
+		"update issued set told = -2 where id = $1 and revoked <> 0 and told <> -2",
+		DB_ARGS(DB_INT(id))));
+	return n ? 0 : STORE_E_EXISTS;
+}
+
 int store_issued_figures(struct store_conn *c, int64_t now_us,
 	struct store_issued_figures *ret_figures)
 {

@@ -99,7 +99,8 @@ struct store_issued {
 	int64_t successor;  /* 0: none */
 	int64_t revoked_us; /* 0: not */
 	unsigned reason;    /* enum issued_reason */
-	int64_t told_days;  /* the smallest number of days before its end that was told; -1: none */
+	int64_t told_days;  /* the smallest number of days before its end that was told; -1: none; -2:
+			     * that it was revoked */
 	int64_t created_us;
 	struct span key_sha256; /* of its public key (SubjectPublicKeyInfo) */
 };
@@ -165,6 +166,14 @@ int store_issued_put_off(struct store_conn *c, int64_t id, unsigned failures,
 /* Writes: its user is told that it ends in so many days or less. STORE_E_EXISTS: was told already.
  */
 int store_issued_tell(struct store_conn *c, int64_t id, unsigned days) MUST_CHECK;
+
+/* Reads: what was revoked after that time, is not over, belongs to an account still, and whose user was
+ * not told of it. */
+int store_issued_revoked_untold(struct store_conn *c, int64_t after_us, int64_t now_us,
+	int (*each)(const struct store_issued *row, void *context), void *context) MUST_CHECK;
+
+/* Writes: its user is told that it was revoked. STORE_E_EXISTS: was told already. */
+int store_issued_tell_revoked(struct store_conn *c, int64_t id) MUST_CHECK;
 
 /* Figures for the metrics; reads. */
 struct store_issued_figures {

@@ -38,7 +38,8 @@ struct ca {
 int ca_tell_renewed(struct env *e, const struct store_account *account, struct span address,
 	struct span der) MUST_CHECK;
 
-/* Whose certificate ends is told, 30, 14, 7 and 1 days before and when it is over. */
+/* Whose certificate was revoked is told, and whose ends, 30, 14, 7 and 1 days before and when it is
+ * over. */
 int ca_warn(struct env *e) MUST_CHECK;
 
 /* Whether a public key may be certified for the account: not if it has a certificate for another one, and

@@ -2,7 +2,7 @@
 /* Copyright the Signet authors */
 
 /*
- * What users are told of their certificates: that one was renewed, and that one ends which nobody
+ * What users are told of their certificates: that one was renewed or revoked, and that one ends which nobody
  * renews. That is one for a request (its key is elsewhere), one that could not be renewed, and one from
  * an authority elsewhere that the account signs with here. Noted and delivered in one transaction: each
  * thing once.
@@ -14,6 +14,7 @@
 #include "mail/deliver.h"
 #include "mail/expiry_notice.h"
 #include "mail/notice.h"
+#include "mail/own_cert.h"
 #include "mail/own_cert_notice.h"
 #include "pki/altname.h"
 #include "pki/cert.h"
@@ -22,6 +23,7 @@
 #include "store/secure_rows.h"
 #include "store/settings.h"
 #include "store/store.h"
+#include "svc/ca.h"
 #include "svc/ca_parts.h"
 #include "svc/env.h"
 
@@ -30,6 +32,7 @@
 enum {
 	AT_ONCE_MAX = 100, /* messages of one errand: the rest is due in a minute still */
 	WARN_DAYS = 30,
+	TOLD_DAYS = 7, /* of what was revoked earlier, everybody knows */
 };
 
 static const int64_t day_us = 24LL * 3600 * 1000000;
@@ -205,6 +208,47 @@ static int see_foreign(const struct store_secure_ending *row, void *context)
 	return collect(w, &x, cert);
 }
 
+static int note_revoked(struct store_conn *c, int64_t id, unsigned days)
+{
+	(void)days;
+	return store_issued_tell_revoked(c, id);
+}
+
+/* Whether the account has another one for that. */
+static int is_used(struct warnings *w, int64_t account, enum own_cert_use use, bool *ret_is)
+{
+	CLEANUP(own_cert_done) struct own_cert own = {};
+	struct own_cert_wish wish = { .account = account, .use = use, .now_us = w->now_us };
+
+	TRY(own_cert_find(w->conn, &wish, &own));
+	*ret_is = !own.fault;
+	return 0;
+}
+
+static int see_revoked(const struct store_issued *row, void *context)
+{
+	CLEANUP(cert_unrefp) struct cert *cert = NULL;
+	struct warnings *w = context;
+	struct telling *t = &w->list[w->n];
+	struct store_account account;
+	bool signs, encrypts;
+
+	if (w->n == AT_ONCE_MAX || !is_readable(row->id, row->der, &cert))
+		return 0;
+	TRY(store_account_get(w->conn, &w->arena, row->account, &account));
+	TRY(is_used(w, row->account, OWN_CERT_SIGN, &signs));
+	TRY(is_used(w, row->account, OWN_CERT_ENCRYPT, &encrypts));
+	*t = telling_of(w->env, &w->arena, &account, arena_span(&w->arena, row->address), cert);
+	t->id = row->id;
+	t->note = note_revoked;
+	t->notice.revoked_us = row->revoked_us;
+	t->notice.reason = span_str(ca_reason_name(row->reason));
+	t->notice.key_compromised = row->reason == REASON_KEY_COMPROMISE;
+	t->notice.has_other = signs && encrypts;
+	w->n++;
+	return 0;
+}
+
 static int collect_all(struct store_conn *c, void *arg)
 {
 	struct warnings *w = arg;
@@ -212,6 +256,7 @@ static int collect_all(struct store_conn *c, void *arg)
 
 	w->conn = c;
 	w->n = w->n_looked_at = 0;
+	TRY(store_issued_revoked_untold(c, w->now_us - TOLD_DAYS * day_us, w->now_us, see_revoked, w));
 	TRY(store_issued_ending(c, w->now_us, before_us, see_issued, w));
 	return store_secure_cert_ending(c, w->now_us, before_us, see_foreign, w);
 }
@@ -235,9 +280,14 @@ static int tell_all(struct env *e, struct warnings *w)
 		if (r == STORE_E_EXISTS)
 			continue;
 		TRY(r);
-		LOG(NULL, LOG_WARNING, "PKI", "ca.expires", log_span("account", t->account),
-			log_int("certificate", t->id), log_int("days", t->days),
-			log_int("mailboxes", (int64_t)t->n_mailboxes));
+		if (t->notice.revoked_us)
+			LOG(NULL, LOG_INFO, "PKI", "ca.revoked_told", log_span("account", t->account),
+				log_int("certificate", t->id),
+				log_int("mailboxes", (int64_t)t->n_mailboxes));
+		else
+			LOG(NULL, LOG_WARNING, "PKI", "ca.expires", log_span("account", t->account),
+				log_int("certificate", t->id), log_int("days", t->days),
+				log_int("mailboxes", (int64_t)t->n_mailboxes));
 	}
 	return w->n_looked_at ? err_fold(store_write(e->store, note_ends, w)) : 0;
 }

@@ -146,20 +146,9 @@ static int issue_again(struct env *e, struct renewal *w, struct ca_certificate *
 	CLEANUP(cert_unrefp) struct cert *cert = NULL;
 	struct ca_wish wish = { .account = w->row.account, .addresses = addresses, .spki = w->spki,
 		.renews = true, .predecessor = w->id };
-	const GENERAL_NAMES *names;
 
 	TRY(cert_from_der(&cert, w->row.der, why));
-	names = cert_alt_names(cert);
-	for (int i = 0; i < sk_GENERAL_NAME_num(names) &&
-		wish.n_addresses < MAILCERT_ADDRESSES_MAX; i++) {
-		const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
-		struct span address;
-
-		if (name->type == GEN_EMAIL)
-			addresses[wish.n_addresses++] = altname_text(name);
-		else if (altname_is_utf8_mailbox(name, &address))
-			addresses[wish.n_addresses++] = address;
-	}
+	wish.n_addresses = mailcert_addresses(cert, addresses);
 	return ca_issue(e, &w->arena, &wish, hand_over, w, ret_cert, why);
 }
 

@@ -283,6 +283,30 @@ static void test_requests_are_told_of(void **state)
 	env_fixture_assert_mail(f, 5, "Subject: The certificate of your mail has expired");
 }
 
+static int revoke_first(struct store_conn *c, void *arg)
+{
+	return ca_revoke(arg, c, 1, REASON_SUPERSEDED);
+}
+
+/* That it was revoked, at once and once; not that it ends then. */
+static void test_revocation_is_told_of(void **state)
+{
+	struct env_fixture *f = *state;
+
+	issue_for_requests(f, 1);
+	pass_days(f, 1);
+	assert_int_equal(env_fixture_inbox_count(f), 0);
+	assert_int_equal(store_write(f->env.store, revoke_first, &f->env), 0);
+	assert_int_equal(ca_tend(&f->env), 0);
+	assert_int_equal(env_fixture_inbox_count(f), 1);
+	env_fixture_assert_mail(f, 1, "Subject: The certificate of your mail was revoked");
+	env_fixture_assert_mail(f, 1, "Reason:      superseded");
+	fixture_reopen(f->store);
+	f->env.store = f->store->store;
+	pass_days(f, 110);
+	assert_int_equal(env_fixture_inbox_count(f), 1);
+}
+
 /* Those that were told do not stand in the way of the others. */
 static void test_many_at_once(void **state)
 {
@@ -431,6 +455,7 @@ int main(void)
 		ROW(test_earlier_keys),
 		ROW(test_switched_off),
 		ROW(test_requests_are_told_of),
+		ROW(test_revocation_is_told_of),
 		ROW(test_many_at_once),
 		ROW(test_foreign),
 		ROW(test_foreign_not_in_use),

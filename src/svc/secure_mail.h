@@ -99,10 +99,11 @@ void secure_made_done(struct secure_made *m);
 int secure_mail_add(struct env *e, const struct secure_caller *who, const struct secure_new *new,
 	struct secure_made *ret_made, struct why *why) MUST_CHECK;
 
-/* Another certificate for a key: from the domain's authority, or one that was brought (certs: with
- * its chain, in any order). key 0: the current one. */
-int secure_mail_renew(struct env *e, const struct secure_caller *who, int64_t key,
-	struct why *why) MUST_CHECK;
+/* Another certificate for a key: from the domain's authority, for the addresses of the one that the
+ * key has (from: for this one instead; empty: not), or one that was brought (certs: with its chain,
+ * in any order). key 0: the current one. */
+int secure_mail_renew(struct env *e, const struct secure_caller *who, int64_t key, struct span from,
+	struct secure_made *ret_made, struct why *why) MUST_CHECK;
 int secure_mail_install(struct env *e, const struct secure_caller *who,
 	const struct cert_list *certs, struct secure_made *ret_made, struct why *why) MUST_CHECK;
 

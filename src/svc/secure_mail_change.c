@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "keyd/client.h"
 #include "pki/chain.h"
+#include "pki/mailcert.h"
 #include "store/audit.h"
 #include "store/store.h"
 #include "svc/ca.h"
@@ -167,11 +168,21 @@ static int then_write(struct store_conn *c, const struct ca_certificate *cert, v
 	return r;
 }
 
-static int issue_for(struct adding *g, struct span address, struct span spki)
+static bool covers(const struct cert *cert, struct span address)
+{
+	struct cert_name name;
+
+	for (size_t i = 0; cert_alt_name(cert, i, &name); i++)
+		if (name.type == CERT_NAME_EMAIL && span_equal_nocase(name.text, address))
+			return true;
+	return false;
+}
+
+static int issue_for(struct adding *g, const struct span *addresses, size_t n, struct span spki)
 {
 	struct ca_wish wish = { .account = g->who->account,
-		.addresses = &address,
-		.n_addresses = 1,
+		.addresses = addresses,
+		.n_addresses = n,
 		.spki = spki,
 		.renews = true,
 		.predecessor = g->predecessor };
@@ -189,16 +200,43 @@ static int issue_for(struct adding *g, struct span address, struct span spki)
  * account's own. */
 static int issue(struct adding *g, struct span spki)
 {
+	CLEANUP(buf_done) struct buf text = {};
 	struct span from = g->account->secure.from;
-	int r = from.n ? issue_for(g, from, spki) : SECURE_E_REFUSED;
+	int r = from.n ? issue_for(g, &from, 1, spki) : SECURE_E_REFUSED;
 
 	if (r != SECURE_E_REFUSED)
 		return r;
-	r = issue_for(g, g->account->secure.address, spki);
+	buf_add_format(&text,
+		"the certificate is for the account's own address; for the From address of the "
+		"settings the domain's authority issues none: %s",
+		from.n ? g->why->text : "");
+	buf_add_octet(&text, 0);
+	r = issue_for(g, &g->account->secure.address, 1, spki);
 	if (!r && from.n)
-		warn(g, "the certificate is for the account's own address: for the From address of "
-			"the"
-			" settings the domain's authority issues none");
+		warn(g, (const char *)buf_span(&text).p);
+	return r;
+}
+
+/* What is renewed keeps its addresses, unless another one is asked for. */
+static int issue_again(struct adding *g, const struct secure_key *key, struct span from)
+{
+	struct span addresses[MAILCERT_ADDRESSES_MAX];
+	CLEANUP(cert_unrefp) struct cert *cert = NULL;
+	size_t n = 0;
+	int r;
+
+	if (from.n)
+		return issue_for(g, &from, 1, key->row.spki);
+	if (key->n_certs) {
+		TRY(cert_from_der(&cert, key->certs[0].der, g->why));
+		n = mailcert_addresses(cert, addresses);
+	}
+	if (!n)
+		return issue(g, key->row.spki);
+	r = issue_for(g, addresses, n, key->row.spki);
+	if (!r && g->account->secure.from.n && !covers(cert, g->account->secure.from))
+		warn(g, "the certificate is for the same as the one before; one for the From address of"
+			" the settings is asked for by name (signet smime renew --from)");
 	return r;
 }
 
@@ -306,16 +344,6 @@ static int order_chain(struct adding *g, const struct cert *leaf, const struct c
 	}
 	g->cert.chain = arena_span(g->arena, buf_span(&der));
 	return 0;
-}
-
-static bool covers(const struct cert *cert, struct span address)
-{
-	struct cert_name name;
-
-	for (size_t i = 0; cert_alt_name(cert, i, &name); i++)
-		if (name.type == CERT_NAME_EMAIL && span_equal_nocase(name.text, address))
-			return true;
-	return false;
 }
 
 /* What others will not like of a certificate that was brought. */
@@ -510,14 +538,17 @@ static int find_issued(struct store_conn *c, void *arg)
 		match_issued, s);
 }
 
-int secure_mail_renew(struct env *e, const struct secure_caller *who, int64_t key, struct why *why)
+int secure_mail_renew(struct env *e, const struct secure_caller *who, int64_t key, struct span from,
+	struct secure_made *ret_made, struct why *why)
 {
+	CLEANUP(secure_made_done) struct secure_made made = {};
 	CLEANUP(arena_done) struct arena arena = {};
 	struct secure_account *account = ARENA_ALLOC(&arena, struct secure_account);
 	struct adding g = { .env = e,
 		.who = who,
 		.arena = &arena,
 		.account = account,
+		.made = &made,
 		.action = "smime.renew",
 		.why = why };
 	struct issued_search search = { .account = account };
@@ -536,7 +567,14 @@ int secure_mail_renew(struct env *e, const struct secure_caller *who, int64_t ke
 		TRY(store_read(e->store, find_issued, &search));
 		g.predecessor = search.id;
 	}
-	return issue(&g, found->row.spki);
+	r = issue_again(&g, found, from);
+	if (r)
+		return r;
+	made.key = found->row.id;
+	made.was_there = true;
+	*ret_made = made;
+	made.warnings = (struct buf){};
+	return 0;
 }
 
 int secure_mail_install(struct env *e, const struct secure_caller *who,

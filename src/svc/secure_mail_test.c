@@ -401,10 +401,11 @@ static void test_renew(void **state)
 	struct env_fixture *f = *state;
 	struct secure_caller who = caller(f, 0);
 	struct why why;
+	struct secure_made renewed = {};
 
 	make_authority(f);
 	assert_int_equal(add(f, 0, "secret", &why), 0);
-	assert_int_equal(secure_mail_renew(&f->env, &who, 0, &why), 0);
+	assert_int_equal(secure_mail_renew(&f->env, &who, 0, SPAN(""), &renewed, &why), 0);
 	assert_int_equal(n_keys(f, 0), 2);
 	assert_int_equal(fixture_number(f->store, "select count(*) from secure_key"), 1);
 	assert_int_equal(
@@ -412,7 +413,7 @@ static void test_renew(void **state)
 		1);
 	assert_int_equal(fixture_number(f->store, "select count(*) from issued where successor is null"),
 		1);
-	assert_int_equal(secure_mail_renew(&f->env, &who, 4711, &why), SECURE_E_NONE);
+	assert_int_equal(secure_mail_renew(&f->env, &who, 4711, SPAN(""), &renewed, &why), SECURE_E_NONE);
 	use(f, 0);
 }
 

@@ -437,6 +437,16 @@ def test_refresh_and_another(server, ca, tmp_path):
     server.cli("alias", "add", "example.com", "example.net")
     again = json.loads(server.cli("--json", "ca", "refresh", "example.net").stdout)
     assert again["subject"] == first["subject"] and again["serial"] != first["serial"]
+
+    def lifetime(shown):
+        c = x509.load_pem_x509_certificate(shown["certificate"].encode())
+        return (c.not_valid_after - c.not_valid_before).days
+
+    # As long as before, unless it is said otherwise.
+    assert lifetime(first) == lifetime(again) == 3650
+    for days, options in ((4000, ("--days", "4000")), (4000, ()), (30, ("--days", "30")), (30, ()), (3650, ("--days", "3650"))):
+        again = json.loads(server.cli("--json", "ca", "refresh", "example.net", *options).stdout)
+        assert lifetime(again) == days
     assert "example.com" in run("openssl", "x509", "-noout", "-ext", "nameConstraints",
                                 stdin=again["certificate"])
     root, leaf = tmp_path / "r.pem", tmp_path / "l.pem"
@@ -689,3 +699,39 @@ def test_a_key_is_one_accounts(server, ca):
     assert server.cli("ca", "issue", "jonas@example.org", check=False).returncode == 1
     server.cli("smime", "generate", "jonas@example.org", "--type", "ec:p256", "--password-file", "-",
                stdin="a long password for mail\n")
+
+
+def test_address_changes_hands(server, ca):
+    """Who had a certificate for an address that goes to somebody else keeps it: that is said, or it is revoked."""
+    for who in ("mia", "max"):
+        server.add_account(f"{who}@example.org")
+    server.cli("alias", "add", "desk@example.org", "mia@example.org")
+    cert, said = issue(server, "desk@example.org")
+    own, kept = issue(server, "mia@example.org")
+    serials = lambda: {c["serial"]: c["state"] for c in json.loads(
+        server.cli("--json", "ca", "list", "example.org").stdout)["certificates"]}
+    r = server.cli("alias", "remove", "desk@example.org")
+    assert f"signet ca revoke example.org {said['serial']}" in r.stderr and "mia@example.org" in r.stderr
+    assert kept["serial"] not in r.stderr and serials()[said["serial"]] == "valid"
+    # Somebody else has it: said again. Mia again: nothing to say.
+    r = server.cli("--json", "alias", "add", "desk@example.org", "max@example.org")
+    warning, = json.loads(r.stdout)["warnings"]
+    assert said["serial"] in warning and "mia@example.org keeps a certificate for desk@example.org" in warning
+    server.cli("alias", "remove", "desk@example.org")
+    assert server.cli("alias", "add", "desk@example.org", "mia@example.org").stderr == ""
+    refused = server.cli("alias", "remove", "desk@example.org", "--revoke", "boredom", check=False)
+    assert refused.returncode == 1 and "affiliationChanged" in refused.stderr
+    assert "desk@example.org" in server.cli("alias", "list", "example.org").stdout
+    r = server.cli("--json", "alias", "remove", "desk@example.org", "--revoke", "affiliationChanged")
+    assert json.loads(r.stdout) == {"warnings": [], "revoked": 1}
+    assert serials()[said["serial"]] == "revoked" and serials()[kept["serial"]] == "valid"
+    crl_url = local(server, urls(cert)[0])
+    entry = crl_of(crl_url).get_revoked_certificate_by_serial_number(cert.serial_number)
+    assert entry.extensions.get_extension_for_class(x509.CRLReason).value.reason == \
+        x509.ReasonFlags.affiliation_changed
+    # Another name of the domain that goes takes all its addresses along.
+    server.cli("alias", "add", "desk.example", "example.org")
+    server.cli("ca", "refresh", "example.org")
+    cert, said = issue(server, "mia@desk.example")
+    r = server.cli("alias", "remove", "desk.example")
+    assert f"signet ca revoke example.org {said['serial']}" in r.stderr and kept["serial"] not in r.stderr

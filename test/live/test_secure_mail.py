@@ -557,6 +557,29 @@ def test_whom_a_certificate_is_for(server, own_authority):
         names, (warning,) = made_for(sender)
         assert names == [address] and "From address" in warning
     assert made_for("") == ([address], [])
+    # What is renewed keeps its addresses, whatever the settings say by now; another one is asked for by name.
+    c.ask("PATCH", base + "/smime", {"from": "sales@example.org"}, expect=200)
+
+    def renewed(expect=200, **more):
+        a = c.ask("POST", base + "/smime/renew", more, expect=expect).json
+        return (a["keys"][0]["certificates"][0]["names"], a["warnings"]) if expect == 200 else a
+
+    names, (warning,) = renewed()
+    assert names == [address] and "From address" in warning and "--from" in warning
+    assert renewed(**{"from": "sales@example.org"}) == (["sales@example.org"], [])
+    assert renewed() == (["sales@example.org"], [])
+    for sender in ("team@example.org", "ulf@example.org", "x@elsewhere.example"):
+        refused = renewed(expect=422, **{"from": sender})
+        assert refused["field"] == "from" and sender in refused["detail"]
+    server.cli("smime", "renew", address, "--from", address)
+    assert renewed()[0] == [address]
+    # A domain alias that the authority was not made for: refused by name, and no other one instead without a word.
+    server.cli("alias", "add", "example.berlin", "example.org")
+    refused = renewed(expect=422, **{"from": "ute@example.berlin"})
+    assert "ca refresh" in refused["detail"]
+    names, (warning,) = made_for("ute@example.berlin")
+    assert names == [address] and "From address" in warning and "ca refresh" in warning
+    c.ask("PATCH", base + "/smime", {"from": ""}, expect=200)
     c.ask("PATCH", base + "/smime", {"from": "x@elsewhere.example"}, expect=422)
     server.cli("smime", "set", address, "from=sales@example.org")
     shown = json.loads(server.cli("--json", "smime", "show", address).stdout)
@@ -690,6 +713,13 @@ def test_a_revoked_certificate_of_ones_own(server, own_authority):
     assert (cert["state"], cert["uses"]) == ("valid", ["sign", "encrypt"])
     server.cli("ca", "revoke", "example.org", cert["serial"], "--reason", "superseded")
 
+    for _ in range(150):
+        m, notice = newest(c, address)
+        if m["subject"] == "The certificate of your mail was revoked":
+            break
+        time.sleep(0.1)
+    assert cert["serial"].encode() in notice and b"superseded\r\n" in notice and b"Get a new one" in notice
+
     # At once, though the certificate was used a moment ago.
     compose(c, address, subject="rule")
     m, octets = newest(c, address)
@@ -722,6 +752,9 @@ def test_a_revoked_certificate_of_ones_own(server, own_authority):
     compose(c, address, sign=True, encrypt=True)
     compose(c, address, subject="rule")
     assert newest(c, address)[0]["smime"] == "encrypted"
+    told = [m for m in c.get(f"/accounts/{address}/mailboxes/INBOX/messages")["messages"]
+            if m["subject"] == "The certificate of your mail was revoked"]
+    assert len(told) == 1
 
 
 def test_signing_with_an_expired_certificate(server, authority):

@@ -8,10 +8,11 @@
 #include "store/key_rows.h"
 #include "store/store.h"
 #include "store/tls_rows.h"
+#include "svc/ca_moved.h"
 #include "svc/ca_status.h"
 #include "svc/client.h"
 #include "svc/env.h"
-#include "svc/http/api.h"
+#include "svc/http/api_pki.h"
 #include "svc/tls_policies.h"
 
 static json_t *domain_json(const struct store_domain *d)
@@ -438,6 +439,37 @@ int api_domain_alias_add(struct http_request *q, struct store_conn *c)
 	return http_audit(q, c, "domain-alias.add", alias, span_str(domain.name));
 }
 
+/* What it means for certificates that addresses have changed hands: warnings, or what the query asks
+ * to be revoked. local: of the address; empty: of all. Without anything to say the status stays. */
+static int answer_moved(struct http_request *q, struct store_conn *c, int64_t domain,
+	struct span local)
+{
+	CLEANUP(buf_done) struct buf warnings = {};
+	struct span reason = http_query(q, "revoke"), rest;
+	struct ca_moved moved = { .domain = domain, .local = local, .revokes = reason.p != NULL };
+	json_t *list;
+	unsigned n_revoked;
+
+	int r = api_reason(q, "revoke", reason, &moved.reason);
+
+	if (r)
+		return r;
+	TRY(ca_moved(q->env, c, &moved, &warnings, &n_revoked));
+	if (!buf_size(&warnings) && !n_revoked)
+		return 0;
+	q->ca_changed = n_revoked > 0;
+	if (q->status == 204)
+		q->status = 200;
+	if (!q->answer)
+		q->answer = json_object();
+	list = json_array();
+	for (rest = buf_span(&warnings); rest.n;)
+		(void)json_array_append_new(list, http_json_text(span_cut(&rest, '\n')));
+	(void)json_object_set_new(q->answer, "warnings", list);
+	api_set_number(q->answer, "revoked", n_revoked);
+	return 0;
+}
+
 struct alias_search {
 	struct span alias;
 	bool found;
@@ -467,7 +499,8 @@ int api_domain_alias_remove(struct http_request *q, struct store_conn *c)
 	TRY(store_domain_alias_remove(c, search.alias));
 	q->status = 204;
 	q->tls_changed = true;
-	return http_audit(q, c, "domain-alias.remove", search.alias, span_str(domain.name));
+	r = answer_moved(q, c, domain.id, (struct span){});
+	return r ? r : http_audit(q, c, "domain-alias.remove", search.alias, span_str(domain.name));
 }
 
 static json_t *alias_json(struct span address, struct span targets)
@@ -570,7 +603,8 @@ static int alias_write(struct http_request *q, struct store_conn *c, struct span
 		r = store_alias_add(c, domain.id, local, targets, n);
 	if (r)
 		return http_store_problem(q, r, "account or alias", "address", NULL);
-	return http_audit(q, c, replace ? "alias.set" : "alias.add", address, targets[0]);
+	r = answer_moved(q, c, domain.id, local);
+	return r ? r : http_audit(q, c, replace ? "alias.set" : "alias.add", address, targets[0]);
 }
 
 int api_alias_add(struct http_request *q, struct store_conn *c)
@@ -597,5 +631,6 @@ int api_alias_remove(struct http_request *q, struct store_conn *c)
 	if (r)
 		return http_store_problem(q, r, "alias", "address", NULL);
 	q->status = 204;
-	return http_audit(q, c, "alias.remove", q->params[0], SPAN(""));
+	r = answer_moved(q, c, domain.id, local);
+	return r ? r : http_audit(q, c, "alias.remove", q->params[0], SPAN(""));
 }

@@ -112,10 +112,9 @@ static int find_issued(struct http_request *q, struct store_conn *c, struct stor
 	return r;
 }
 
-int api_reason(struct http_request *q, const char *member, enum issued_reason *ret_reason)
+int api_reason(struct http_request *q, const char *member, struct span text,
+	enum issued_reason *ret_reason)
 {
-	struct span text = http_text(q, member);
-
 	*ret_reason = REASON_UNSPECIFIED;
 	return !text.n || ca_reason_parse(text, ret_reason)
 		       ? 0
@@ -128,7 +127,7 @@ static int revoke(struct http_request *q, struct store_conn *c, const struct sto
 {
 	enum issued_reason reason;
 	struct store_issued now;
-	int r = api_reason(q, "reason", &reason);
+	int r = api_reason(q, "reason", http_text(q, "reason"), &reason);
 
 	if (r)
 		return r;

@@ -26,8 +26,9 @@ void api_set_warnings(json_t *object, const struct check_list *checks);
 /* A file for the client as members "file" and "encoding": text, or base64. */
 void api_set_file(json_t *object, struct span octets, bool is_text);
 
-/* A reason to revoke for, by its name in the body; unspecified where it is not there. */
-int api_reason(struct http_request *q, const char *member, enum issued_reason *ret_reason) MUST_CHECK;
+/* A reason to revoke for, by its name in that member or parameter; unspecified where it is not there. */
+int api_reason(struct http_request *q, const char *member, struct span text,
+	enum issued_reason *ret_reason) MUST_CHECK;
 
 /* Whether a text can be an alias. */
 enum { ALIAS_MAX = 64 };

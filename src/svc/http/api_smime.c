@@ -473,7 +473,7 @@ int api_smime_compare(struct http_request *q, struct store_conn *c)
 
 	(void)c;
 	if (!r && removal.revokes)
-		r = api_reason(q, "revoke", &removal.reason);
+		r = api_reason(q, "revoke", http_text(q, "revoke"), &removal.reason);
 	if (!r)
 		r = open_file(&k, true, &imported);
 	if (r)
@@ -583,6 +583,8 @@ int api_smime_install(struct http_request *q, struct store_conn *c)
 
 int api_smime_renew(struct http_request *q, struct store_conn *c)
 {
+	struct secure_made made = {};
+	struct span from = http_text(q, "from");
 	struct asking k;
 	int r = begin(q, &k);
 
@@ -590,8 +592,8 @@ int api_smime_renew(struct http_request *q, struct store_conn *c)
 	if (r)
 		return r;
 	r = secure_mail_renew(q->env, &k.who, json_integer_value(json_object_get(q->json, "key")),
-		&k.why);
-	return r ? problem(&k, r, "key") : show(&k);
+		from, &made, &k.why);
+	return r ? problem(&k, r, from.n ? "from" : "key") : answer_made(&k, &made, false);
 }
 
 int api_smime_strength(struct http_request *q, struct store_conn *c)

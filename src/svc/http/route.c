@@ -382,6 +382,7 @@ static const struct body_field smime_install_body[] = {
 
 static const struct body_field smime_renew_body[] = {
 	{ "key", BODY_NUMBER, false, INT64_MAX },
+	{ "from", BODY_TEXT, false, LIMIT_ADDRESS },
 	{},
 };
 
@@ -524,7 +525,7 @@ const struct http_route http_routes[] = {
 		NULL },
 	{ "PUT", DOMAIN "/aliases/{alias}", RIGHT_ADMIN, NULL, NULL, ROUTE_WRITES,
 		api_domain_alias_add, NULL },
-	{ "DELETE", DOMAIN "/aliases/{alias}", RIGHT_ADMIN, NULL, NULL, ROUTE_WRITES,
+	{ "DELETE", DOMAIN "/aliases/{alias}", RIGHT_ADMIN, NULL, "revoke", ROUTE_WRITES,
 		api_domain_alias_remove, NULL },
 
 	{ "GET", DOMAIN "/keys", RIGHT_ADMIN, NULL, NULL, ROUTE_READS, api_key_list, NULL },
@@ -671,13 +672,13 @@ const struct http_route http_routes[] = {
 		api_crl_fetch_prepare },
 
 	{ "GET", API "/aliases", RIGHT_ADMIN, NULL, "domain", ROUTE_READS, api_alias_list, NULL },
-	{ "POST", API "/aliases", RIGHT_ADMIN, alias_add_body, NULL, ROUTE_WRITES, api_alias_add,
+	{ "POST", API "/aliases", RIGHT_ADMIN, alias_add_body, "revoke", ROUTE_WRITES, api_alias_add,
 		NULL },
 	{ "GET", API "/aliases/{address}", RIGHT_ADMIN, NULL, NULL, ROUTE_READS, api_alias_show,
 		NULL },
-	{ "PUT", API "/aliases/{address}", RIGHT_ADMIN, alias_set_body, NULL, ROUTE_WRITES,
+	{ "PUT", API "/aliases/{address}", RIGHT_ADMIN, alias_set_body, "revoke", ROUTE_WRITES,
 		api_alias_set, NULL },
-	{ "DELETE", API "/aliases/{address}", RIGHT_ADMIN, NULL, NULL, ROUTE_WRITES,
+	{ "DELETE", API "/aliases/{address}", RIGHT_ADMIN, NULL, "revoke", ROUTE_WRITES,
 		api_alias_remove, NULL },
 
 	{ "GET", API "/accounts", RIGHT_ADMIN, NULL, "domain", ROUTE_READS, api_account_list,
