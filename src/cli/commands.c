@@ -153,7 +153,7 @@
 	.list = "keys",                                                                            \
 	.columns = { { "KEY", "number" }, { "SIZE", "size" }, { "CURRENT", "current" },            \
 		{ "FOR", "subject", 24 }, { "ISSUED BY", "issuer", 24 },                           \
-		{ "TILL", "not_after", 10 }, { "USED TO", "uses" }, { "NOTE", "note" } }
+		{ "TILL", "not_after", 10 }, { "NOTE", "note" } }
 
 /* Whose mail it is, who logs in with the account's password. */
 #define LOGIN                                                                                      \

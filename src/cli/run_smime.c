@@ -63,13 +63,19 @@ static const json_t *shown_cert(const json_t *key)
 	return json_array_get(certs, 0);
 }
 
-/* Why nobody makes use of it; nothing of one that is valid. */
+/* What one of several is used for, and why nobody makes use of one; nothing of the only one that is valid. */
 static void add_note(const json_t *key, const json_t *cert, struct buf *out)
 {
+	const json_t *uses = json_object_get(cert, "uses");
 	const char *state = text_of(cert, "state");
 
 	if (json_is_true(json_object_get(key, "earlier_password")))
 		buf_add_string(out, gettext("earlier password"));
+	if (json_array_size(uses) == 1)
+		buf_add_string(out,
+			strcmp(json_string_value(json_array_get(uses, 0)), "sign") == 0
+				? gettext("used to sign only")
+				: gettext("used to encrypt only"));
 	if (!state[0] || strcmp(state, "valid") == 0)
 		return;
 	buf_add_string(out, buf_size(out) ? "; " : "");
@@ -85,7 +91,7 @@ static void add_note(const json_t *key, const json_t *cert, struct buf *out)
 static json_t *key_row(const json_t *key)
 {
 	static const char *const of_cert[] = { "subject", "issuer", "not_before", "not_after",
-		"fingerprint", "uses" };
+		"fingerprint" };
 	static const char *const of_key[] = { "number", "size", "current", "created" };
 	CLEANUP(buf_done) struct buf note = {};
 	const json_t *cert = shown_cert(key);

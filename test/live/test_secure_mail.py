@@ -678,7 +678,7 @@ def test_separate_certificates_to_sign_and_to_encrypt(server, authority, first, 
     uses = {cert["fingerprint"]: cert["uses"] for cert in certificates(c, address)}
     assert uses == {made[u].fingerprint: [u] for u in made}
     shown = server.cli("smime", "show", address).stdout
-    assert "sign" in shown and "encrypt" in shown
+    assert "used to sign only" in shown and "used to encrypt only" in shown
     # Others find the one, whoever they are.
     found, = json.loads(server.cli("--json", "contact", "lookup", address, address).stdout)["recipients"]
     assert (found["source"], found["fingerprint"]) == ("account", made["encrypt"].fingerprint)
