@@ -440,7 +440,7 @@ int api_domain_alias_add(struct http_request *q, struct store_conn *c)
 }
 
 /* What it means for certificates that addresses have changed hands: warnings, or what the query asks
- * to be revoked. local: of the address; empty: of all. Without anything to say the status stays. */
+ * to be revoked. local: of the address; empty: of all. A 204 without anything to say stays one. */
 static int answer_moved(struct http_request *q, struct store_conn *c, int64_t domain,
 	struct span local)
 {
@@ -455,7 +455,7 @@ static int answer_moved(struct http_request *q, struct store_conn *c, int64_t do
 	if (r)
 		return r;
 	TRY(ca_moved(q->env, c, &moved, &warnings, &n_revoked));
-	if (!buf_size(&warnings) && !n_revoked)
+	if (!buf_size(&warnings) && !n_revoked && q->status == 204)
 		return 0;
 	q->ca_changed = n_revoked > 0;
 	if (q->status == 204)
