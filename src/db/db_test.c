@@ -4,6 +4,7 @@
 #include "db/db.h"
 
 #include "base/alloc.h"
+#include "base/folder_fixture.h"
 
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,7 +19,7 @@
 #include <unistd.h>
 
 struct fixture {
-	char folder[32];
+	char folder[FOLDER_FIXTURE_MAX];
 	char *path;
 	struct db *db;
 };
@@ -28,8 +29,7 @@ static int setup(void **state)
 	struct fixture *f = ALLOC(struct fixture);
 	struct why why;
 
-	memcpy(f->folder, "/tmp/signet-db-XXXXXX", sizeof "/tmp/signet-db-XXXXXX");
-	assert_non_null(mkdtemp(f->folder));
+	folder_fixture(f->folder, "db");
 	f->path = alloc_format("%s/mail.db", f->folder);
 	assert_int_equal(db_open(&f->db, f->path, DB_WRITER, &why), 0);
 	assert_int_equal(db_script(f->db, "create table t (id integer primary key, v blob unique)"),

@@ -5,6 +5,8 @@
 
 #include "keyd/kek.h"
 
+#include "base/folder_fixture.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -17,7 +19,7 @@
 #include <unistd.h>
 
 struct place {
-	char path[64];
+	char path[FOLDER_FIXTURE_MAX];
 	int dir;
 };
 
@@ -25,8 +27,7 @@ static int setup(void **state)
 {
 	struct place *p = calloc(1, sizeof *p);
 
-	(void)snprintf(p->path, sizeof p->path, "/tmp/signet-kek-XXXXXX");
-	assert_non_null(mkdtemp(p->path));
+	folder_fixture(p->path, "kek");
 	p->dir = open(p->path, O_RDONLY | O_DIRECTORY);
 	*state = p;
 	return 0;

@@ -4,6 +4,7 @@
 
 /* For tests: a keyd as a child process, and a client connected to it. */
 
+#include "base/folder_fixture.h"
 #include "keyd/client.h"
 #include "keyd/keyd.h"
 
@@ -14,7 +15,7 @@ struct testing {
 	pid_t pid;
 	int control;
 	int dir; /* its folder, open; removed by testing_done */
-	char path[64];
+	char path[FOLDER_FIXTURE_MAX];
 	struct keyd_client *client;
 };
 

@@ -19,8 +19,6 @@
 
 enum { VERSION = 1, NONCE = 12, TAG = 16, KEY = 32, SALT = 16, COST = 3 };
 
-const struct wrap_cost wrap_cost = { 17, 8, 1 };
-
 /* What a stored blob may ask for: it is authenticated by the KEK, but a mistake must not take all
  * memory. */
 static const struct wrap_cost cost_max = { 20, 16, 4 };

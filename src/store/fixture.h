@@ -5,11 +5,12 @@
 /* For tests: a store in a folder of its own with the main domain example.org and the account
  * alice@example.org in it. Calls that fail end the test. */
 
+#include "base/folder_fixture.h"
 #include "store/content.h"
 #include "store/store.h"
 
 struct fixture {
-	char folder[40];
+	char folder[FOLDER_FIXTURE_MAX];
 	char *path;
 	struct store *store;
 	int64_t domain;

@@ -132,7 +132,7 @@ static void test_missing_folder(void **state)
 /* A migration that fails halfway leaves nothing, and the next start completes it. */
 static void test_open_with_failures(void **state)
 {
-	char folder[] = "/tmp/signet-open-XXXXXX";
+	char folder[FOLDER_FIXTURE_MAX];
 	CLEANUP(alloc_freep) char *path = NULL;
 	CLEANUP(alloc_freep) char *lock = NULL;
 	struct store *s = NULL;
@@ -140,7 +140,7 @@ static void test_open_with_failures(void **state)
 	int r;
 
 	(void)state;
-	assert_non_null(mkdtemp(folder));
+	folder_fixture(folder, "open");
 	path = alloc_format("%s/mail.db", folder);
 	lock = alloc_format("%s-lock", path);
 	do {
