@@ -11,7 +11,7 @@ PACKAGES_BUILD="gcc libc6-dev gettext meson ninja-build pkg-config libssl-dev li
     libgnutls28-dev libsqlite3-dev libgmime-3.0-dev libjansson-dev libcurl4-openssl-dev libunbound-dev libidn2-dev
     libunistring-dev libargon2-dev zlib1g-dev libzstd-dev libseccomp-dev"
 PACKAGES_UNIT="libcmocka-dev"
-PACKAGES_TEST="python3 python3-pytest python3-yaml python3-cryptography openssl sqlite3 swaks isync sieve-connect
+PACKAGES_TEST="python3 python3-pytest python3-pytest-xdist python3-pytest-timeout python3-yaml python3-cryptography openssl sqlite3 swaks isync sieve-connect
     neomutt curl gnutls-bin libnss3-tools testssl.sh sslscan mandoc shellcheck procps
     gpgsm libbcmail-java default-jdk-headless
     libnet-ssleay-perl libio-socket-ssl-perl libauthen-sasl-perl ca-certificates pebble"

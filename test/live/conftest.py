@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A whole server for each module: started in a folder of its own on free loopback ports, stopped by
 process id. SIGNET_BUILD names the build folder (default: build); SIGNET_VECTORS the test material."""
+import functools
 import os
 import pathlib
 import random
@@ -24,10 +25,41 @@ DOMAIN = "example.org"
 PASSWORD = "correct horse battery"
 
 
+# Files that take long. They begin first, so that no worker is busy with one when the others have ended.
+LONGEST = ["http", "stress", "revocation", "smime_interop", "tls", "acme", "durability", "pki", "live_change",
+           "dialog", "hostile", "outgoing", "client_certificates"]
+
+
+@functools.cache
+def group(path):
+    """What one worker runs: a file, or all files that use the HTTP client, because test_whole_api.py asks
+    in the end what that was answered."""
+    return "http" if "from webclient import" in path.read_text() else path.stem.removeprefix("test_")
+
+
+@pytest.hookimpl(tryfirst=True)  # xdist names the groups after this
+def pytest_collection_modifyitems(items):
+    def place(item):
+        name = group(item.path)
+        return LONGEST.index(name) if name in LONGEST else len(LONGEST)
+
+    items.sort(key=place)
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(group(item.path)))
+
+
+def offsets():
+    """Those of which this process chooses. Of workers beside each other (pytest -n, up to five) each has
+    ports of its own: what it found free, none of the others takes before the server does."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    width = (32760 - 10000) // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    return range(10000 + worker * width, 10000 + (worker + 1) * width - max(PORTS.values()))
+
+
 def free_offset():
     """An offset at which all ports are free, below those that the kernel gives to clients."""
     for _ in range(200):
-        offset = random.randrange(10000, 31700)
+        offset = random.choice(offsets())
         try:
             for port in PORTS.values():
                 with socket.socket() as s:

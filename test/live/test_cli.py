@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import re
+import select
 import shutil
 import signal
 import subprocess
@@ -177,10 +178,14 @@ class Typed:
         self.seen = b""
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
+            # Ignored is inherited, from nohup for one.
+            for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
+                signal.signal(number, signal.SIG_DFL)
             os.execv(argv[0], [str(a) for a in argv])
 
     def wait_for(self, text, n=1):
         while self.seen.count(text) < n:
+            assert select.select([self.fd], [], [], 30)[0], self.seen
             self.seen += os.read(self.fd, 4096)
 
     def echoes(self):
