@@ -120,7 +120,10 @@ class Server:
         pid = pid or self.process.pid
         found = {}
         for child in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-            title = pathlib.Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")[0].decode()
+            try:
+                title = pathlib.Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")[0].decode()
+            except FileNotFoundError:  # it has just ended
+                continue
             found[title.removeprefix("signetd: ")] = int(child)
         return found
 

@@ -255,15 +255,16 @@ def test_guessing_is_slow_and_shuts_nobody_out(server, authority):
         f = pathlib.Path(f"/proc/{keyd}/stat").read_text().rpartition(")")[2].split()
         return (int(f[11]) + int(f[12])) / os.sysconf("SC_CLK_TCK")
 
-    before, statuses = cpu(), {}
+    before, statuses, began = cpu(), {}, time.monotonic()
     for i in range(1000):
         a = c.ask("POST", smime(address) + "/unlock", {"password": f"guess {i}"})
         statuses[a.status] = statuses.get(a.status, 0) + 1
         if i == 0:
             one = cpu() - before
     spent = cpu() - before
-    assert set(statuses) == {403, 429} and statuses[403] <= 10, statuses
-    assert spent < 12 * max(one, 0.3), (spent, one)
+    more = int((time.monotonic() - began) / 60)  # tries that have come back meanwhile
+    assert set(statuses) == {403, 429} and statuses[403] <= 10 + more, statuses
+    assert spent < (12 + more) * max(one, 0.3), (spent, one)
     a = c.ask("POST", smime(address) + "/unlock", {"password": SECRET}, expect=429)
     assert a.headers["Retry-After"]
     # What was open stays open, and the owner's tries come back, one a minute.

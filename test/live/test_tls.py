@@ -412,7 +412,7 @@ def test_testssl_finds_nothing_above_low(server, ca, service, tmp_path):
     _, text = run(testssl, "--quiet", "--color", "0", "--warnings", "batch", "--add-ca", ca[1][1],
                   "--ip", "127.0.0.1", "--jsonfile", out, "--protocols", "--std",
                   "--server-defaults", "--server-preference", "--vulnerable", *starttls,
-                  f"example.org:{server.port(service)}", timeout=240)
+                  f"example.org:{server.port(service)}", timeout=500)
     findings = json.loads(out.read_text())
     seen = {f["id"].split()[0]: f["finding"] for f in findings}
     assert "offered" in seen["TLS1_3"] and "not vulnerable" in seen["heartbleed"], text
