@@ -307,22 +307,39 @@ static void test_work(void **state)
 	clock_set(0, 0);
 }
 
-/* An account's keys are open in so many sessions, so that nobody fills keyd's table. */
+static void put_open(struct env_fixture *f, struct keyd_key *key, uint8_t number, int64_t account)
+{
+	uint8_t id[UNLOCKED_SESSION] = { number };
+	struct unlocked_keys keys = { .keys = { { .id = 1, .key = keyd_key_ref(key) } }, .n = 1 };
+
+	unlocked_put(f->env.unlocked, span_of(id, sizeof id), account, &keys);
+}
+
+/* An account's keys are open in so many sessions, so that nobody fills keyd's table; those that keyd
+ * has locked since do not count. */
 static void test_sessions(void **state)
 {
 	struct env_fixture *f = *state;
-	uint8_t session[UNLOCKED_SESSION] = {};
-	struct unlocked_keys keys = {};
+	struct secure_caller who = caller(f, 0);
+	struct unlocked_keys open = {};
+	uint32_t left_ms;
+	struct why why;
 
+	make_authority(f);
+	assert_int_equal(add(f, 0, "secret", &why), 0);
+	unlocked_get(f->env.unlocked, who.session, who.account, &open, &left_ms);
+	assert_int_equal(open.n, 1);
 	for (uint8_t i = 0; i < 2 * UNLOCKED_SESSIONS_MAX; i++) {
-		session[0] = i;
-		unlocked_put(f->env.unlocked, span_of(session, sizeof session), 7, &keys);
-		unlocked_put(f->env.unlocked, span_of(session, sizeof session), 8, &keys);
-		unlocked_put(f->env.unlocked, span_of(session, sizeof session), 8, &keys);
-		assert_int_equal(unlocked_count(f->env.unlocked, 7),
+		put_open(f, open.keys[0].key, i, 700);
+		put_open(f, open.keys[0].key, i, 800);
+		put_open(f, open.keys[0].key, i, 800);
+		assert_int_equal(unlocked_count(f->env.unlocked, 700),
 			i < UNLOCKED_SESSIONS_MAX ? i + 1 : UNLOCKED_SESSIONS_MAX);
 	}
-	assert_int_equal(unlocked_count(f->env.unlocked, 8), UNLOCKED_SESSIONS_MAX);
+	assert_int_equal(unlocked_count(f->env.unlocked, 800), UNLOCKED_SESSIONS_MAX);
+	unlocked_lock(f->env.unlocked, who.session, who.account);
+	assert_int_equal(unlocked_count(f->env.unlocked, 700), 0);
+	unlocked_keys_done(&open);
 }
 
 /* Key files, which may be made to cost as much as can be: one at a time, and so many. */
