@@ -690,6 +690,16 @@ static int take_result(struct making *m, struct span known, struct sieve_result 
 	return 0;
 }
 
+/* A script that failed would have had some mail encrypted or refused. Which, nobody knows now, and
+ * whoever sends must not get mail in clear past it by making it fail. */
+static void refuse_unread(struct making *m)
+{
+	set_reject(new_act(m, &(struct sieve_action){ .kind = SIEVE_REJECT }),
+		SPAN("this mailbox may take encrypted mail only, and its rules cannot deal with"
+		     " the message"),
+		"5.7.10");
+}
+
 /* One script. *ret_goes_on: the next one is asked. */
 static int run_rule(struct making *m, const struct store_rule *rule, struct span *header,
 	struct span *flags, bool *ret_goes_on)
@@ -712,6 +722,10 @@ static int run_rule(struct making *m, const struct store_rule *rule, struct span
 		r = take_result(m, *header, &result, &why);
 	if (r > 0)
 		note(m, NOTE_FAILED, span_str(why.text));
+	if (r > 0 && s && sieve_script_is_mandatory(s)) {
+		*ret_goes_on = false;
+		refuse_unread(m);
+	}
 	if (r)
 		return r < 0 ? r : 0;
 	for (size_t i = 0; i < result.n; i++)

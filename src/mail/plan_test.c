@@ -419,6 +419,13 @@ static const struct {
 		"jim@example.com", "alice@example.org",
 		"Content-Type: application/pkcs7-mime; smime-type=enveloped-data\r\n\r\nclear\r\n",
 		"alice/INBOX; account clear: the owner of the mailbox has no certificate; " },
+	{ "never in clear, also where the script fails",
+		{ { "alice", "require [\"variables\", \"vnd.signet.encrypt\"]; set \"a\" \"x\";"
+			     " keep :encrypt :mandatory; redirect \"${a}\";" } },
+		"jim@example.com", "alice@example.org", NULL,
+		"account failed: line 1: redirect to what is no mail address; refused 550 5.7.10 "
+		"this mailbox may take encrypted mail only, and its rules cannot deal with the "
+		"message" },
 	{ "never in clear",
 		{ { "alice", "require \"vnd.signet.encrypt\"; keep :encrypt :mandatory;" } },
 		"jim@example.com", "alice@example.org", NULL,

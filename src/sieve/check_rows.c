@@ -68,6 +68,7 @@ int sieve_check_encrypt(struct sieve_making *m, const struct sieve_node *n)
 {
 	if (n->slots[SLOT_MANDATORY].tag && !n->slots[SLOT_ENCRYPT].tag)
 		return sieve_error(m, n->place, "\":mandatory\" goes with \":encrypt\"");
+	m->script->is_mandatory |= n->slots[SLOT_MANDATORY].tag != 0;
 	return 0;
 }
 

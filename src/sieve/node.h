@@ -125,6 +125,7 @@ struct sieve_script {
 	struct sieve_node *commands;
 	unsigned extensions; /* EXT_BIT of those required */
 	bool uses_body;
+	bool is_mandatory;
 };
 
 /* A script in the making. */

@@ -34,6 +34,11 @@ bool sieve_script_uses_body(const struct sieve_script *s)
 	return s->uses_body;
 }
 
+bool sieve_script_is_mandatory(const struct sieve_script *s)
+{
+	return s->is_mandatory;
+}
+
 static int make(struct sieve_making *m, struct span text)
 {
 	struct sieve_place start = { 1, 1 };

@@ -48,6 +48,9 @@ size_t sieve_script_size(const struct sieve_script *s);
 /* Whether it looks at the body, or may ask for mail to be encrypted: what its input must hold. */
 bool sieve_script_uses_body(const struct sieve_script *s);
 
+/* Whether some command of it wants mail encrypted or not at all. */
+bool sieve_script_is_mandatory(const struct sieve_script *s);
+
 /* "line 3, column 7: text", as commands and ManageSieve show it. */
 void sieve_remark_add(struct buf *out, const struct sieve_remark *remark);
 
