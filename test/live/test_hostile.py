@@ -600,9 +600,10 @@ def test_what_http_allows(hostile):
 
 def test_http_bodies_are_bounded(hostile):
     with under_attack(hostile, grows_mib=16):
-        assert post(hostile, b'{"login":"%s","password":"x"}' % (b"x" * 100000)) in (400, 422)
-        assert post(hostile, b"[" * 100000) == 400
-        assert post(hostile, b'{"login":' * 20000) == 400
+        assert post(hostile, b'{"login":"%s","password":"x"}' % (b"x" * 100000)) == 413
+        assert post(hostile, b'{"login":"%s","password":"x"}' % (b"x" * 15000)) in (400, 422)
+        assert post(hostile, b"[" * 15000) == 400
+        assert post(hostile, b'{"login":' * 1500) == 400
 
 
 # At the end
