@@ -704,7 +704,7 @@ def test_separate_certificates_to_sign_and_to_encrypt(server, authority, first, 
 
 def test_a_revoked_certificate_of_ones_own(server, own_authority):
     """Not signed with, not encrypted to, from the moment on; shown, told of, and over with the next one."""
-    address = "rita@example.org"
+    address = "rosalind@example.org"
     server.add_account(address)
     c = session(server, address)
     c.ask("POST", smime(address) + "/generate", {"password": SECRET, "type": "rsa:2048"}, expect=201)
