@@ -26,12 +26,18 @@ static int text_width(const char *text)
 }
 
 /* Users name their mailboxes; what they write must not steer an administrator's terminal. So control
- * characters are replaced, those of U+0080 to U+009F too, but not the line ends of PEM. */
+ * characters are replaced, those of U+0080 to U+009F too, but not the line ends of PEM and of mail. */
 static void add_clean(struct buf *out, const char *text)
 {
 	for (const uint8_t *p = (const uint8_t *)text; *p; p++) {
 		bool c1 = p[0] == 0xC2 && p[1] >= 0x80 && p[1] < 0xA0;
 
+		if (*p == '\r' && p[1] == '\n')
+			continue;
+		if (*p == '\t') {
+			buf_add_octet(out, ' ');
+			continue;
+		}
 		buf_add_octet(out, (*p < ' ' && *p != '\n') || *p == 0x7F || c1 ? '?' : *p);
 		p += c1;
 	}

@@ -67,7 +67,7 @@ def test_one_message_is_encrypted_and_decrypted(server, vera):
     octets = vera.cli("mail", "save", done["id"]).stdout
     assert "nobody else" not in octets and "Subject: minutes" in octets
     shown = vera.text_of("minutes")
-    assert "status: encrypted" in shown and "nobody else reads this" in shown
+    assert "status: encrypted" in shown and "nobody else reads this\n" in shown and "?" not in shown
     assert "From: Someone <someone@elsewhere.example>" in shown
     assert vera.cli("mail", "save", done["id"], "--part", "1", unlock=True).stdout.strip() == \
         "nobody else reads this"
