@@ -154,6 +154,9 @@ static int cert_read(struct cert **ret_cert, struct span *der, struct why *why)
 	}
 	digest_sha256(buf_span(&c->der), c->fingerprint);
 	c->self_signed = cert_check_self_signed(c);
+	/* What OpenSSL keeps of the extensions it reads when it is first asked: before threads share it.
+	 */
+	(void)X509_get_extension_flags(c->x509);
 	*der = span_skip(*der, (size_t)(end - head.p));
 	*ret_cert = TAKE(c);
 	return 0;

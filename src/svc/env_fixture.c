@@ -69,13 +69,21 @@ struct env_fixture *env_fixture_free(struct env_fixture *f)
 	if (f) {
 		pool_free(f->cpu);
 		auth_free(f->env.auth);
-	rule_cache_free(f->env.rules);
+		rule_cache_free(f->env.rules);
 		trusts_free(f->env.trusts);
 		revocations_free(f->env.revocations);
 		staples_free(f->env.staples);
 		outgoings_free(f->env.outgoings);
 		cert_cache_free(f->env.mail_certs);
 		ca_free(f->env.ca);
+		for (struct span rest = buf_span(&f->authorities); rest.n;
+			rest = span_skip(rest, sizeof(struct ca *))) {
+			struct ca *before;
+
+			memcpy(&before, rest.p, sizeof before);
+			(void)ca_free(before);
+		}
+		buf_done(&f->authorities);
 		testing_done(&f->keyd);
 		testing_done(&f->keyd_user);
 		arena_done(&f->credentials);
@@ -113,8 +121,10 @@ void env_fixture_open(struct env_fixture *f)
 {
 	f->store = fixture_new();
 	f->env.store = f->store->store;
-	/* What it keeps is of the store before. */
-	(void)ca_free(f->env.ca);
+	/* What it keeps is of the store before, and its errand may be on its way yet: it is freed when
+	 * the pools have ended. */
+	ca_stop(&f->env);
+	buf_add(&f->authorities, span_of(&f->env.ca, sizeof f->env.ca));
 	f->env.ca = ca_new(&f->env);
 	must(store_write(f->env.store, add_people, f), "people");
 	/* As the settings' defaults are: 20 failures in ten minutes. */

@@ -18,6 +18,7 @@ struct env_fixture {
 	struct testing keyd, keyd_user;
 	struct pool *cpu;
 	struct arena credentials;
+	struct buf authorities; /* pointers to those of stores before */
 	struct buf people; /* struct env_person */
 };
 
