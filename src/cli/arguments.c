@@ -166,6 +166,48 @@ static bool check_number(struct cli *cli, const struct argument *a, struct span 
 	return false;
 }
 
+/* A file's name is octets; everything else goes into JSON. */
+static bool is_path(const struct argument *a)
+{
+	static const char *const names[] = { "F", "FILE", "FILE...", "FILE|FINGERPRINT", "FILE|URL",
+		"DIR", "FOLDER" };
+	const char *name = a->sample ? a->sample : a->name;
+
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+		if (strcmp(name, names[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool check_text(struct cli *cli, const struct argument *a, const char *text)
+{
+	if (!text || is_path(a) || span_is_utf8(span_str(text)))
+		return true;
+	why_set(&cli->why, gettext("%s is text in UTF-8"), a->name);
+	return false;
+}
+
+/* All that was given for one argument of the row; *position: of the next word. */
+static bool check_texts(struct cli *cli, size_t k, size_t *position)
+{
+	const struct argument *a = &cli->command->arguments[k];
+
+	if (argument_is_word(a))
+		return check_text(cli, a, cli->words[(*position)++]);
+	if (a->kind == ARG_MANY || a->kind == ARG_PAIRS) {
+		for (size_t i = 0; i < cli->n_rest; i++) {
+			if (!check_text(cli, a, cli->rest[i]))
+				return false;
+		}
+	}
+	for (size_t i = 0; i < cli->given[k].n; i++) {
+		if (!check_text(cli, a, cli->given[k].values[i]))
+			return false;
+	}
+	return check_text(cli, a, cli->options[k]);
+}
+
 static bool has_word(struct span list)
 {
 	while (list.n) {
@@ -189,9 +231,13 @@ static bool check_value(struct cli *cli, const struct argument *a, struct span v
 	return a->most ? check_number(cli, a, value) : true;
 }
 
-static bool check_options(struct cli *cli)
+static bool check_values(struct cli *cli)
 {
+	size_t position = 0;
+
 	for (size_t k = 0; k < ARGUMENTS_MAX && cli->command->arguments[k].kind != ARG_END; k++) {
+		if (!check_texts(cli, k, &position))
+			return false;
 		if (cli->options[k] && !check_value(cli, &cli->command->arguments[k],
 					       span_str(cli->options[k])))
 			return false;
@@ -212,7 +258,7 @@ bool cli_arguments(struct cli *cli, int argc, char **argv)
 		else if (!take_option(cli, argc, argv, &i))
 			return false;
 	}
-	return take_words(cli, argv, n_words) && check_options(cli);
+	return take_words(cli, argv, n_words) && check_values(cli);
 }
 
 void cli_done(struct cli *cli)

@@ -21,11 +21,27 @@ bool argument_is_word(const struct argument *a)
 	return a->kind == ARG_ONE || a->kind == ARG_OPTIONAL || a->kind == ARG_FILE;
 }
 
+int cli_take_input(struct cli *cli)
+{
+	if (cli->input_taken) {
+		why_set(&cli->why,
+			gettext("two things cannot both be standard input: name a file for one"));
+		return CLI_E_USAGE;
+	}
+	cli->input_taken = true;
+	return 0;
+}
+
 int cli_read_file(struct cli *cli, const char *name, struct buf *out)
 {
-	FILE *f = strcmp(name, "-") == 0 ? stdin : fopen(name, "re");
+	bool is_input = strcmp(name, "-") == 0;
+	int r = is_input ? cli_take_input(cli) : 0;
+	FILE *f;
 	size_t n;
 
+	if (r)
+		return r;
+	f = is_input ? stdin : fopen(name, "re");
 	if (!f) {
 		why_set(&cli->why, gettext("cannot read %s: %s"), name, strerror(errno));
 		return CLIENT_E_REFUSED;

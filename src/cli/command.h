@@ -89,6 +89,7 @@ struct cli {
 	char **rest;                      /* of ARG_MANY and ARG_PAIRS */
 	size_t n_rest;
 	const char *options[ARGUMENTS_MAX]; /* by position in the row; a flag is "" */
+	bool input_taken;   /* standard input was read: it holds one thing */
 	bool is_open;       /* the file that was read is PEM without encryption: no passphrase */
 	const char *secret; /* for ARG_SECRET where no file was named; NULL: none */
 	struct values {
@@ -159,7 +160,10 @@ int cli_body_file(struct cli *cli, json_t *body, const char *member, const char 
 /* Whether it is one of the words by position. */
 bool argument_is_word(const struct argument *a);
 
-/* The content of a file ("-": standard input), at most CLI_FILE_MAX octets. */
+/* Before standard input is read: CLI_E_USAGE where it was already. */
+int cli_take_input(struct cli *cli) MUST_CHECK;
+
+/* The content of a file ("-": standard input, once), at most CLI_FILE_MAX octets. */
 int cli_read_file(struct cli *cli, const char *name, struct buf *out) MUST_CHECK;
 
 /* Whether the row's answer is a file; writes it where -o says. */

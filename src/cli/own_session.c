@@ -5,46 +5,19 @@
 
 #include "cli/language.h"
 
-#include <string.h>
-
 void own_session_add_path(const struct cli *cli, struct buf *path)
 {
 	buf_add_string(path, "/accounts/");
 	cli_add_segment(path, cli->words[0]);
 }
 
-/* Standard input holds one thing. */
-static int check_inputs(struct cli *cli)
-{
-	static const char *const options[] = { "--login-password-file", "--password-file", "--text",
-		"--html" };
-	const char *first = NULL;
-
-	for (size_t i = 0; i < sizeof options / sizeof options[0]; i++) {
-		const char *file = cli_option(cli, options[i]);
-
-		if (!file || strcmp(file, "-") != 0)
-			continue;
-		if (first) {
-			why_set(&cli->why,
-				gettext("%s and %s cannot both be standard input: name a file for one"),
-				first, options[i]);
-			return CLI_E_USAGE;
-		}
-		first = options[i];
-	}
-	return 0;
-}
-
 int own_session_begin(struct cli *cli)
 {
 	const char *url = cli_option(cli, "--url");
 	char *password = NULL;
-	int r = check_inputs(cli);
+	int r = url ? client_new_remote(&cli->client, url, cli_option(cli, "--ca"), &cli->why) :
+		      client_new(&cli->client, cli->data, &cli->why);
 
-	if (!r)
-		r = url ? client_new_remote(&cli->client, url, cli_option(cli, "--ca"), &cli->why) :
-			  client_new(&cli->client, cli->data, &cli->why);
 	if (!r)
 		r = cli_password(cli, "--login-password-file", false, &password);
 	if (!r)

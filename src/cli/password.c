@@ -42,9 +42,13 @@ static int password_from(struct cli *cli, FILE *f, const char *name, char **ret_
 
 static int password_read_file(struct cli *cli, const char *name, char **ret_password)
 {
-	FILE *f = strcmp(name, "-") == 0 ? stdin : fopen(name, "re");
-	int r;
+	bool is_input = strcmp(name, "-") == 0;
+	int r = is_input ? cli_take_input(cli) : 0;
+	FILE *f;
 
+	if (r)
+		return r;
+	f = is_input ? stdin : fopen(name, "re");
 	if (!f) {
 		why_set(&cli->why, gettext("cannot read %s: %s"), name, strerror(errno));
 		return CLIENT_E_REFUSED;

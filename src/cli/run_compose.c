@@ -68,8 +68,14 @@ static int add_attachment(struct cli *cli, json_t *list, const char *file)
 	CLEANUP(buf_wipe) struct buf octets = {}, text = {};
 	const char *slash = strrchr(file, '/');
 	const char *name = slash ? slash + 1 : file;
-	int r = cli_read_file(cli, file, &octets);
+	int r;
 
+	if (!span_is_utf8(span_str(name))) {
+		why_set(&cli->why, gettext("--attach takes files whose names, which readers are told, "
+					   "are text in UTF-8"));
+		return CLI_E_USAGE;
+	}
+	r = cli_read_file(cli, file, &octets);
 	if (r)
 		return r;
 	enc_base64(&text, buf_span(&octets));
@@ -151,12 +157,15 @@ static void show_refused(const json_t *recipients)
 	size_t i;
 
 	json_array_foreach(recipients, i, one) {
+		const char *address = json_string_value(json_object_get(one, "address"));
 		const char *refusal = json_string_value(json_object_get(one, "refusal"));
 		const char *reason = json_string_value(
 			json_object_get(json_object_get(one, "certificate"), "reason"));
-
-		(void)fprintf(stderr, "%s: %s%s%s\n", json_string_value(json_object_get(one, "address")),
+		CLEANUP(alloc_freep) char *line = alloc_format("%s: %s%s%s", address ? address : "",
 			refusal ? refusal : "", refusal && reason ? "; " : "", reason ? reason : "");
+		CLEANUP(alloc_freep) char *clean = show_clean(line);
+
+		(void)fprintf(stderr, "%s\n", clean);
 	}
 }
 
