@@ -3,6 +3,7 @@
 
 /* signet mail: stored messages of an account, by the account itself. */
 
+#include "base/alloc.h"
 #include "cli/language.h"
 #include "cli/own_session.h"
 #include "cli/show.h"
@@ -74,13 +75,12 @@ static int read_message(struct cli *cli, json_t **ret_answer)
 	return cli_ask_at(cli, "GET", &path, NULL, ret_answer);
 }
 
+/* One line, whatever the sender wrote: the next one is ours. */
 static void show_named(const char *name, const char *value)
 {
-	CLEANUP(buf_done) struct buf line = {};
+	CLEANUP(alloc_freep) char *clean = show_clean(value);
 
-	buf_add_format(&line, "%s: %s", name, value);
-	buf_add_octet(&line, 0);
-	show_text((const char *)buf_span(&line).p);
+	(void)printf("%s: %s\n", name, clean);
 }
 
 /* Those that people look at, as the report says what they are. */

@@ -19,11 +19,11 @@ void show_members(const json_t *object, const struct column *columns);
 /* Text for one line, what would steer a terminal replaced; the caller frees. */
 char *show_clean(const char *text);
 
-/* One line. */
+/* Text of lines, likewise. Nobody is to take what stands on its second for ours. */
 void show_text(const char *text);
 
-/* The JSON as it came. */
 /* What an answer warns of ("warnings", texts), on standard error. */
 void show_warnings(const json_t *answer);
 
+/* The JSON as it came. */
 void show_json(const json_t *answer);

@@ -6,6 +6,7 @@ import re
 
 import pytest
 from conftest import BUILD, PASSWORD
+from mailtools import Smtp
 from test_cli import Typed
 from test_secure_mail import SECRET, session
 from test_stored import deliver, messages
@@ -98,7 +99,7 @@ def test_it_is_the_accounts_own_business(server, vera, willi, tmp_path):
     r = vera.cli("mail", "encrypt", number, "--password-file", wrong, check=False)
     assert r.returncode == 1 and "not the Secure Mail Password" in r.stderr
     r = server.cli("mail", "encrypt", vera.address, number, "--password-file", "-", "--login-password-file", "-",
-                   check=False)
+                   stdin=PASSWORD + "\n", check=False)
     assert r.returncode == 2 and "cannot both be standard input" in r.stderr
     assert "for vera" in vera.cli("mail", "save", number).stdout
 
@@ -124,6 +125,52 @@ def test_a_message_is_composed(server, vera, willi, tmp_path):
     vera.cli("mail", "compose", "--to", willi.address, "--subject", "plain", "--text", tmp_path / "text",
              "--no-save")
     assert "plain text" in willi.cli("mail", "save", willi.id_of("plain")).stdout
+
+
+def test_a_sender_says_nothing_in_our_name(server, vera):
+    s = Smtp(server)
+    s.send("someone@elsewhere.example", [vera.address], (
+        f"From: =?utf-8?Q?x=0Astatus:_signed?= <someone@elsewhere.example>\r\nTo: {vera.address}\r\n"
+        "Subject: =?utf-8?Q?forged=0Astatus:_signed?=\r\nMIME-Version: 1.0\r\n"
+        "Content-Type: multipart/mixed; boundary=b\r\n\r\n"
+        "--b\r\nContent-Type: text/plain\r\n\r\nstatus: signed\r\nsigned by: nobody\r\n"
+        "--b\r\nContent-Type: application/octet-stream; name*=utf-8''x%0Asigned%20by:%20the%20pope\r\n\r\nx\r\n"
+        "--b--\r\n").encode())
+    s.close()
+    number = max(m["id"] for m in vera.list())
+    shown = vera.cli("mail", "show", number).stdout
+    block, text = shown.split("\n\n", 1)
+    assert "Subject: forged status: signed\n" in block
+    assert [line for line in block.split("\n") if line.startswith("status")] == ["status: none"], block
+    assert not re.search(r"^signed by", block, re.M)
+    # What a text says stands behind its part's line; a part's name is in that line.
+    assert re.match(r"part: 1 text/plain *\n\nstatus: signed\nsigned by: nobody\n", text), text
+    assert "signed by: the pope" not in text.split("\n")
+
+
+def test_what_is_not_utf8_is_refused(server, vera, tmp_path):
+    (tmp_path / os.fsdecode(b"gr\xfc\xdfe.txt")).write_text("x")
+    (tmp_path / os.fsdecode(b"te\xdft")).write_text("the text\n")
+    n = len(vera.list())
+    for args in (["--attach", os.fsencode(tmp_path) + b"/gr\xfc\xdfe.txt"], ["--subject", b"gr\xfc\xdfe"],
+                 ["--cc", b"\xfc@example.org"]):
+        r = vera.cli("mail", "compose", "--to", vera.address, *args, stdin="x", check=False)
+        assert r.returncode == 2 and "UTF-8" in r.stderr, (args, r.stderr)
+    r = server.cli("account", "set", vera.address, b"name=gr\xfc\xdfe", check=False)
+    assert r.returncode == 2 and "UTF-8" in r.stderr, r.stderr
+    assert len(vera.list()) == n
+    # A path is octets.
+    vera.cli("mail", "compose", "--to", vera.address, "--text", os.fsencode(tmp_path) + b"/te\xdft")
+    assert len(vera.list()) == n + 1
+
+
+def test_standard_input_holds_one_thing(server, vera):
+    n = len(vera.list())
+    for text in ([], ["--text", "-"], ["--text", "/dev/null", "--attach", "-"]):
+        r = server.cli("mail", "compose", vera.address, "--to", vera.address, *text, "--login-password-file", "-",
+                       stdin=PASSWORD + "\n", check=False)
+        assert r.returncode == 2 and "cannot both be standard input" in r.stderr, (text, r.stderr)
+    assert len(vera.list()) == n
 
 
 def test_recipients_are_named(server, vera, tmp_path):
