@@ -216,7 +216,7 @@ int blob_look(struct env *e, struct arena *a, int64_t account, int64_t id,
 	return r == STORE_E_NOT_FOUND ? BLOB_E_GONE : r;
 }
 
-static int read_blob(struct store_conn *c, void *arg)
+static int read_both(struct store_conn *c, void *arg)
 {
 	struct reading *k = arg;
 	CLEANUP(arena_done) struct arena arena = {};
@@ -227,6 +227,12 @@ static int read_blob(struct store_conn *c, void *arg)
 		return r;
 	(void)buf_room(k->out, blob.size);
 	return store_upload_read(c, k->id, blob.size, 0, blob.size, k->out);
+}
+
+/* The row and its octets as they were together: the sweep may come between. */
+static int read_blob(struct store_conn *c, void *arg)
+{
+	return store_moment(c, read_both, arg);
 }
 
 int blob_read(struct env *e, int64_t account, int64_t id, struct buf *out)
