@@ -202,8 +202,6 @@ static uint32_t oldest_uid(const struct listing *l)
 /* end: how many of the view's messages, from the oldest on, may be listed. */
 static int list_down(struct store_conn *c, const struct view *view, uint32_t end, struct listing *l)
 {
-	if (end)
-		l->next = end < view->n ? view->uids[end] : UINT32_MAX;
 	while (end && json_array_size(l->list) < l->limit && l->looked_at < LOOKED_AT_MAX) {
 		uint32_t left = (uint32_t)(l->limit - json_array_size(l->list));
 		uint32_t batch = l->n_words ? BATCH : left;
@@ -254,6 +252,8 @@ int api_message_list(struct http_request *q, struct store_conn *c)
 		r = http_query_number(q, "limit", LIST_MAX, LIST_USUAL, &l.limit);
 	if (!r)
 		r = read_words(q, &l);
+	if (!r && !l.limit)
+		r = http_problem(q, 400, "limit", "limit is a number of at least 1");
 	if (r)
 		return r;
 	r = store_mailbox_reach(c, &q->arena, account.id, q->params[1], ACL_READ, &mailbox);
