@@ -84,7 +84,19 @@ def test_certificates_of_others(server, c, authority):
     for where, body in ((path("/certificates/take"), {"certificate": stranger.pem}),
                         (waiting, {"accept": True})):
         assert "account itself" in chief.ask("POST", where, body, expect=403).json["detail"]
+    third = authority.issue(emails=["third@remote.example"], usage=("mail",), key="rsa")
+    keys = {"cryptoKeys": {"k": {"uri": "data:application/pkix-cert;base64," + "".join(third.pem.split("\n")[1:-2])}}}
+    chief.ask("POST", path("/cards"),
+              {"card": card("urn:x:chief", "Someone", "third@remote.example") | keys}, expect=201)
+
+    def states():
+        found = c.get(path("/certificates/waiting")[len(BASE):])["certificates"]
+        return [e["address"] for e in found if e["address"] == "third@remote.example"]
+    assert states()
+    c.ask("DELETE", path("/cards/" + quoted("urn:x:chief")), expect=204)
     chief.ask("POST", path("/cards"), {"card": card("urn:x:chief", "Someone")}, expect=201)
+    c.ask("POST", path("/cards"), {"card": card("urn:x:third", "Third", "third@remote.example") | keys}, expect=201)
+    assert not states()
     c.ask("POST", path("/cards"), {"card": card("urn:x:own", "Someone else")}, expect=201)
     entries = [(e["action"], e["detail"]) for e in chief.get("/audit?max=1000")["entries"]]
     assert ("contact.put", "urn:x:chief") in entries and ("contact.put", "urn:x:own") not in entries
@@ -177,5 +189,5 @@ def test_lists_and_searches(server):
     assert pieces(search="number plain", limit=1)[:3] == [620, 619, 618]
     # Neither across two addresses nor in the text.
     assert pieces(search="example>max") == [] and pieces(search="secret") == []
-    for wrong in ("search=" + "x" * 501, "search=" + "%20".join("abcdefghijk"), "limit=201", "limit=x", "before=-1"):
+    for wrong in ("search=" + "x" * 501, "search=" + "%20".join("abcdefghijk"), "limit=201", "limit=0", "limit=x", "before=-1"):
         c.ask("GET", f"{BASE}/accounts/{address}/mailboxes/INBOX/messages?{wrong}", expect=400)

@@ -282,13 +282,16 @@ int api_card_prepare(struct http_request *q, struct store_conn *c)
 	struct store_account account;
 	struct why why = {};
 	int r = read_card(q, &card);
+	bool is_own;
 
 	(void)c;
 	if (!r)
 		r = api_contact_trust(q, &account, &trust);
 	if (r)
 		return r;
-	r = contact_rows_of(card, trust, &q->arena, put, &why);
+	/* Whom an account trusts is its own word: what somebody else puts in waits for it. */
+	is_own = q->login == HTTP_SOCKET || q->who.account == account.id;
+	r = contact_rows_of(card, is_own ? trust : NULL, &q->arena, put, &why);
 	if (r)
 		return r < 0 ? r : http_problem(q, 422, "card", "%s", why.text);
 	q->prepared = put;
