@@ -338,6 +338,12 @@ static void bridge_due(struct loop_timer *t)
 {
 	struct bridge *b = CONTAINER_OF(t, struct bridge, timer);
 
+	/* It is us who do not take what has come; but who does not read answers is not waited for. */
+	if (b->watch && !b->no_more && b->phase == PHASE_BODY && buf_size(&b->waiting) &&
+		!stream_pending_output(b->stream)) {
+		time_restart(b);
+		return;
+	}
 	b->port->counters.timed_out++;
 	if (!b->watch || b->no_more || b->phase == PHASE_FIRST) {
 		bridge_free(b);
