@@ -85,20 +85,9 @@ void http_answer_problem(struct http_request *q, unsigned status, const char *de
 	answer_with_problem(q, status);
 }
 
-/* By method and target alone. */
-static const struct http_route *row_of(const struct http_request *q)
-{
-	struct http_target split;
-
-	(void)http_target_split(q->target, &split);
-	return route_match(q->method, split.path);
-}
-
 bool http_is_slow(const struct http_request *q)
 {
-	const struct http_route *route = row_of(q);
-
-	return route && route->where == ROUTE_SLOW;
+	return q->row && q->row->where == ROUTE_SLOW;
 }
 
 static int target_split(struct http_request *q)
@@ -606,13 +595,10 @@ static int refuse_for_now(struct http_request *q)
 	return http_problem(q, 503, NULL, "too much is being received: try again in a moment");
 }
 
-bool http_reserve_body(struct http_request *q, uint64_t octets)
+/* What it has, or may have where that was not said. */
+static uint64_t body_expected(const struct http_request *q)
 {
-	if (http_reserve(q, octets))
-		return true;
-	q->status = 200;
-	conclude(q, refuse_for_now(q));
-	return false;
+	return q->has_length ? q->length : q->body_max;
 }
 
 bool http_admit(struct http_request *q)
@@ -625,7 +611,7 @@ bool http_admit(struct http_request *q)
 	q->admitted = r == 0 && q->status == 200;
 	if (q->admitted && q->route->stream)
 		r = q->route->stream->begin(q, NULL);
-	else if (q->admitted && !http_reserve(q, http_body_expected(q)))
+	else if (q->admitted && !http_reserve(q, body_expected(q)))
 		r = refuse_for_now(q);
 	if (r || !q->admitted)
 		conclude(q, r);
@@ -652,26 +638,37 @@ void http_dispatch(struct http_request *q)
 	conclude(q, r);
 }
 
-uint64_t http_body_max(struct env *e, struct span method, struct span target)
+/* By method and target alone. */
+static const struct http_route *row_of(struct span method, struct span target)
 {
-	CLEANUP(settings_unrefp) struct settings *settings = settings_get(e->store);
 	struct http_target split;
 
 	(void)http_target_split(target, &split);
-	return route_body_max(route_match(method, split.path), settings);
+	return route_match(method, split.path);
 }
 
-uint64_t http_body_expected(const struct http_request *q)
+static uint64_t max_of(struct env *e, const struct http_route *row)
 {
-	return q->has_length ? q->length : http_body_max(q->env, q->method, q->target);
+	CLEANUP(settings_unrefp) struct settings *settings = settings_get(e->store);
+
+	return route_body_max(row, settings);
+}
+
+uint64_t http_body_max(struct env *e, struct span method, struct span target)
+{
+	return max_of(e, row_of(method, target));
+}
+
+void http_find_row(struct http_request *q)
+{
+	q->row = row_of(q->method, q->target);
+	q->body_max = max_of(q->env, q->row);
 }
 
 bool http_needs_admission(const struct http_request *q)
 {
-	const struct http_route *route = row_of(q);
-
-	return route && (route->stream ||
-		(route->right != RIGHT_ANYONE && http_body_expected(q) > SIZE_ANYONE_OCTETS));
+	return q->row && (q->row->stream || (q->row->right != RIGHT_ANYONE &&
+						    body_expected(q) > SIZE_ANYONE_OCTETS));
 }
 
 void http_abandon(struct http_request *q)

@@ -15,17 +15,14 @@
 struct env;
 uint64_t http_body_max(struct env *e, struct span method, struct span target);
 
-/* Octets that the body will have, or may have where that was not said. */
-uint64_t http_body_expected(const struct http_request *q);
+/* Sets q->row and q->body_max, once the head is there; before all that follows. */
+void http_find_row(struct http_request *q);
 
 /* Whether http_admit must come before the body. */
 bool http_needs_admission(const struct http_request *q);
 
 /* Proves the right to the request, and reserves memory for its body or begins its stream. Blocks. */
 bool http_admit(struct http_request *q);
-
-/* The same for a body that anybody may send. */
-bool http_reserve_body(struct http_request *q, uint64_t octets);
 
 /* Takes a piece of a streamed body out of q->body, which is empty then. Blocks. */
 bool http_take(struct http_request *q);
@@ -36,7 +33,7 @@ void http_abandon(struct http_request *q);
 /* Answers the request, whatever it is: status, headers and body are set afterwards. Blocks. */
 void http_dispatch(struct http_request *q);
 
-/* Whether its route is a ROUTE_SLOW. Before http_dispatch. */
+/* Whether its route is a ROUTE_SLOW */
 bool http_is_slow(const struct http_request *q);
 
 /* The answer to what never becomes a request of the dispatcher's. */

@@ -43,12 +43,6 @@ static struct span account_key(const struct http_request *q)
 
 bool http_reserve(struct http_request *q, uint64_t octets)
 {
-	if (!q->admitted) {
-		if (!budget_take(q->of_anyone, auth_peer_key(&q->peer->from), octets))
-			return false;
-		q->n_of_anyone += octets;
-		return true;
-	}
 	/* Who it is stays as it was when the right was proved. */
 	if (q->n_of_account == 0)
 		q->reserved_for = q->who.account;
@@ -60,8 +54,6 @@ bool http_reserve(struct http_request *q, uint64_t octets)
 
 void http_request_done(struct http_request *q)
 {
-	if (q->n_of_anyone)
-		budget_give(q->of_anyone, auth_peer_key(&q->peer->from), q->n_of_anyone);
 	if (q->n_of_account)
 		budget_give(q->of_accounts, account_key(q), q->n_of_account);
 	json_decref(q->json);

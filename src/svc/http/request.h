@@ -65,6 +65,10 @@ struct http_request {
 	bool has_length;
 	struct buf body;      /* of a streamed one the piece that is not taken yet */
 
+	/* By method and target alone (http_find_row). */
+	const struct http_route *row; /* NULL: there is none */
+	uint64_t body_max;    /* octets that the body may have */
+
 	/* Found out on the way to the handler. */
 	struct span path;     /* not decoded, without query */
 	struct span query;
@@ -80,10 +84,9 @@ struct http_request {
 	 * share; in the arena. */
 	void *prepared;
 
-	/* Memory that is taken for this request: of those who have not logged in by peer, else by
-	 * account. Given back at the request's end. */
-	struct budget *of_anyone, *of_accounts;
-	uint64_t n_of_anyone, n_of_account;
+	/* Memory that is taken for this request in its account's name. Given back at its end. */
+	struct budget *of_accounts;
+	uint64_t n_of_account;
 	int64_t reserved_for; /* the account of n_of_account */
 
 	/* The answer. */
@@ -110,8 +113,8 @@ struct http_request {
 	char problem_field[64];
 };
 
-/* Takes octets of memory for the request, in the name of the account if it is admitted, else of the
- * peer; false: too much is taken already. */
+/* Takes octets of memory for an admitted request in the name of its account; false: too much is taken
+ * already. */
 bool http_reserve(struct http_request *q, uint64_t octets);
 
 /* Releases what the request holds, not its memory. */

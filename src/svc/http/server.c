@@ -42,9 +42,7 @@ enum {
 	HTTP_CONNECTIONS = 20000,     /* the admission's limit comes first */
 	HTTP_CONNECTION_MEMORY = 64 * 1024,
 
-	/* Octets of bodies, in all and of one peer or account. */
-	HTTP_ANYONE_MAX = 16 << 20,
-	HTTP_ANYONE_EACH_MAX = 4 << 20,
+	/* Octets of bodies, in all and of one account. */
 	HTTP_ACCOUNTS_MAX = 768 << 20,
 	HTTP_ACCOUNT_MAX = 512 << 20,
 };
@@ -123,7 +121,6 @@ static void *on_target(void *context, const char *target, struct MHD_Connection 
 	x->q.env = h->options.env;
 	x->q.options = &h->options;
 	x->q.sessions = h->sessions;
-	x->q.of_anyone = h->of_anyone;
 	x->q.of_accounts = h->of_accounts;
 	if (info && info->socket_context)
 		x->q.peer = http_peer_ref(info->socket_context);
@@ -316,13 +313,12 @@ static enum MHD_Result begin(struct exchange *x, const char *method)
 	(void)MHD_get_connection_values(x->connection, MHD_HEADER_KIND, take_field, q);
 	if (http_field(q, "Transfer-Encoding").p == NULL && !q->has_length)
 		q->has_length = true; /* RFC 9112 section 6.3: there is none */
+	http_find_row(q);
 	if (http_needs_admission(q))
 		return exchange_start(x, EXCHANGE_ADMITTING) ? MHD_YES : end_with_problem(x);
+	/* A connection has room for SIZE_ANYONE_OCTETS as it has for a head: nothing is reserved. */
 	x->state = EXCHANGE_BODY;
-	if (http_reserve_body(q, http_body_expected(q)))
-		return MHD_YES;
-	x->state = EXCHANGE_ANSWERED;
-	return respond(x);
+	return MHD_YES;
 }
 
 /* What is not taken now comes again. */
@@ -333,7 +329,7 @@ static enum MHD_Result take_body(struct exchange *x, const char *data, size_t *n
 
 	if (!q->admitted || !q->route->stream) {
 		/* The guard has counted. */
-		if (buf_size(&q->body) + n > http_body_max(q->env, q->method, q->target))
+		if (buf_size(&q->body) + n > q->body_max)
 			return MHD_NO;
 		buf_add(&q->body, span_of(data, n));
 		*n_data = 0;
@@ -435,7 +431,6 @@ int http_new(struct http **ret_http, const struct http_options *options)
 	(void)pthread_mutex_init(&h->lock, NULL);
 	(void)pthread_cond_init(&h->closed, NULL);
 	h->sessions = web_sessions_new(session_ended, options->env);
-	h->of_anyone = budget_new(HTTP_ANYONE_MAX, HTTP_ANYONE_EACH_MAX);
 	h->of_accounts = budget_new(HTTP_ACCOUNTS_MAX, HTTP_ACCOUNT_MAX);
 	for (unsigned kind = 0; kind < HTTP_KINDS; kind++) {
 		h->ports[kind].http = h;
@@ -517,7 +512,6 @@ struct http *http_free(struct http *h)
 		MHD_stop_daemon(h->daemon);
 	map_done(&h->arriving, NULL);
 	web_sessions_free(h->sessions);
-	budget_free(h->of_anyone);
 	budget_free(h->of_accounts);
 	(void)pthread_cond_destroy(&h->closed);
 	(void)pthread_mutex_destroy(&h->lock);

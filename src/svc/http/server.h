@@ -36,7 +36,7 @@ struct http {
 	struct http_port ports[HTTP_KINDS];
 	struct http_loop *loops;
 	struct web_sessions *sessions;
-	struct budget *of_anyone, *of_accounts; /* memory for bodies (svc/http/request.h) */
+	struct budget *of_accounts; /* memory for bodies (svc/http/request.h) */
 	struct MHD_Daemon *daemon;
 	struct pool *pool, *slow; /* slow: of ROUTE_SLOW */
 	struct task_home home;
