@@ -102,7 +102,7 @@ struct store_issued {
 	int64_t told_days;  /* the smallest number of days before its end that was told; -1: none; -2:
 			     * that it was revoked */
 	int64_t created_us;
-	struct span key_sha256; /* of its public key (SubjectPublicKeyInfo) */
+	struct span key_sha256; /* of its public key (SubjectPublicKeyInfo); empty: nobody can read it */
 };
 
 /* Writes. STORE_E_EXISTS (serial), STORE_E_NOT_FOUND: the authority signs nothing any more. */

@@ -235,7 +235,8 @@ int ca_put(struct store_conn *c, const struct store_authority *row, int64_t *ret
 	return 0;
 }
 
-int ca_revoke(struct env *e, struct store_conn *c, int64_t issued, enum issued_reason reason)
+int ca_revoke(struct env *e, struct store_conn *c, int64_t issued, enum issued_reason reason,
+	int64_t *ret_n)
 {
 	CLEANUP(arena_done) struct arena arena = {};
 	struct store_issued row;
@@ -248,11 +249,13 @@ int ca_revoke(struct env *e, struct store_conn *c, int64_t issued, enum issued_r
 		return r;
 	/* Who has the key can use each of its certificates. */
 	if (reason == REASON_KEY_COMPROMISE)
-		TRY(ca_key_revoke(c, &row, reason, &others));
+		TRY(ca_key_revoke(c, issued, reason, &others));
 	LOG(NULL, LOG_INFO, "PKI", "ca.revoked", log_span("address", row.address),
 		log_int("certificate", issued), log_str("reason", ca_reason_name(reason)),
 		log_int("others", others));
 	env_count(e, COUNT_CA_REVOKED);
+	if (ret_n)
+		*ret_n = 1 + others;
 	return 0;
 }
 

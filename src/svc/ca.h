@@ -62,9 +62,10 @@ int ca_give(struct store_conn *c, int64_t account, struct span spki,
 	const struct ca_certificate *cert, struct why *why) MUST_CHECK;
 
 /* Revokes one, and with REASON_KEY_COMPROMISE all that are for the same key; the list follows at once
- * (ca_wake). STORE_E_NOT_FOUND; STORE_E_STALE: it is already. Writes: within a task of the store. */
-int ca_revoke(struct env *e, struct store_conn *c, int64_t issued,
-	enum issued_reason reason) MUST_CHECK;
+ * (ca_wake). *ret_n: how many, may be NULL. STORE_E_NOT_FOUND; STORE_E_STALE: it is already. Writes:
+ * within a task of the store. */
+int ca_revoke(struct env *e, struct store_conn *c, int64_t issued, enum issued_reason reason,
+	int64_t *ret_n) MUST_CHECK;
 
 /* "keyCompromise" and so on, as RFC 5280 section 5.3.1 writes them; parse: false if there is no
  * such name here. */

@@ -4,7 +4,7 @@
 #include "svc/ca_fixture.h"
 
 #include "base/test.h"
-#include "store/store.h"
+#include "store/conn.h"
 #include "svc/ca.h"
 #include "svc/domain_keys.h"
 
@@ -65,4 +65,17 @@ int64_t ca_fixture_authority(struct env_fixture *f, struct arena *a, const char 
 		fail_msg("%s: %s", err_last_trace(), why.text);
 	assert_int_equal(store_write(f->env.store, put, &p), 0);
 	return p.id;
+}
+
+static int run_sql(struct store_conn *c, void *arg)
+{
+	const char *const *sql = arg;
+
+	return db_exec(c->db, NULL, *sql, NULL, 0);
+}
+
+void ca_fixture_sql(struct env_fixture *f, const char *sql)
+{
+	if (store_write(f->env.store, run_sql, &sql))
+		fail_msg("%s: %s", sql, err_last_trace());
 }

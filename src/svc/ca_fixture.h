@@ -14,3 +14,6 @@ struct store_domain ca_fixture_domain(struct env_fixture *f, struct arena *a);
  * its id. name: of its subject. */
 int64_t ca_fixture_authority(
 	struct env_fixture *f, struct arena *a, const char *alias, const char *name);
+
+/* Writes past the store's functions: what an earlier version left behind, or what makes a write fail. */
+void ca_fixture_sql(struct env_fixture *f, const char *sql);

@@ -9,26 +9,37 @@
 
 #include "base/clock.h"
 #include "base/digest.h"
+#include "base/log.h"
 #include "pki/cert.h"
 #include "store/store.h"
 #include "svc/ca.h"
 #include "svc/ca_parts.h"
 
-/* Rows from before the schema knew keys get theirs; usually there is none. */
+/* Rows from before the schema knew keys get theirs, an empty one if nobody can read them; usually there is
+ * no such row. */
 static int note_keys(struct store_conn *c)
 {
 	for (;;) {
 		CLEANUP(cert_unrefp) struct cert *cert = NULL;
 		CLEANUP(arena_done) struct arena arena = {};
 		uint8_t digest[SHA256_OCTETS];
+		struct span key = SPAN("");
 		struct store_issued row;
 		int r = store_issued_without_key(c, &arena, &row);
 
 		if (r)
 			return r == STORE_E_NOT_FOUND ? 0 : r;
-		TRY(cert_from_der(&cert, row.der, NULL));
-		digest_sha256(cert_spki(cert), digest);
-		TRY(store_issued_set_key(c, row.id, span_of(digest, sizeof digest)));
+		r = cert_from_der(&cert, row.der, NULL);
+		if (r < 0)
+			return r;
+		if (r) {
+			LOG(NULL, LOG_ERROR, "PKI", "ca.key", log_int("certificate", row.id),
+				log_str("reason", "the stored certificate is damaged"));
+		} else {
+			digest_sha256(cert_spki(cert), digest);
+			key = span_of(digest, sizeof digest);
+		}
+		TRY(store_issued_set_key(c, row.id, key));
 	}
 }
 
@@ -64,15 +75,15 @@ int ca_key_check(struct store_conn *c, struct span spki, int64_t account, struct
 	return history.compromised || history.by_other ? CA_E_REFUSED : 0;
 }
 
-int ca_key_revoke(struct store_conn *c, const struct store_issued *row, enum issued_reason reason,
-	int64_t *ret_n)
+int ca_key_revoke(struct store_conn *c, int64_t issued, enum issued_reason reason, int64_t *ret_n)
 {
-	CLEANUP(cert_unrefp) struct cert *cert = NULL;
-	uint8_t digest[SHA256_OCTETS];
+	CLEANUP(arena_done) struct arena arena = {};
+	struct store_issued row;
 
-	TRY(cert_from_der(&cert, row->der, NULL));
-	digest_sha256(cert_spki(cert), digest);
 	TRY(note_keys(c));
-	TRY(store_issued_revoke_key(c, span_of(digest, sizeof digest), reason, clock_now_us(), ret_n));
+	TRY(store_issued_get(c, &arena, issued, &row));
+	*ret_n = 0;
+	if (row.key_sha256.n)
+		TRY(store_issued_revoke_key(c, row.key_sha256, reason, clock_now_us(), ret_n));
 	return 0;
 }

@@ -125,6 +125,8 @@ static int end_all(struct env *e, struct looking *l, struct buf *warnings, unsig
 {
 	const struct stale *list = (const struct stale *)(const void *)buf_span(&l->found).p;
 	size_t n = buf_size(&l->found) / sizeof *list;
+	int64_t n_revoked;
+	int r;
 
 	*ret_revoked = 0;
 	for (size_t i = 0; i < n; i++) {
@@ -132,8 +134,11 @@ static int end_all(struct env *e, struct looking *l, struct buf *warnings, unsig
 			TRY(warn(l, &list[i], warnings));
 			continue;
 		}
-		TRY(ca_revoke(e, l->conn, list[i].id, l->moved->reason));
-		++*ret_revoked;
+		r = ca_revoke(e, l->conn, list[i].id, l->moved->reason, &n_revoked);
+		if (r == STORE_E_STALE) /* a moment ago, with another one of its key */
+			continue;
+		TRY(r);
+		*ret_revoked += (unsigned)n_revoked;
 	}
 	return 0;
 }

@@ -48,7 +48,7 @@ int ca_key_check(struct store_conn *c, struct span spki, int64_t account,
 	struct why *why) MUST_CHECK;
 
 /* Writes: revokes all certificates of that one's key that hold yet; how many. */
-int ca_key_revoke(struct store_conn *c, const struct store_issued *row, enum issued_reason reason,
+int ca_key_revoke(struct store_conn *c, int64_t issued, enum issued_reason reason,
 	int64_t *ret_n) MUST_CHECK;
 
 /* Everything that is due: lists, renewals, warnings. */

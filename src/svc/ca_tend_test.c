@@ -285,7 +285,7 @@ static void test_requests_are_told_of(void **state)
 
 static int revoke_first(struct store_conn *c, void *arg)
 {
-	return ca_revoke(arg, c, 1, REASON_SUPERSEDED);
+	return ca_revoke(arg, c, 1, REASON_SUPERSEDED, NULL);
 }
 
 /* That it was revoked, at once and once; not that it ends then. */

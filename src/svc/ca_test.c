@@ -14,6 +14,7 @@
 #include "pki/key.h"
 #include "store/account.h"
 #include "store/store.h"
+#include "svc/ca_moved.h"
 #include "svc/ca_parts.h"
 #include "svc/ca_status.h"
 #include "svc/domain_keys.h"
@@ -402,7 +403,7 @@ static int revoke_for(struct store_conn *c, void *arg)
 {
 	struct revocation *v = arg;
 
-	return ca_revoke(&v->f->env, c, v->id, v->reason);
+	return ca_revoke(&v->f->env, c, v->id, v->reason, NULL);
 }
 
 static int is_revoked(struct store_conn *c, void *arg)
@@ -474,6 +475,67 @@ static void test_key_compromised(void **state)
 	assert_non_null(strstr(why.text, "keyCompromise"));
 }
 
+/* A row that nobody can read, from before the schema knew keys, ends neither issuing nor revoking. */
+static void test_damaged_row(void **state)
+{
+	struct env_fixture *f = *state;
+	CLEANUP(arena_done) struct arena a = {};
+	struct revocation v = { .f = f, .reason = REASON_KEY_COMPROMISE };
+	struct span key = buf_span(&person_spki);
+	struct why why = {};
+	int64_t damaged, other;
+
+	(void)ca_fixture_authority(f, &a, "one", "First");
+	damaged = issue_key(f, "bob", SPAN("bob@example.org"), key, 0, &why);
+	ca_fixture_sql(f, "update issued set der = cast('damaged' as blob), key_sha256 = null");
+	other = issue_key(f, "bob", SPAN("bob@example.org"), key, 0, &why);
+	assert_int_equal(fixture_number(f->store, "select count(*) from issued where key_sha256 is null"),
+		0);
+	v.id = damaged;
+	assert_int_equal(store_write(f->env.store, revoke_for, &v), 0);
+	assert_int_equal(store_read(f->env.store, is_revoked, &damaged), 2);
+	assert_int_equal(store_read(f->env.store, is_revoked, &other), 0);
+}
+
+struct moving {
+	struct env_fixture *f;
+	struct ca_moved moved;
+	struct buf warnings;
+	unsigned n_revoked;
+};
+
+static int move(struct store_conn *c, void *arg)
+{
+	struct moving *m = arg;
+
+	return ca_moved(&m->f->env, c, &m->moved, &m->warnings, &m->n_revoked);
+}
+
+/* The address goes to somebody else, and who had it has several certificates of one key for it. */
+static void test_moved_with_key(void **state)
+{
+	struct env_fixture *f = *state;
+	CLEANUP(arena_done) struct arena a = {};
+	struct moving m = { .f = f,
+		.moved = { .domain = ca_fixture_domain(f, &a).id,
+			.local = SPAN("sales"),
+			.revokes = true,
+			.reason = REASON_KEY_COMPROMISE } };
+	int64_t ids[2];
+	struct why why = {};
+
+	(void)ca_fixture_authority(f, &a, "one", "First");
+	env_fixture_alias(f, "sales", "bob@example.org");
+	for (size_t i = 0; i < 2; i++)
+		ids[i] = issue_key(f, "bob", SPAN("sales@example.org"), buf_span(&person_spki), 0,
+			&why);
+	env_fixture_alias(f, "sales", "alice@example.org");
+	assert_int_equal(store_write(f->env.store, move, &m), 0);
+	assert_int_equal(m.n_revoked, 2);
+	for (size_t i = 0; i < 2; i++)
+		assert_int_equal(store_read(f->env.store, is_revoked, &ids[i]), 2);
+}
+
 /* Everybody who revokes finds it on the list that he asks for, whoever else makes one meanwhile. */
 struct revoker {
 	struct env_fixture *f;
@@ -488,7 +550,7 @@ static int revoke_one(struct store_conn *c, void *arg)
 {
 	struct revoker *w = arg;
 
-	return ca_revoke(&w->f->env, c, w->made.id, REASON_SUPERSEDED);
+	return ca_revoke(&w->f->env, c, w->made.id, REASON_SUPERSEDED, NULL);
 }
 
 static bool is_listed(struct span crl_der, struct span cert_der)
@@ -796,6 +858,8 @@ int main(void)
 		cmocka_unit_test_prestate_setup_teardown(test_fallback, setup, teardown, f),
 		cmocka_unit_test_prestate_setup_teardown(test_key_owner, setup, teardown, f),
 		cmocka_unit_test_prestate_setup_teardown(test_key_compromised, setup, teardown, f),
+		cmocka_unit_test_prestate_setup_teardown(test_damaged_row, setup, teardown, f),
+		cmocka_unit_test_prestate_setup_teardown(test_moved_with_key, setup, teardown, f),
 		cmocka_unit_test_prestate_setup_teardown(test_lists, setup, teardown, f),
 		cmocka_unit_test_prestate_setup_teardown(test_entry_ends, setup, teardown, f),
 		cmocka_unit_test_prestate_setup_teardown(test_list_is_kept, setup, teardown, f),

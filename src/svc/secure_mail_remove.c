@@ -106,16 +106,18 @@ static int end_issued(struct store_conn *c, struct removing *m, const struct sto
 	CLEANUP(buf_done) struct buf serial = {}, until = {};
 	struct store_authority authority;
 	struct buf *text;
+	int64_t n = 0;
 	int r;
 
 	if (row->revoked_us || row->not_after_us < m->now_us)
 		return 0;
 	TRY(describe(row->der, &serial, &until));
 	if (m->removal->revokes) {
-		r = ca_revoke(m->env, c, row->id, m->removal->reason);
-		if (r)
+		r = ca_revoke(m->env, c, row->id, m->removal->reason, &n);
+		/* STALE: a moment ago, with another one of the key. */
+		if (r && r != STORE_E_STALE)
 			return err_fold(r);
-		m->done->n_revoked++;
+		m->done->n_revoked += (unsigned)n;
 		return store_audit(c, m->who->actor, "ca.revoke", row->address, buf_span(&serial));
 	}
 	TRY(store_authority_get(c, m->arena, row->authority, &authority));

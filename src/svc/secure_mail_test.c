@@ -434,6 +434,29 @@ static void test_renew(void **state)
 	use(f, 0);
 }
 
+/* A key with several certificates that somebody else has got hold of. */
+static void test_remove_compromised(void **state)
+{
+	struct env_fixture *f = *state;
+	CLEANUP(secure_made_done) struct secure_made renewed = {};
+	CLEANUP(secure_removed_done) struct secure_removed removed = {};
+	CLEANUP(secure_keys_done) struct secure_keys keys = {};
+	struct secure_caller who = caller(f, 0);
+	struct secure_removal removal = { .revokes = true, .reason = REASON_KEY_COMPROMISE };
+	struct why why;
+
+	make_authority(f);
+	assert_int_equal(add(f, 0, "secret", &why), 0);
+	assert_int_equal(secure_mail_renew(&f->env, &who, 0, SPAN(""), &renewed, &why), 0);
+	assert_int_equal(secure_mail_keys(&f->env, who.session, who.account, &keys, &why), 0);
+	removal.spki = cert_spki(keys.keys[0].cert);
+	assert_int_equal(secure_mail_remove(&f->env, &who, &removal, &removed, &why), 0);
+	assert_int_equal(removed.n_revoked, 2);
+	assert_int_equal(buf_size(&removed.warnings), 0);
+	assert_int_equal(fixture_number(f->store, "select count(*) from issued where reason = 1"), 2);
+	assert_int_equal(fixture_number(f->store, "select count(*) from secure_key"), 0);
+}
+
 static int setup(void **state)
 {
 	env_fixture_open(*state);
@@ -460,6 +483,7 @@ int main(void)
 		cmocka_unit_test_prestate_setup_teardown(test_imports, setup, teardown, f),
 		cmocka_unit_test_prestate_setup_teardown(test_address, setup, teardown, f),
 		cmocka_unit_test_prestate_setup_teardown(test_renew, setup, teardown, f),
+		cmocka_unit_test_prestate_setup_teardown(test_remove_compromised, setup, teardown, f),
 	};
 	int failed;
 

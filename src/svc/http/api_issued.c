@@ -131,7 +131,7 @@ static int revoke(struct http_request *q, struct store_conn *c, const struct sto
 
 	if (r)
 		return r;
-	r = ca_revoke(q->env, c, row->id, reason);
+	r = ca_revoke(q->env, c, row->id, reason, NULL);
 	if (r == STORE_E_STALE)
 		return http_problem(q, 409, "certificate", "the certificate is revoked already");
 	if (r)
