@@ -149,10 +149,13 @@ static int collect(struct warnings *w, const struct ending *x, const struct cert
 	struct store_account account;
 	struct telling *t = &w->list[w->n];
 	unsigned days;
+	int r;
 
 	if (w->n == AT_ONCE_MAX || !is_due(w, x, cert, &days))
 		return 0;
-	TRY(store_account_get(w->conn, &w->arena, x->account, &account));
+	r = store_account_get(w->conn, &w->arena, x->account, &account);
+	if (r)
+		return r == STORE_E_NOT_FOUND ? 0 : r;
 	*t = telling_of(w->env, &w->arena, &account,
 		x->address.n ? arena_span(&w->arena, x->address) : account.address, cert);
 	t->id = x->id;
@@ -232,10 +235,13 @@ static int see_revoked(const struct store_issued *row, void *context)
 	struct telling *t = &w->list[w->n];
 	struct store_account account;
 	bool signs, encrypts;
+	int r;
 
 	if (w->n == AT_ONCE_MAX || !is_readable(row->id, row->der, &cert))
 		return 0;
-	TRY(store_account_get(w->conn, &w->arena, row->account, &account));
+	r = store_account_get(w->conn, &w->arena, row->account, &account);
+	if (r)
+		return r == STORE_E_NOT_FOUND ? 0 : r;
 	TRY(is_used(w, row->account, OWN_CERT_SIGN, &signs));
 	TRY(is_used(w, row->account, OWN_CERT_ENCRYPT, &encrypts));
 	*t = telling_of(w->env, &w->arena, &account, arena_span(&w->arena, row->address), cert);
@@ -271,15 +277,23 @@ static int note_ends(struct store_conn *c, void *arg)
 	return 0;
 }
 
+/* Each whatever became of the others: what fails is tried again with the next errand. */
 static int tell_all(struct env *e, struct warnings *w)
 {
+	int failed = 0, r;
+
 	for (size_t i = 0; i < w->n; i++) {
 		struct telling *t = &w->list[i];
-		int r = send_notice(e, t);
 
+		r = send_notice(e, t);
 		if (r == STORE_E_EXISTS)
 			continue;
-		TRY(r);
+		if (r) {
+			failed = err_fold(r);
+			LOG(NULL, LOG_ERROR, "PKI", "ca.tell", log_span("account", t->account),
+				log_int("certificate", t->id), log_str("trace", err_last_trace()));
+			continue;
+		}
 		if (t->notice.revoked_us)
 			LOG(NULL, LOG_INFO, "PKI", "ca.revoked_told", log_span("account", t->account),
 				log_int("certificate", t->id),
@@ -289,7 +303,8 @@ static int tell_all(struct env *e, struct warnings *w)
 				log_int("certificate", t->id), log_int("days", t->days),
 				log_int("mailboxes", (int64_t)t->n_mailboxes));
 	}
-	return w->n_looked_at ? err_fold(store_write(e->store, note_ends, w)) : 0;
+	r = w->n_looked_at ? err_fold(store_write(e->store, note_ends, w)) : 0;
+	return failed ? failed : r;
 }
 
 int ca_warn(struct env *e)

@@ -444,6 +444,25 @@ static void test_damaged_row(void **state)
 	assert_int_equal(fixture_number(f->store, "select crl_number from authority"), 1);
 }
 
+/* A message that cannot be delivered keeps none of the others back. */
+static void test_failing_notice(void **state)
+{
+	struct env_fixture *f = *state;
+
+	issue_for_requests(f, 3);
+	bring_foreign(f, 90, false);
+	ca_fixture_sql(f, "create trigger broken before update of told on issued when old.id = 1"
+			  " begin select raise(abort, 'broken'); end");
+	clock_set(start_us + 75 * day_us, 0);
+	assert_true(ca_tend(&f->env) < 0);
+	assert_int_equal(env_fixture_inbox_count(f), 3);
+	assert_int_equal(fixture_number(f->store,
+				 "select count(*) from secure_cert where not_after = 0"), 0);
+	ca_fixture_sql(f, "drop trigger broken");
+	assert_int_equal(ca_tend(&f->env), 0);
+	assert_int_equal(env_fixture_inbox_count(f), 4);
+}
+
 int main(void)
 {
 	struct env_fixture *f = env_fixture_new();
@@ -460,6 +479,7 @@ int main(void)
 		ROW(test_foreign),
 		ROW(test_foreign_not_in_use),
 		ROW(test_damaged_row),
+		ROW(test_failing_notice),
 	};
 
 	log_set_stderr(false);
