@@ -123,8 +123,8 @@
 /* Of certificates for an address that is another's from now on. */
 #define REVOKE_MOVED                                                                               \
 	OPTION("--revoke", "REASON", NULL,                                                         \
-		"revokes the certificates that others keep for the address, with this reason"      \
-		" (affiliationChanged; default: names them)")
+		"revokes certificates for addresses that are not their holders' now, with this"    \
+		" reason (affiliationChanged; default: names them)")
 
 /* Whose policy; neither: the server's. */
 #define TLS_WHOSE                                                                                  \

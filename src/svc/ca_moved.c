@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "mime/address.h"
 #include "pki/mailcert.h"
+#include "smime/cert_cache.h"
 #include "store/account.h"
 #include "store/domain.h"
 #include "store/settings.h"
@@ -22,23 +23,13 @@ struct stale {
 };
 
 struct looking {
+	struct env *env;
 	const struct ca_moved *moved;
 	struct store_conn *conn;
 	struct arena arena;
 	const char *separators;
-	int64_t now_us;
 	struct buf found; /* struct stale */
 };
-
-/* Cheap, before a certificate is read: whether its octets have the text, whatever the case. */
-static bool may_name(struct span der, struct span text)
-{
-	for (size_t i = 0; text.n && i + text.n <= der.n; i++) {
-		if (span_equal_nocase(span_of(der.p + i, text.n), text))
-			return true;
-	}
-	return text.n == 0;
-}
 
 /* Whether mail for the address comes to the account, and to nobody else. */
 static int leads_to(struct looking *l, const struct address_name *name, int64_t account, bool *ret_does)
@@ -67,9 +58,7 @@ static int look_at(struct looking *l, const struct store_issued *row, const stru
 			.not_after_us = row->not_after_us };
 		bool does;
 
-		if (address_normalize(addresses[i], &name) ||
-			(l->moved->local.n && !span_equal_nocase(address_name_local(&name),
-						      l->moved->local)))
+		if (address_normalize(addresses[i], &name))
 			continue;
 		TRY(leads_to(l, &name, row->account, &does));
 		if (does)
@@ -87,13 +76,8 @@ static int see_issued(const struct store_issued *row, void *context)
 {
 	CLEANUP(cert_unrefp) struct cert *cert = NULL;
 	struct looking *l = context;
-	int r;
+	int r = cert_cache_read(l->env->mail_certs, row->der, &cert, NULL);
 
-	/* What belonged to an account that was removed was revoked with it. */
-	if (!row->account || row->revoked_us || row->not_after_us < l->now_us ||
-		!may_name(row->der, l->moved->local))
-		return 0;
-	r = cert_from_der(&cert, row->der, NULL);
 	if (r)
 		return r < 0 ? r : 0;
 	return look_at(l, row, cert);
@@ -121,7 +105,7 @@ static int warn(struct looking *l, const struct stale *s, struct buf *out)
 	return 0;
 }
 
-static int end_all(struct env *e, struct looking *l, struct buf *warnings, unsigned *ret_revoked)
+static int end_all(struct looking *l, struct buf *warnings, unsigned *ret_revoked)
 {
 	const struct stale *list = (const struct stale *)(const void *)buf_span(&l->found).p;
 	size_t n = buf_size(&l->found) / sizeof *list;
@@ -134,7 +118,7 @@ static int end_all(struct env *e, struct looking *l, struct buf *warnings, unsig
 			TRY(warn(l, &list[i], warnings));
 			continue;
 		}
-		r = ca_revoke(e, l->conn, list[i].id, l->moved->reason, &n_revoked);
+		r = ca_revoke(l->env, l->conn, list[i].id, l->moved->reason, &n_revoked);
 		if (r == STORE_E_STALE) /* a moment ago, with another one of its key */
 			continue;
 		TRY(r);
@@ -147,14 +131,14 @@ int ca_moved(struct env *e, struct store_conn *c, const struct ca_moved *m, stru
 	unsigned *ret_revoked)
 {
 	CLEANUP(settings_unrefp) struct settings *settings = settings_get(e->store);
-	struct looking l = { .moved = m,
+	struct looking l = { .env = e,
+		.moved = m,
 		.conn = c,
-		.separators = settings->subaddress_separators,
-		.now_us = clock_now_us() };
-	int r = store_issued_each(c, m->domain, 0, see_issued, &l);
+		.separators = settings->subaddress_separators };
+	int r = store_issued_valid(c, m->domain, clock_now_us(), see_issued, &l);
 
 	if (!r)
-		r = end_all(e, &l, warnings, ret_revoked);
+		r = end_all(&l, warnings, ret_revoked);
 	buf_done(&l.found);
 	arena_done(&l.arena);
 	return err_fold(r);

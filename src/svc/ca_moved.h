@@ -5,7 +5,9 @@
 /*
  * Certificates that outlive an address: issued by authorities of this server to an account that mail
  * for the address does not come to any more, or not to it alone. Whoever has the key goes on signing
- * as that address, and others go on encrypting to them, until the certificate ends or is revoked.
+ * as that address, and others go on encrypting to them, until the certificate ends or is revoked. One
+ * address that changes takes others along, those with a detail and aliases that lead to it: all of the
+ * domain are looked at, also those that changed hands before.
  */
 
 #include "base/buf.h"
@@ -17,9 +19,7 @@ struct store_conn;
 
 struct ca_moved {
 	int64_t domain;
-	struct span local; /* of the address that was changed, at any name of the domain; empty: of
-			    * all addresses */
-	bool revokes;      /* with this reason; else the warnings name them */
+	bool revokes; /* with this reason; else the warnings name them */
 	enum issued_reason reason;
 };
 

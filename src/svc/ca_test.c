@@ -518,7 +518,6 @@ static void test_moved_with_key(void **state)
 	CLEANUP(arena_done) struct arena a = {};
 	struct moving m = { .f = f,
 		.moved = { .domain = ca_fixture_domain(f, &a).id,
-			.local = SPAN("sales"),
 			.revokes = true,
 			.reason = REASON_KEY_COMPROMISE } };
 	int64_t ids[2];
@@ -534,6 +533,36 @@ static void test_moved_with_key(void **state)
 	assert_int_equal(m.n_revoked, 2);
 	for (size_t i = 0; i < 2; i++)
 		assert_int_equal(store_read(f->env.store, is_revoked, &ids[i]), 2);
+}
+
+/* An alias that moves takes along what leads to it: its addresses with a detail, and other aliases. */
+static void test_moved_along(void **state)
+{
+	static const char *const addresses[] = { "info+orders@example.org", "sales@example.org" };
+	struct env_fixture *f = *state;
+	CLEANUP(arena_done) struct arena a = {};
+	struct moving m = { .f = f, .moved.domain = ca_fixture_domain(f, &a).id };
+	struct span text;
+	struct why why = {};
+
+	(void)ca_fixture_authority(f, &a, "one", "First");
+	env_fixture_alias(f, "info", "bob@example.org");
+	env_fixture_alias(f, "sales", "info@example.org");
+	(void)issue_key(f, "bob", SPAN("bob@example.org"), buf_span(&person_spki), 0, &why);
+	for (size_t i = 0; i < 2; i++)
+		(void)issue_key(f, "bob", span_str(addresses[i]), buf_span(&person_spki), 0, &why);
+	assert_int_equal(store_write(f->env.store, move, &m), 0);
+	assert_int_equal(buf_size(&m.warnings), 0);
+	env_fixture_alias(f, "info", "alice@example.org");
+	assert_int_equal(store_write(f->env.store, move, &m), 0);
+	text = buf_span(&m.warnings);
+	for (size_t i = 0; i < 2; i++) {
+		struct span line = span_cut(&text, '\n');
+
+		assert_true(span_find_span(line, span_str(addresses[i])) < line.n);
+	}
+	assert_int_equal(text.n, 0);
+	buf_done(&m.warnings);
 }
 
 /* Everybody who revokes finds it on the list that he asks for, whoever else makes one meanwhile. */
@@ -860,6 +889,7 @@ int main(void)
 		cmocka_unit_test_prestate_setup_teardown(test_key_compromised, setup, teardown, f),
 		cmocka_unit_test_prestate_setup_teardown(test_damaged_row, setup, teardown, f),
 		cmocka_unit_test_prestate_setup_teardown(test_moved_with_key, setup, teardown, f),
+		cmocka_unit_test_prestate_setup_teardown(test_moved_along, setup, teardown, f),
 		cmocka_unit_test_prestate_setup_teardown(test_lists, setup, teardown, f),
 		cmocka_unit_test_prestate_setup_teardown(test_entry_ends, setup, teardown, f),
 		cmocka_unit_test_prestate_setup_teardown(test_list_is_kept, setup, teardown, f),

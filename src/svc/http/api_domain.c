@@ -440,13 +440,12 @@ int api_domain_alias_add(struct http_request *q, struct store_conn *c)
 }
 
 /* What it means for certificates that addresses have changed hands: warnings, or what the query asks
- * to be revoked. local: of the address; empty: of all. A 204 without anything to say stays one. */
-static int answer_moved(struct http_request *q, struct store_conn *c, int64_t domain,
-	struct span local)
+ * to be revoked. A 204 without anything to say stays one. */
+static int answer_moved(struct http_request *q, struct store_conn *c, int64_t domain)
 {
 	CLEANUP(buf_done) struct buf warnings = {};
 	struct span reason = http_query(q, "revoke"), rest;
-	struct ca_moved moved = { .domain = domain, .local = local, .revokes = reason.p != NULL };
+	struct ca_moved moved = { .domain = domain, .revokes = reason.p != NULL };
 	json_t *list;
 	unsigned n_revoked;
 
@@ -499,7 +498,7 @@ int api_domain_alias_remove(struct http_request *q, struct store_conn *c)
 	TRY(store_domain_alias_remove(c, search.alias));
 	q->status = 204;
 	q->tls_changed = true;
-	r = answer_moved(q, c, domain.id, (struct span){});
+	r = answer_moved(q, c, domain.id);
 	return r ? r : http_audit(q, c, "domain-alias.remove", search.alias, span_str(domain.name));
 }
 
@@ -603,7 +602,7 @@ static int alias_write(struct http_request *q, struct store_conn *c, struct span
 		r = store_alias_add(c, domain.id, local, targets, n);
 	if (r)
 		return http_store_problem(q, r, "account or alias", "address", NULL);
-	r = answer_moved(q, c, domain.id, local);
+	r = answer_moved(q, c, domain.id);
 	return r ? r : http_audit(q, c, replace ? "alias.set" : "alias.add", address, targets[0]);
 }
 
@@ -631,6 +630,6 @@ int api_alias_remove(struct http_request *q, struct store_conn *c)
 	if (r)
 		return http_store_problem(q, r, "alias", "address", NULL);
 	q->status = 204;
-	r = answer_moved(q, c, domain.id, local);
+	r = answer_moved(q, c, domain.id);
 	return r ? r : http_audit(q, c, "alias.remove", q->params[0], SPAN(""));
 }
