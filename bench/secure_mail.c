@@ -9,6 +9,8 @@
  * the least of a turn is told, which other work disturbs least.
  */
 
+#include "measure.h"
+
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "keyd/provider.h"
@@ -18,37 +20,8 @@
 #include <openssl/rsa.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 enum { UNLOCKS = 5, BATCH = 5 };
-
-static double read_clock(clockid_t clock)
-{
-	struct timespec t;
-
-	(void)clock_gettime(clock, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-static double now(void)
-{
-	return read_clock(CLOCK_MONOTONIC);
-}
-
-/* Of this process and keyd's. */
-static double processor_time(const struct testing *keyd)
-{
-	clockid_t clock;
-
-	return read_clock(CLOCK_PROCESS_CPUTIME_ID) +
-	       (clock_getcpuclockid(keyd->pid, &clock) ? 0 : read_clock(clock));
-}
-
-static void die(const char *what)
-{
-	(void)fprintf(stderr, "%s failed\n", what);
-	exit(1);
-}
 
 static const uint8_t content_key[32] = "a content-encryption key, octets";
 
@@ -99,12 +72,12 @@ struct cost {
 static void take_turn(const struct testing *keyd, act_fn *act, EVP_PKEY *key, struct span data,
 	struct cost *cost)
 {
-	double began = now(), processor = processor_time(keyd);
+	double began = measure_now(), processor = measure_processor(keyd->pid);
 
 	for (int i = 0; i < BATCH; i++)
 		act(key, data);
-	cost->seconds += now() - began;
-	processor = processor_time(keyd) - processor;
+	cost->seconds += measure_now() - began;
+	processor = measure_processor(keyd->pid) - processor;
 	if (cost->processor == 0 || processor < cost->processor)
 		cost->processor = processor;
 }
@@ -113,18 +86,19 @@ static void measure(const struct testing *keyd, const char *name, act_fn *act, E
 	EVP_PKEY *there, struct span data, double seconds)
 {
 	struct cost costs[2] = {};
-	double began = now();
+	double began = measure_now();
 	unsigned n = 0;
 
 	act(there, data);
-	for (; n == 0 || now() - began < 2 * seconds; n += BATCH) {
+	for (; n == 0 || measure_now() - began < 2 * seconds; n += BATCH) {
 		take_turn(keyd, act, here, data, &costs[0]);
 		take_turn(keyd, act, there, data, &costs[1]);
 	}
 	for (size_t i = 0; i < 2; i++)
-		(void)printf("secure_mail_rsa3072_%s_%s %.0f us, processor %.0f us\n", name,
-			i ? "keyd" : "here", costs[i].seconds * 1e6 / n,
-			costs[i].processor * 1e6 / BATCH);
+		(void)printf("secure_mail_rsa3072_%s_%s %.0f us\n"
+			     "secure_mail_rsa3072_%s_%s_processor %.0f us\n",
+			name, i ? "keyd" : "here", costs[i].seconds * 1e6 / n, name,
+			i ? "keyd" : "here", costs[i].processor * 1e6 / BATCH);
 	(void)printf("secure_mail_rsa3072_%s_keyd_to_here_processor %.3f ratio\n", name,
 		costs[0].processor / costs[1].processor);
 }
@@ -141,11 +115,11 @@ static struct keyd_key *unlock(struct testing *t, const struct keyd_made *made)
 
 static void measure_unlock(struct testing *t, const struct keyd_made *made)
 {
-	double began = now();
+	double began = measure_now();
 
 	for (int i = 0; i < UNLOCKS; i++)
 		keyd_key_unref(unlock(t, made));
-	(void)printf("secure_mail_unlock %.0f ms\n", (now() - began) * 1e3 / UNLOCKS);
+	(void)printf("secure_mail_unlock %.0f ms\n", (measure_now() - began) * 1e3 / UNLOCKS);
 }
 
 int main(int argc, char **argv)

@@ -8,6 +8,8 @@
  * alike.
  */
 
+#include "measure.h"
+
 #include "base/clock.h"
 #include "keyd/provider.h"
 #include "keyd/testing.h"
@@ -18,37 +20,8 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 enum { MESSAGE_OCTETS = 4096, BATCH = 10 };
-
-static double read_clock(clockid_t clock)
-{
-	struct timespec t;
-
-	(void)clock_gettime(clock, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-static double now(void)
-{
-	return read_clock(CLOCK_MONOTONIC);
-}
-
-/* Of this process and keyd's. */
-static double processor_time(const struct testing *keyd)
-{
-	clockid_t clock;
-
-	return read_clock(CLOCK_PROCESS_CPUTIME_ID) +
-	       (clock_getcpuclockid(keyd->pid, &clock) ? 0 : read_clock(clock));
-}
-
-static void die(const char *what)
-{
-	(void)fprintf(stderr, "%s failed\n", what);
-	exit(1);
-}
 
 static void make_message(struct buf *out)
 {
@@ -66,7 +39,7 @@ static void sign_batch(const struct testing *keyd, const struct smime_key *key, 
 	struct cost *cost)
 {
 	const struct sign_request s = { .signers = key, .n_signers = 1, .now_us = clock_now_us() };
-	double start = now(), processor = processor_time(keyd);
+	double start = measure_now(), processor = measure_processor(keyd->pid);
 
 	for (int i = 0; i < BATCH; i++) {
 		CLEANUP(buf_done) struct buf out = {};
@@ -74,8 +47,8 @@ static void sign_batch(const struct testing *keyd, const struct smime_key *key, 
 		if (sign_message(&s, message, &out, NULL))
 			die("sign_message");
 	}
-	cost->seconds += now() - start;
-	processor = processor_time(keyd) - processor;
+	cost->seconds += measure_now() - start;
+	processor = measure_processor(keyd->pid) - processor;
 	if (cost->processor == 0 || processor < cost->processor)
 		cost->processor = processor;
 }
@@ -107,8 +80,8 @@ static struct cert_made bench_sign(const struct testing *keyd, enum key_type typ
 		die("provider_key");
 	local.cert = remote.cert = cert.cert;
 	sign_batch(keyd, &remote, message, &warm);
-	start = now();
-	for (; now() - start < seconds; n += BATCH) {
+	start = measure_now();
+	for (; measure_now() - start < seconds; n += BATCH) {
 		sign_batch(keyd, &local, message, &here);
 		sign_batch(keyd, &remote, message, &there);
 	}
@@ -120,8 +93,9 @@ static struct cert_made bench_sign(const struct testing *keyd, enum key_type typ
 		here.seconds / there.seconds);
 	(void)printf("smime_sign_%s_keyd_to_local_processor %.2f ratio\n", key_type_name(type),
 		here.processor / there.processor);
-	(void)printf("smime_sign_%s_processor %.1f us, by keyd %.1f us\n", key_type_name(type),
-		here.processor * 1e6 / BATCH, there.processor * 1e6 / BATCH);
+	(void)printf("smime_sign_%s_local_processor %.1f us\nsmime_sign_%s_keyd_processor %.1f us\n",
+		key_type_name(type), here.processor * 1e6 / BATCH, key_type_name(type),
+		there.processor * 1e6 / BATCH);
 	EVP_PKEY_free(remote.key);
 	EVP_PKEY_free(local.key);
 	keyd_key_unref(key);
@@ -140,12 +114,12 @@ static void bench_encrypt(const struct cert_made *certs, size_t n_certs, double 
 			.n_recipients = n_certs,
 			.cipher = cipher_by_name(span_str(ciphers[i])),
 			.now_us = clock_now_us() };
-		double start = now();
+		double start = measure_now();
 		unsigned n = 0;
 
 		for (size_t k = 0; k < n_certs; k++)
 			to[k].cert = certs[k].cert;
-		for (; now() - start < seconds; n++) {
+		for (; measure_now() - start < seconds; n++) {
 			CLEANUP(encrypt_faults_done) struct encrypt_faults faults = {};
 			CLEANUP(buf_done) struct buf out = {};
 
@@ -153,7 +127,7 @@ static void bench_encrypt(const struct cert_made *certs, size_t n_certs, double 
 				die("encrypt_message");
 		}
 		(void)printf("smime_encrypt_%s_%zu_recipients %.0f messages/s\n", ciphers[i],
-			n_certs, n / (now() - start));
+			n_certs, n / (measure_now() - start));
 	}
 }
 

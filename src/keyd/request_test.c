@@ -20,9 +20,6 @@
 #include <openssl/pkcs12.h>
 #include <stdlib.h>
 
-/* Instead of wrap_cost.c: many passwords are tried here. */
-const struct wrap_cost wrap_cost = { 10, 8, 1 };
-
 enum { MALFORMED = -1, MINUTE_MS = 60000 };
 
 /* One keyd with its last reply. */

@@ -8,8 +8,6 @@
 
 #include "keyd/testing.h"
 
-#include "keyd/wrap.h"
-
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -22,9 +20,6 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-/* Instead of wrap_cost.c, in a hundredth of its time; wrap_test.c and keyd_test.c have the real one. */
-const struct wrap_cost wrap_cost = { 10, 8, 1 };
 
 enum { CHANNELS = 16, READY_MS = 30000, FDS_MAX = 1024 };
 

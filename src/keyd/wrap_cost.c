@@ -2,7 +2,7 @@
 /* Copyright the Signet authors */
 
 /* Alone in its file, so that a test of what is done with passwords, not of what they cost, can have
- * another (src/keyd/testing.c). */
+ * another (wrap_cost_cheap.c). */
 
 #include "keyd/wrap.h"
 

@@ -161,6 +161,8 @@ static bool has_content(struct front *f)
 		return false;
 	if (h.tag != CONTEXT_0 && h.tag != CONTEXT_0_PRIMITIVE)
 		return false;
+	if (f->is_whole && !h.is_indefinite && h.size > f->rest.n)
+		return false;
 	return f->rest.n > 0;
 }
 

@@ -109,6 +109,38 @@ static void others(void **state)
 		false));
 }
 
+/* Content that says to be longer than what is there may be the front of more, and is no whole. */
+static void content_that_is_missing(void **state)
+{
+	static const struct span ends[] = { { (const uint8_t *)"\x80\x03" "abc", 5 },
+		{ (const uint8_t *)"\x80\x04" "abc", 5 }, { (const uint8_t *)"\x80\x82\x10\x00" "abc", 7 } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+		CLEANUP(buf_done) struct buf object = {};
+		size_t n = ends[i].n;
+
+		/* All outer lengths are right. */
+		buf_add(&object, SPAN("\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x03\xa0"));
+		buf_add_octet(&object, (uint8_t)(n + 16));
+		buf_add_octet(&object, 0x30);
+		buf_add_octet(&object, (uint8_t)(n + 14));
+		buf_add(&object, SPAN("\x02\x01\x00\x31\x02\x30\x00\x30"));
+		buf_add_octet(&object, (uint8_t)(n + 5));
+		buf_add(&object, SPAN("\x06\x01\x2a\x30\x00"));
+		buf_add(&object, ends[i]);
+		{
+			CLEANUP(buf_done) struct buf whole = {};
+
+			buf_add_octet(&whole, 0x30);
+			buf_add_octet(&whole, (uint8_t)buf_size(&object));
+			buf_add(&whole, buf_span(&object));
+			assert_true(cms_front_is_encrypted(buf_span(&whole), false));
+			assert_int_equal(cms_front_is_encrypted(buf_span(&whole), true), i == 0);
+		}
+	}
+}
+
 /* Lengths that lie are refused, and never read beyond what is there. */
 static void changed(void **state)
 {
@@ -136,6 +168,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(cuts),
 		cmocka_unit_test(others),
+		cmocka_unit_test(content_that_is_missing),
 		cmocka_unit_test(changed),
 	};
 

@@ -270,14 +270,15 @@ static void split(const struct sign_request *s, struct span message, struct buf 
 	buf_add(entity, buf_span(&plain));
 }
 
-/* RFC 8551 section 3.1.3: what is signed has to survive servers that know seven bits only. The body
- * was encoded for that; how a field is, is for its author to say. */
+/* RFC 8551 section 3.1.3: what stands beside its signature has to survive servers that know seven bits
+ * only. Bodies were encoded for that; how a field of the header is, is for its author to say. Parts that
+ * are not to be touched, and headers of parts, are as they came. */
 static int check_header(const struct sign_request *s, struct span entity, struct why *why)
 {
 	struct span rest = span_head(entity, header_size(entity));
 	struct header_field f;
 
-	while (!s->keep_8bit && header_next(&rest, &f)) {
+	while (!s->keep_8bit && !s->opaque && header_next(&rest, &f)) {
 		if (span_is_ascii(f.whole))
 			continue;
 		why_set(why,

@@ -32,8 +32,8 @@ LONGEST = ["http", "stress", "revocation", "smime_interop", "tls", "acme", "dura
 
 @functools.cache
 def group(path):
-    """What one worker runs: a file, or all files that use the HTTP client, because test_whole_api.py asks
-    in the end what that was answered."""
+    """What one worker runs: a file, or all files that use the HTTP client themselves, because test_whole_api.py
+    asks in the end what that was answered there."""
     return "http" if "from webclient import" in path.read_text() else path.stem.removeprefix("test_")
 
 
@@ -51,8 +51,10 @@ def pytest_collection_modifyitems(items):
 def offsets():
     """Those of which this process chooses. Of workers beside each other (pytest -n, up to five) each has
     ports of its own: what it found free, none of the others takes before the server does."""
-    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-    width = (32760 - 10000) // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    # One that takes the place of a worker that died has a higher number, and that one's ports.
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % workers
+    width = (32760 - 10000) // workers
     return range(10000 + worker * width, 10000 + (worker + 1) * width - max(PORTS.values()))
 
 
