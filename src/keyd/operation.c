@@ -126,9 +126,10 @@ static int decrypt_pkcs1(EVP_PKEY *key, EVP_PKEY_CTX *ctx, const struct operatio
 	if (EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_NO_PADDING) <= 0)
 		return say_no(KEYD_E_REFUSED);
 	if (EVP_PKEY_decrypt(ctx, block, &n, d->ciphertext.p, d->ciphertext.n) <= 0)
-		return say_no(KEYD_E_FAILED);
-	r = unpad_pkcs1(span_of(block, n), d->ciphertext, span_of(d->exponent, SHA256_OCTETS),
-		out.p, ret_n);
+		r = say_no(KEYD_E_FAILED);
+	else
+		r = unpad_pkcs1(span_of(block, n), d->ciphertext,
+			span_of(d->exponent, SHA256_OCTETS), out.p, ret_n);
 	explicit_bzero(block, RSA_MAX);
 	return r;
 }
