@@ -422,8 +422,7 @@ int store_secure_cert_present(struct store_conn *c, int64_t account,
 	void *context)
 {
 	CLEANUP(db_resetp) struct db_statement *q = NULL;
-	bool row;
-	int r;
+	int r = 0;
 
 	TRY(db_query(&q, c->db,
 		"select " CERT_COLUMNS ", k.is_current from secure_cert t"
@@ -431,17 +430,12 @@ int store_secure_cert_present(struct store_conn *c, int64_t account,
 		" join secure_mail s on s.account = k.account"
 		" where k.account = $1 and k.password = s.password order by k.is_current desc, t.id desc",
 		DB_ARGS(DB_INT(account))));
-	for (;;) {
-		struct store_secure_cert cert;
+	while (db_next(q, &r)) {
+		struct store_secure_cert cert = cert_of(q);
 
-		TRY(db_step(q, &row));
-		if (!row)
-			return 0;
-		cert = cert_of(q);
 		r = each(&cert, db_int(q, 8) != 0, context);
-		if (r)
-			return r;
 	}
+	return r;
 }
 
 int store_secure_cert_ending(struct store_conn *c, int64_t now_us, int64_t before_us,

@@ -18,6 +18,7 @@
 #include "mail/own_cert_notice.h"
 #include "pki/altname.h"
 #include "pki/cert.h"
+#include "smime/cert_cache.h"
 #include "store/account.h"
 #include "store/ca_rows.h"
 #include "store/secure_rows.h"
@@ -129,29 +130,45 @@ struct ending {
 	int (*note)(struct store_conn *c, int64_t id, unsigned days);
 };
 
-static bool is_due(const struct warnings *w, const struct ending *x, const struct cert *cert,
-	unsigned *ret_days)
+/* As far as the row says it, before its certificate is read. */
+static bool may_be_due(const struct warnings *w, const struct ending *x, unsigned *ret_days)
 {
-	int64_t life_us = cert_not_after_us(cert) - cert_not_before_us(cert);
-	int64_t left_us = x->not_after_us - w->now_us;
-
-	if (expiry_threshold(x->not_after_us, w->now_us, ret_days))
+	if (w->n == AT_ONCE_MAX || expiry_threshold(x->not_after_us, w->now_us, ret_days))
 		return false;
 	if (x->told_days >= 0 && x->told_days <= *ret_days)
 		return false;
-	/* What renews by itself and has not failed is nobody's worry; what was made for days neither,
-	 * at its beginning. */
-	return !(x->is_renewed && !x->has_failed && *ret_days) && left_us <= life_us / 3;
+	/* What renews by itself and has not failed is nobody's worry. */
+	return !(x->is_renewed && !x->has_failed && *ret_days);
 }
 
-static int collect(struct warnings *w, const struct ending *x, const struct cert *cert)
+/* What was made for days is nobody's worry either, at its beginning. */
+static bool is_near_end(const struct warnings *w, const struct cert *cert)
 {
+	int64_t life_us = cert_not_after_us(cert) - cert_not_before_us(cert);
+
+	return cert_not_after_us(cert) - w->now_us <= life_us / 3;
+}
+
+/* A row that nobody can read is no reason to tell nobody anything. */
+static bool is_readable(struct warnings *w, int64_t id, struct span der, struct cert **ret_cert)
+{
+	if (cert_cache_read(w->env->mail_certs, der, ret_cert, NULL) == 0)
+		return true;
+	LOG(NULL, LOG_ERROR, "PKI", "ca.expires", log_int("certificate", id),
+		log_str("reason", "the stored certificate is damaged"));
+	return false;
+}
+
+static int collect(struct warnings *w, const struct ending *x, struct span der)
+{
+	CLEANUP(cert_unrefp) struct cert *cert = NULL;
 	struct store_account account;
 	struct telling *t = &w->list[w->n];
 	unsigned days;
 	int r;
 
-	if (w->n == AT_ONCE_MAX || !is_due(w, x, cert, &days))
+	if (!may_be_due(w, x, &days) || !is_readable(w, x->id, der, &cert) ||
+		!is_near_end(w, cert))
 		return 0;
 	r = store_account_get(w->conn, &w->arena, x->account, &account);
 	if (r)
@@ -167,19 +184,8 @@ static int collect(struct warnings *w, const struct ending *x, const struct cert
 	return 0;
 }
 
-/* A row that nobody can read is no reason to tell nobody anything. */
-static bool is_readable(int64_t id, struct span der, struct cert **ret_cert)
-{
-	if (cert_from_der(ret_cert, der, NULL) == 0)
-		return true;
-	LOG(NULL, LOG_ERROR, "PKI", "ca.expires", log_int("certificate", id),
-		log_str("reason", "the stored certificate is damaged"));
-	return false;
-}
-
 static int see_issued(const struct store_issued *row, void *context)
 {
-	CLEANUP(cert_unrefp) struct cert *cert = NULL;
 	const struct ending x = { .id = row->id,
 		.account = row->account,
 		.not_after_us = row->not_after_us,
@@ -189,7 +195,7 @@ static int see_issued(const struct store_issued *row, void *context)
 		.is_renewed = row->renew_us > 0,
 		.note = store_issued_tell };
 
-	return is_readable(row->id, row->der, &cert) ? collect(context, &x, cert) : 0;
+	return collect(context, &x, row->der);
 }
 
 static int see_foreign(const struct store_secure_ending *row, void *context)
@@ -198,17 +204,20 @@ static int see_foreign(const struct store_secure_ending *row, void *context)
 	struct warnings *w = context;
 	struct ending x = { .id = row->cert.id,
 		.account = row->account,
+		.not_after_us = row->cert.not_after_us,
 		.told_days = row->told_days,
 		.note = store_secure_cert_tell };
 
-	if (!is_readable(x.id, row->cert.der, &cert))
+	if (x.not_after_us)
+		return collect(w, &x, row->cert.der);
+	if (!is_readable(w, x.id, row->cert.der, &cert))
 		return 0;
 	x.not_after_us = cert_not_after_us(cert);
-	if (!row->cert.not_after_us && w->n_looked_at < AT_ONCE_MAX) {
+	if (w->n_looked_at < AT_ONCE_MAX) {
 		w->looked_at[w->n_looked_at].id = x.id;
 		w->looked_at[w->n_looked_at++].not_after_us = x.not_after_us;
 	}
-	return collect(w, &x, cert);
+	return collect(w, &x, row->cert.der);
 }
 
 static int note_revoked(struct store_conn *c, int64_t id, unsigned days)
@@ -221,7 +230,10 @@ static int note_revoked(struct store_conn *c, int64_t id, unsigned days)
 static int is_used(struct warnings *w, int64_t account, enum own_cert_use use, bool *ret_is)
 {
 	CLEANUP(own_cert_done) struct own_cert own = {};
-	struct own_cert_wish wish = { .account = account, .use = use, .now_us = w->now_us };
+	struct own_cert_wish wish = { .account = account,
+		.use = use,
+		.now_us = w->now_us,
+		.cache = w->env->mail_certs };
 
 	TRY(own_cert_find(w->conn, &wish, &own));
 	*ret_is = !own.fault;
@@ -237,7 +249,7 @@ static int see_revoked(const struct store_issued *row, void *context)
 	bool signs, encrypts;
 	int r;
 
-	if (w->n == AT_ONCE_MAX || !is_readable(row->id, row->der, &cert))
+	if (w->n == AT_ONCE_MAX || !is_readable(w, row->id, row->der, &cert))
 		return 0;
 	r = store_account_get(w->conn, &w->arena, row->account, &account);
 	if (r)
