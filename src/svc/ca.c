@@ -61,6 +61,14 @@ void ca_add_url(struct env *e, const struct store_authority *row, const char *wh
 	buf_add_string(out, what);
 }
 
+void ca_add_revoke(const struct store_authority *row, struct span serial, struct buf *out)
+{
+	buf_add_string(out, "revoke it: signet ca revoke ");
+	buf_add(out, row->name);
+	buf_add_octet(out, ' ');
+	buf_add(out, serial);
+}
+
 /* What names an authority in URLs: its domain, subject and key. */
 static struct span label_of(struct arena *a, int64_t domain, const struct cert *cert)
 {

@@ -97,10 +97,8 @@ static int warn(struct looking *l, const struct stale *s, struct buf *out)
 	buf_add(out, s->address);
 	buf_add_string(out, ", valid until ");
 	buf_add(out, buf_span(&until));
-	buf_add_string(out, ", and can sign as that address; revoke it: signet ca revoke ");
-	buf_add(out, authority.name);
-	buf_add_octet(out, ' ');
-	buf_add(out, s->serial);
+	buf_add_string(out, ", and can sign as that address; ");
+	ca_add_revoke(&authority, s->serial, out);
 	buf_add_string(out, " --reason affiliationChanged\n");
 	return 0;
 }

@@ -122,10 +122,7 @@ static int end_issued(struct store_conn *c, struct removing *m, const struct sto
 	}
 	TRY(store_authority_get(c, m->arena, row->authority, &authority));
 	text = warn(m, &serial, &until);
-	buf_add_string(text, "revoke it: signet ca revoke ");
-	buf_add(text, authority.name);
-	buf_add_octet(text, ' ');
-	buf_add(text, buf_span(&serial));
+	ca_add_revoke(&authority, buf_span(&serial), text);
 	buf_add_octet(text, '\n');
 	return 0;
 }

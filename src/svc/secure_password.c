@@ -503,6 +503,7 @@ static double count_bits(const struct text *t)
 		pieces_from(t, i, bits, begins);
 	all = bits[t->n];
 	explicit_bzero(bits, (t->n + 1) * sizeof *bits);
+	explicit_bzero(begins, (t->n + 1) * sizeof *begins);
 	free(bits);
 	free(begins);
 	return all;
