@@ -50,6 +50,7 @@ struct run {
 	unsigned depth;                      /* of redirects */
 	const struct redirected *redirected; /* the innermost of them; NULL: as it came */
 	struct verdict_text rejection;       /* what the last RECIPIENT_REJECTED said */
+	bool copied; /* somebody's rules refused the message and put it somewhere, too */
 };
 
 static void run_done(struct run *run)
@@ -439,12 +440,14 @@ static void act_reject(struct run *run, const struct plan_act *act)
 }
 
 /* What the rules of an account want. What cannot be done at all is no reason to lose the message:
- * then it is kept. */
+ * then it is kept. Refused is what one of them refuses, and copies of it stay where others have put
+ * them (RFC 5429 section 2.3: an archive, say). */
 static int apply_entry(struct run *run, const struct recipient *recipient,
 	const struct route_target *target, const struct plan_entry *entry,
 	enum recipient_verdict *ret_verdict)
 {
 	enum recipient_verdict verdict = RECIPIENT_OK, refusal = RECIPIENT_OK;
+	const struct plan_act *rejecting = NULL;
 	bool done = entry->n == 0; /* discarded */
 
 	for (size_t i = 0; i < entry->n; i++) {
@@ -455,9 +458,10 @@ static int apply_entry(struct run *run, const struct recipient *recipient,
 			continue;
 		}
 		if (act->kind == PLAN_REJECT) {
-			act_reject(run, act);
-			verdict = RECIPIENT_REJECTED;
-		} else if (act->kind == PLAN_REDIRECT) {
+			rejecting = act;
+			continue;
+		}
+		if (act->kind == PLAN_REDIRECT) {
 			TRY(act_redirect(run, target, act, &verdict));
 			if (verdict != RECIPIENT_OK && verdict != RECIPIENT_FULL)
 				TRY(into_mailbox(run, target, false, &verdict));
@@ -469,7 +473,12 @@ static int apply_entry(struct run *run, const struct recipient *recipient,
 		else
 			refusal = verdict;
 	}
-	*ret_verdict = done || refusal == RECIPIENT_OK ? RECIPIENT_OK : refusal;
+	*ret_verdict = done ? RECIPIENT_OK : refusal;
+	if (rejecting) { /* last: what a redirect led to may have refused in other words */
+		act_reject(run, rejecting);
+		run->copied |= done;
+		*ret_verdict = RECIPIENT_REJECTED;
+	}
 	return 0;
 }
 
@@ -670,7 +679,7 @@ static int run_all(struct run *run)
 		else if (refusal == RECIPIENT_OK || verdict == RECIPIENT_FULL)
 			refusal = verdict; /* what may pass by itself is said first */
 	}
-	if (n_accepted == 0)
+	if (n_accepted == 0 && !run->copied)
 		return refuse_all(run, refusal);
 	if (run->n_reports && !transaction_sender_is_null(t))
 		TRY(notify(run));

@@ -401,6 +401,24 @@ static const struct {
 	{ "reject, while another takes it: a report",
 		{ { "alice", "require \"ereject\"; ereject \"not you\";" } }, "bob@example.org",
 		"alice@example.org carl@example.org", NULL, "bob/INBOX; carl/INBOX; " },
+	{ "reject behind a copy: the copy stays, and a report",
+		{ { "server", "require [\"fileinto\",\"copy\"]; fileinto :copy \"Lists\";" },
+			{ "alice", "require \"reject\"; reject \"not you\";" } },
+		"bob@example.org", "alice@example.org", NULL, "alice/Lists; bob/INBOX; " },
+	{ "refused by a script that fails, behind a copy: the same",
+		{ { "server", "require \"copy\"; redirect :copy \"carl@example.org\";" },
+			{ "alice", "require [\"variables\", \"vnd.signet.encrypt\"];"
+				   " keep :encrypt :mandatory; redirect \"${a}\";" } },
+		"bob@example.org", "alice@example.org", NULL,
+		"bob/INBOX; carl/INBOX; account failed: line 1: redirect to what is no mail "
+		"address; " },
+	{ "redirected to who refuses it and has a copy: kept, too",
+		{ { "alice", "redirect \"carl@example.org\";" },
+			{ "server", "require [\"copy\",\"fileinto\",\"envelope\"];"
+				    " if envelope :localpart \"to\" \"carl\" {"
+				    " fileinto :copy \"A\"; }" },
+			{ "carl", "require \"reject\"; reject \"no\";" } },
+		"bob@example.org", "alice@example.org", NULL, "alice/INBOX; carl/INBOX; " },
 	{ "vacation", { { "alice", "require \"vacation\"; vacation \"away\";" } },
 		"bob@example.org", "alice@example.org", NULL, "alice/INBOX; bob/INBOX; " },
 	{ "vacation, not to strangers while nobody sends",
@@ -878,6 +896,28 @@ static void redirect_through_alias(void **state)
 	rule_cache_free(cache);
 }
 
+/* Where a copy stays, the sender is told of the refusal, and not of a delivery. */
+static void refusal_is_told(void **state)
+{
+	struct fixture *f = *state;
+	struct rule_cache *cache = rule_cache_new();
+	struct mailing m;
+
+	plant_it(f, "server", "require [\"fileinto\",\"copy\"]; fileinto :copy \"Lists\";");
+	plant_it(f, "alice", "require \"reject\"; reject \"not you\";");
+	begin(&m, f, cache, "bob@example.org", "alice@example.org", span_str(plain));
+	m.transaction->recipients[0].notify = NOTIFY_SUCCESS | NOTIFY_FAILURE;
+	make(&m);
+	assert_int_equal(m.result, 0);
+	assert_int_equal(m.delivery.n_failed, 1);
+	expect_text(&m, "not you");
+	expect_text(&m, "Action: failed\r\nStatus: 5.7.1\r\n");
+	assert_true(span_find_span(buf_span(&m.out), SPAN("Action: delivered")) ==
+		    buf_size(&m.out));
+	mailing_done(&m);
+	rule_cache_free(cache);
+}
+
 static int take_right(struct store_conn *c, void *arg)
 {
 	int64_t *shared = arg;
@@ -946,6 +986,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(share_of_its_own, setup, teardown),
 		cmocka_unit_test_setup_teardown(very_large, setup, teardown),
 		cmocka_unit_test_setup_teardown(redirect_through_alias, setup, teardown),
+		cmocka_unit_test_setup_teardown(refusal_is_told, setup, teardown),
 		cmocka_unit_test_setup_teardown(right_is_taken, setup, teardown),
 		cmocka_unit_test_setup_teardown(other_is_full, setup, teardown),
 	};
