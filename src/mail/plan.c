@@ -439,6 +439,7 @@ static int encrypt(struct making *m, const struct sieve_action *a, struct plan_a
 		stay_clear(m, act, a, form, "the message is too large", SPAN(""));
 		return 0;
 	}
+	act->owner_only = n == 1 && act->owner != m->account.id;
 	form->n_to = n;
 	form->accounts[0] = accounts[0];
 	form->accounts[1] = n == 2 ? accounts[1] : 0;

@@ -76,6 +76,7 @@ struct plan_act {
 	struct span flags;
 	bool create;
 	bool mandatory;     /* never in clear */
+	bool owner_only;    /* encrypted for the mailbox's owner, who is somebody else */
 	uint32_t form;      /* of the message, position in forms; PLAN_SAME: as it came */
 	struct span reason; /* REJECT */
 	const char *status; /* REJECT: RFC 3463 */

@@ -181,6 +181,7 @@ static void replace(struct plan *p, uint32_t form, struct span reason)
 			if (a->form != form)
 				continue;
 			plan_note_add(p, NOTE_CLEAR, p->entries[i].recipient, "account", reason);
+			a->owner_only = false;
 			if (!a->mandatory)
 				continue;
 			a->kind = PLAN_REJECT;

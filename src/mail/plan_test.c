@@ -12,12 +12,14 @@
 #include "mail/intake.h"
 #include "mail/rule_cache.h"
 #include "mime/word.h"
+#include "pki/cert_fixture.h"
 #include "store/account.h"
 #include "store/fixture.h"
 #include "store/mailbox.h"
 #include "store/message.h"
 #include "store/queue_rows.h"
 #include "store/rule_rows.h"
+#include "store/secure_rows.h"
 #include "store/sharing.h"
 
 #include <stdio.h>
@@ -971,6 +973,74 @@ static void other_is_full(void **state)
 	rule_cache_free(cache);
 }
 
+struct certifying {
+	int64_t account;
+	struct span der;
+};
+
+static int certify(struct store_conn *c, void *arg)
+{
+	struct certifying *k = arg;
+	struct store_secure_key key = { .account = k->account,
+		.key_id = SPAN("k"),
+		.type = SPAN("ec:p256"),
+		.spki = SPAN("s"),
+		.wrapped = SPAN("w") };
+	struct store_secure_cert row = { .der = k->der, .chain = SPAN(""), .sha256 = SPAN("x") };
+	int64_t id;
+
+	TRY(store_secure_key_add(c, &key, 0, false, &row.key));
+	return store_secure_cert_add(c, &row, &id);
+}
+
+static int remove_mailbox(struct store_conn *c, void *arg)
+{
+	int64_t *bob = arg;
+
+	return store_mailbox_delete(c, *bob, SPAN("Shared"), NULL);
+}
+
+/* What the server's rules encrypt for somebody else is put nowhere else, full or gone: nobody could
+ * read it there. */
+static void for_the_owner_alone(void **state)
+{
+	const struct cert_order order = { .subject = "CN=bob",
+		.from_us = 1700000000000000,
+		.till_us = 1800000000000000,
+		.more = { { "keyUsage", "critical,keyAgreement" } } };
+	struct cert_made made = cert_make(&order);
+	struct fixture *f = *state;
+	int64_t bob = fixture_number(f, "select id from account where local = cast('bob' as blob)");
+	struct certifying k = { bob, cert_der(made.cert) };
+
+	assert_int_equal(store_write(f->store, certify, &k), 0);
+	plant_it(f, "server",
+		"require [\"fileinto\",\"vnd.signet.encrypt\"]; fileinto :encrypt"
+		" \"~bob/Shared\";");
+	for (unsigned i = 0; i < 3; i++) {
+		struct rule_cache *cache = rule_cache_new();
+		struct mailing m;
+
+		if (i == 1)
+			assert_int_equal(store_write(f->store, fill_bob, &bob), 0);
+		begin(&m, f, cache, "jim@example.com", "alice@example.org", span_str(plain));
+		assert_int_equal(store_read(f->store, plan_it, &m), 0);
+		if (i == 2)
+			assert_int_equal(store_write(f->store, remove_mailbox, &bob), 0);
+		carry_out(&m);
+		if (i == 0)
+			expect_text(&m, "application/pkcs7-mime");
+		assert_int_equal(m.result, i ? DELIVER_E_REFUSED : 0);
+		assert_int_equal(m.delivery.refusal, i ? RECIPIENT_FULL : RECIPIENT_OK);
+		buf_clear(&m.out);
+		assert_int_equal(store_read(f->store, list_all, &m), 0);
+		assert_true(span_is(buf_span(&m.out), i < 2 ? "bob/Shared; " : ""));
+		mailing_done(&m);
+		rule_cache_free(cache);
+	}
+	cert_made_done(&made);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -989,6 +1059,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(refusal_is_told, setup, teardown),
 		cmocka_unit_test_setup_teardown(right_is_taken, setup, teardown),
 		cmocka_unit_test_setup_teardown(other_is_full, setup, teardown),
+		cmocka_unit_test_setup_teardown(for_the_owner_alone, setup, teardown),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
