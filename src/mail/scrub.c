@@ -30,7 +30,7 @@ static void decide(struct scrub *s, struct buf *out)
 
 	/* A continuation shares the fate of its field. */
 	if (s->prefix[0] != ' ' && s->prefix[0] != '\t') {
-		s->dropping = colon < prefix.n && is_ours(name);
+		s->dropping = is_ours(name); /* its colon may come later, or in a continuation */
 		if (span_is_nocase(name, "Date"))
 			s->date = SPAN("");
 		else if (span_is_nocase(name, "Message-ID"))
