@@ -96,11 +96,12 @@ int run_fields_chosen(struct sieve_run *r, const struct sieve_node *n, struct sp
 
 /* Encoded words that have no end take the square of their length (mime/word.h): 16 KiB about 20 ms,
  * as a million steps do. */
-static int spend_decoding(struct sieve_run *r, struct span value)
+static int spend_decoding(struct sieve_run *r, struct span unfolded)
 {
-	bool words = value.n <= WORD_TEXT_MAX && span_find_span(value, SPAN("=?")) < value.n;
+	bool words = unfolded.n <= WORD_TEXT_MAX &&
+		     span_find_span(unfolded, SPAN("=?")) < unfolded.n;
 
-	return run_spend(r, 2 * value.n + (words ? value.n * value.n / 16 : 0));
+	return words ? run_spend(r, unfolded.n * unfolded.n / 16) : 0;
 }
 
 int run_field_text(struct sieve_run *r, struct sieve_field *f, struct span *ret_text)
@@ -112,10 +113,13 @@ int run_field_text(struct sieve_run *r, struct sieve_field *f, struct span *ret_
 	*ret_text = f->text;
 	if (f->text.p)
 		return 0;
-	result = spend_decoding(r, value);
+	result = run_spend(r, 2 * value.n);
 	if (result)
 		return result;
 	header_unfold(value, &unfolded);
+	result = spend_decoding(r, buf_span(&unfolded));
+	if (result)
+		return result;
 	word_decode(buf_span(&unfolded), &decoded);
 	value = span_trim(buf_span(&decoded));
 	result = run_room(r, value.n);
