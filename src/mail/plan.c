@@ -552,7 +552,7 @@ static int load_header(struct making *m)
 
 	if (buf_size(&m->header))
 		return 0;
-	return intake_read_part(in, m->conn, 0, n < PLAN_MESSAGE_MAX ? n : PLAN_MESSAGE_MAX,
+	return intake_read_part(in, m->conn, 0, n < SIEVE_HEADER_MAX ? n : SIEVE_HEADER_MAX,
 		&m->header);
 }
 

@@ -866,6 +866,32 @@ static void very_large(void **state)
 	rule_cache_free(cache);
 }
 
+/* A header of which rules do not see the end is not changed. */
+static void very_long_header(void **state)
+{
+	CLEANUP(buf_done) struct buf text = {};
+	struct fixture *f = *state;
+	struct rule_cache *cache = rule_cache_new();
+	struct mailing m;
+
+	while (buf_size(&text) < SIEVE_HEADER_MAX + (3 << 20))
+		buf_add_string(&text,
+			"X-B: 89012345678901234567890123456789012345678901234567890123\r\n");
+	buf_add_string(&text, "\r\nbody\r\n");
+	plant_it(f, "server", "require \"editheader\"; addheader \"X-A\" \"b\";");
+	plant_it(f, "alice",
+		"require \"fileinto\"; if exists \"X-A\" { discard; } fileinto \"Lists\";");
+	mail_octets(&m, f, cache, "jim@example.com", "alice@example.org", buf_span(&text));
+	assert_int_equal(m.result, 0);
+	assert_int_equal(fixture_number(f, "select size from content"), buf_size(&text));
+	assert_int_equal(store_read(f->store, list_all, &m), 0);
+	add_notes(&m);
+	assert_true(span_is(buf_span(&m.out), "alice/Lists; server failed: the script takes too "
+					      "much memory for this message; "));
+	mailing_done(&m);
+	rule_cache_free(cache);
+}
+
 static int add_alias(struct store_conn *c, void *arg)
 {
 	struct fixture *f = arg;
@@ -1055,6 +1081,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(headers_are_shared, setup, teardown),
 		cmocka_unit_test_setup_teardown(share_of_its_own, setup, teardown),
 		cmocka_unit_test_setup_teardown(very_large, setup, teardown),
+		cmocka_unit_test_setup_teardown(very_long_header, setup, teardown),
 		cmocka_unit_test_setup_teardown(redirect_through_alias, setup, teardown),
 		cmocka_unit_test_setup_teardown(refusal_is_told, setup, teardown),
 		cmocka_unit_test_setup_teardown(right_is_taken, setup, teardown),

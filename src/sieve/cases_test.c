@@ -367,6 +367,34 @@ static void long_headers_stay_whole(void **state)
 	}
 }
 
+/* Looking for the end of a header is charged, up to where nothing behind it counts; one that goes on
+ * there is not changed, whether the rest is there or not. */
+static void very_long_headers(void **state)
+{
+	static const size_t sizes[] = { SIEVE_HEADER_MAX, SIEVE_HEADER_MAX + (9 << 20) };
+	CLEANUP(sieve_result_done) struct sieve_result result = {};
+	CLEANUP(buf_done) struct buf message = {};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+		struct span all;
+
+		while (buf_size(&message) < sizes[i])
+			buf_add_string(&message,
+				"X-B: 89012345678901234567890123456789012345678901234567890123\r\n");
+		all = span_head(buf_span(&message), sizes[i]);
+		assert_int_equal(eval("if exists \"X-A\" { discard; }", all, &result), 0);
+		assert_true(result.steps >= SIEVE_HEADER_MAX / SIEVE_STEP_OCTETS);
+		assert_true(result.steps < 2 * SIEVE_HEADER_MAX / SIEVE_STEP_OCTETS);
+		assert_int_equal(eval("require \"editheader\"; addheader \"X-A\" \"b\";", all,
+					 &result),
+			SIEVE_E_FAILED);
+		assert_int_equal(
+			eval("require \"editheader\"; deleteheader \"X-B\";", all, &result),
+			SIEVE_E_FAILED);
+	}
+}
+
 static void expect_header(const char *script, const char *message, const char *expected)
 {
 	CLEANUP(sieve_result_done) struct sieve_result result = {};
@@ -445,6 +473,7 @@ int main(void)
 		cmocka_unit_test(small_things_are_bounded),
 		cmocka_unit_test(headers_are_bounded),
 		cmocka_unit_test(long_headers_stay_whole),
+		cmocka_unit_test(very_long_headers),
 		cmocka_unit_test(added_lines),
 		cmocka_unit_test(long_words_are_broken),
 	};

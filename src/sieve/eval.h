@@ -13,7 +13,8 @@
 struct part_tree;
 
 struct sieve_input {
-	struct span message; /* all octets if the script uses the body, else at least its header */
+	struct span message; /* all octets if the script uses the body, else at least its header, or
+			      * SIEVE_HEADER_MAX of it */
 	const struct part_tree *tree; /* of that message; NULL: it is made when needed */
 	uint64_t size;                /* octets of the message */
 	struct span sender;           /* envelope, local@domain; empty: null */

@@ -16,20 +16,33 @@
 
 enum { LINE_OCTETS_MAX = 900 };
 
+/* What is not indexed of a header that is cut is more than a script may make (run_header). */
+_Static_assert(SIEVE_HEADER_MAX > SIEVE_MEMORY_MAX + LIMIT_HEADER_BLOCK, "no field gets lost");
+
+/* The header block, and steps for looking for its end: as far as they last. */
+static int find_block(struct sieve_run *r, struct span *ret_block)
+{
+	uint64_t octets = (r->steps_max - r->steps) * SIEVE_STEP_OCTETS;
+	struct span block = r->header.n ? r->header : r->input->message;
+
+	block = span_head(block, octets < SIEVE_HEADER_MAX ? octets : SIEVE_HEADER_MAX);
+	*ret_block = span_head(block, header_size(block));
+	return run_spend(r, ret_block->n);
+}
+
 int run_fields(struct sieve_run *r)
 {
-	struct span block = r->header.n ? r->header : r->input->message, rest;
-	size_t n = header_size(block), capacity = 0;
+	struct span block, rest;
 	struct header_field f;
+	size_t capacity = 0;
 	int result;
 
 	if (r->indexed)
 		return 0;
-	block = span_head(block, n);
-	rest = block;
-	result = run_spend(r, n < LIMIT_HEADER_BLOCK ? n : LIMIT_HEADER_BLOCK);
+	result = find_block(r, &block);
 	if (result)
 		return result;
+	rest = block;
 	while (r->n_fields < LIMIT_HEADERS && header_next(&rest, &f)) {
 		if ((size_t)(f.whole.p - block.p) + f.whole.n > LIMIT_HEADER_BLOCK) {
 			rest = span_skip(block, (size_t)(f.whole.p - block.p));

@@ -21,6 +21,9 @@ enum {
 	SIEVE_STEPS_MAX = 4000000,
 	SIEVE_STEP_OCTETS = 16,
 	SIEVE_MEMORY_MAX = 8 << 20, /* octets made: strings, decoded fields, captures, headers */
+	/* Octets of a header that are needed. What is behind them is lost to no script: with so many it
+	 * can change nothing, since a changed header would be too much memory. */
+	SIEVE_HEADER_MAX = 2 * SIEVE_MEMORY_MAX,
 	SIEVE_PIECE_OCTETS = 16,    /* that a piece of memory costs besides its own */
 	SIEVE_ACTIONS_MAX = 32,     /* of one message */
 	SIEVE_REDIRECTS_MAX = 4,    /* RFC 5228 section 10 */
