@@ -4,6 +4,7 @@
 #include "base/random.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
 
@@ -22,6 +23,15 @@ void random_fill(void *p, size_t n)
 		at += got;
 		n -= (size_t)got;
 	}
+}
+
+void random_name(char ret_name[static RANDOM_NAME + 1])
+{
+	uint8_t octets[RANDOM_NAME / 2];
+
+	random_fill(octets, sizeof octets);
+	for (size_t i = 0; i < sizeof octets; i++)
+		(void)snprintf(ret_name + 2 * i, 3, "%02x", octets[i]);
 }
 
 uint64_t random_below(uint64_t limit)

@@ -9,5 +9,9 @@
 
 void random_fill(void *p, size_t n);
 
+/* 128 bits as lower-case hexadecimal digits: a name that nobody can guess or has had before. */
+enum { RANDOM_NAME = 32 };
+void random_name(char ret_name[static RANDOM_NAME + 1]);
+
 /* Evenly distributed below limit (limit > 0). */
 uint64_t random_below(uint64_t limit);

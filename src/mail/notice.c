@@ -5,25 +5,19 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
-#include "base/enc.h"
 #include "base/err.h"
 #include "base/random.h"
 
-enum {
-	UNIQUE_OCTETS = 16,
-	FACT_MAX = 600, /* octets of a fact: lines stay within RFC 5322 section 2.1.1 */
-};
+enum { FACT_MAX = 600 }; /* octets of a fact: lines stay within RFC 5322 section 2.1.1 */
 
 static const int64_t hour_us = 3600LL * 1000000;
 
 struct span notice_unique(struct arena *a)
 {
-	CLEANUP(buf_done) struct buf text = {};
-	uint8_t octets[UNIQUE_OCTETS];
+	char name[RANDOM_NAME + 1];
 
-	random_fill(octets, sizeof octets);
-	enc_hex(&text, span_of(octets, sizeof octets));
-	return arena_span(a, buf_span(&text));
+	random_name(name);
+	return arena_span(a, span_str(name));
 }
 
 void notice_add_head(const struct notice_head *h, struct buf *out)

@@ -9,14 +9,13 @@
 #include "mime/compose.h"
 
 #include "base/clock.h"
-#include "base/enc.h"
 #include "base/limit.h"
 #include "base/random.h"
 #include "mime/address.h"
 #include "mime/encode.h"
 #include "mime/message_id.h"
 
-enum { WORD_MAX = 900, NAME_MAX_OCTETS = 70, ID_OCTETS = 16 };
+enum { WORD_MAX = 900, NAME_MAX_OCTETS = 70 };
 
 enum field_kind { FIELD_TEXT, FIELD_ADDRESSES, FIELD_IDS, FIELD_RESERVED };
 
@@ -216,10 +215,10 @@ void compose_make_id(const struct compose_message *m, struct buf *out)
 {
 	CLEANUP(buf_done) struct buf from = {};
 	struct address_name name;
-	uint8_t random[ID_OCTETS];
+	char random[RANDOM_NAME + 1];
 
-	random_fill(random, sizeof random);
-	enc_hex(out, span_of(random, sizeof random));
+	random_name(random);
+	buf_add_string(out, random);
 	buf_add_octet(out, '@');
 	if (compose_address(m, "From", 0, &from) && !address_normalize(buf_span(&from), &name))
 		buf_add(out, address_name_domain(&name));

@@ -10,7 +10,6 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
-#include "base/enc.h"
 #include "base/random.h"
 #include "mail/deliver.h"
 #include "mail/intake.h"
@@ -116,17 +115,6 @@ static void add_trace(const struct sending *s, struct buf *out)
 	buf_add_string(out, "\r\n");
 }
 
-static void make_unique(char unique[static 33])
-{
-	CLEANUP(buf_done) struct buf text = {};
-	uint8_t random[16];
-
-	random_fill(random, sizeof random);
-	enc_hex(&text, span_of(random, sizeof random));
-	memcpy(unique, buf_span(&text).p, 32);
-	unique[32] = 0;
-}
-
 static struct transaction *transaction_of(const struct sending *s, const struct send_copy *copy)
 {
 	struct transaction *t = ALLOC(struct transaction);
@@ -186,7 +174,7 @@ static int prepare(struct sending *s, const struct send_copy *copy)
 	int r;
 
 	p->transaction = transaction_of(s, copy);
-	make_unique(p->delivery.unique);
+	random_name(p->delivery.unique);
 	add_trace(s, &trace);
 	TRY(pack(s, buf_span(&trace), copy->message));
 	r = run_rules(s);

@@ -99,18 +99,15 @@ static void message_id(const struct smtp *s, struct buf *out)
 /* RFC 6409 sections 8.2 and 8.3: what a submission gets if it has none. */
 static void set_extra_fields(struct smtp *s, int64_t now_us)
 {
-	uint8_t random[16];
+	char name[RANDOM_NAME + 1];
 	size_t n_date;
 
-	random_fill(random, sizeof random);
+	random_name(name);
 	buf_add_string(&s->extra, "Date: ");
 	clock_add_rfc5322(&s->extra, now_us);
 	buf_add_string(&s->extra, "\r\n");
 	n_date = buf_size(&s->extra);
-	buf_add_string(&s->extra, "Message-ID: <");
-	for (size_t i = 0; i < sizeof random; i++)
-		buf_add_format(&s->extra, "%02x", random[i]);
-	buf_add_format(&s->extra, "@%s>\r\n", s->env->hostname);
+	buf_add_format(&s->extra, "Message-ID: <%s@%s>\r\n", name, s->env->hostname);
 	s->scrub.date = span_head(buf_span(&s->extra), n_date);
 	s->scrub.message_id = span_skip(buf_span(&s->extra), n_date);
 }
@@ -316,20 +313,11 @@ static int deliver_done(struct session *session, struct session_task *t)
 	return smtp_reply(s, reply_to_fault(r));
 }
 
-static void make_unique(char unique[static 33])
-{
-	uint8_t random[16];
-
-	random_fill(random, sizeof random);
-	for (size_t i = 0; i < sizeof random; i++)
-		(void)snprintf(unique + 2 * i, 3, "%02x", random[i]);
-}
-
 static void start_delivery(struct smtp *s)
 {
 	struct message_task *m = message_task_new(s);
 
-	make_unique(m->delivery.unique);
+	random_name(m->delivery.unique);
 	m->hostname = alloc_string(s->env->hostname);
 	m->separators = alloc_string(s->settings->subaddress_separators);
 	m->delivery.transaction = m->transaction;
@@ -424,7 +412,7 @@ static void start_rules(struct smtp *s)
 {
 	struct message_task *m = message_task_new(s);
 
-	make_unique(m->delivery.unique);
+	random_name(m->delivery.unique);
 	m->hostname = alloc_string(s->env->hostname);
 	m->separators = alloc_string(s->settings->subaddress_separators);
 	m->request = (struct plan_request){
