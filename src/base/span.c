@@ -67,6 +67,13 @@ struct span span_head(struct span a, size_t n)
 	return (struct span){ a.p, n < a.n ? n : a.n };
 }
 
+struct span span_head_utf8(struct span a, size_t n)
+{
+	while (n && n < a.n && (a.p[n] & 0xC0) == 0x80)
+		n--;
+	return span_head(a, n);
+}
+
 size_t span_find(struct span a, uint8_t octet)
 {
 	const uint8_t *hit = a.n ? memchr(a.p, octet, a.n) : NULL;

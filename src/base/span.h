@@ -52,6 +52,9 @@ bool span_equal_secret(struct span a, struct span b);
 struct span span_skip(struct span a, size_t n);
 struct span span_head(struct span a, size_t n);
 
+/* Of UTF-8: its first characters that have room in n octets. */
+struct span span_head_utf8(struct span a, size_t n);
+
 /* Position of the octet or the text, or a.n if it is not there. */
 size_t span_find(struct span a, uint8_t octet);
 size_t span_find_span(struct span a, struct span needle);

@@ -89,6 +89,11 @@ static void cutting(void **state)
 	assert_int_equal(list.n, 0);
 	assert_true(span_is(span_trim(SPAN(" \r\n x y\t")), "x y"));
 	assert_int_equal(span_skip(SPAN("ab"), 5).n, 0);
+	assert_true(span_is(span_head_utf8(SPAN("a\xE2\x82\xAC" "b"), 3), "a"));
+	assert_true(span_is(span_head_utf8(SPAN("a\xE2\x82\xAC" "b"), 4), "a\xE2\x82\xAC"));
+	assert_int_equal(span_head_utf8(SPAN("\xC3\xA4"), 1).n, 0);
+	assert_int_equal(span_head_utf8(SPAN("\xC3\xA4"), 2).n, 2);
+	assert_int_equal(span_head_utf8(SPAN("ab"), 5).n, 2);
 	assert_true(span_starts_nocase(SPAN("From: x"), SPAN("FROM")));
 	assert_false(span_starts(SPAN("Fr"), SPAN("From")));
 }

@@ -51,15 +51,12 @@ static bool is_shown(uint8_t octet, bool is_utf8)
 void notice_add_fact(struct buf *out, const char *name, struct span text)
 {
 	bool is_utf8 = span_is_utf8(text);
-	size_t n = text.n < FACT_MAX ? text.n : FACT_MAX;
+	struct span shown = is_utf8 ? span_head_utf8(text, FACT_MAX) : span_head(text, FACT_MAX);
 
-	/* Not within a character of UTF-8. */
-	while (is_utf8 && n < text.n && n && (text.p[n] & 0xC0) == 0x80)
-		n--;
 	buf_add_format(out, "    %-12s ", name);
-	for (size_t i = 0; i < n; i++)
-		buf_add_octet(out, is_shown(text.p[i], is_utf8) ? text.p[i] : '?');
-	buf_add_string(out, n < text.n ? "...\r\n" : "\r\n");
+	for (size_t i = 0; i < shown.n; i++)
+		buf_add_octet(out, is_shown(shown.p[i], is_utf8) ? shown.p[i] : '?');
+	buf_add_string(out, shown.n < text.n ? "...\r\n" : "\r\n");
 }
 
 void notice_add_time(struct buf *out, const char *name, int64_t time_us)

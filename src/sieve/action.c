@@ -126,7 +126,7 @@ static int reject(struct sieve_run *r, const struct sieve_node *n, enum sieve_ac
 
 	if (result)
 		return result;
-	a.reason = span_head(a.reason, sieve_cut(a.reason, SIEVE_REASON_MAX));
+	a.reason = span_head_utf8(a.reason, SIEVE_REASON_MAX);
 	r->result->implicit_keep = false;
 	return add_action(r, n, &a);
 }

@@ -8,17 +8,6 @@
 
 #include "sieve/run.h"
 
-size_t sieve_cut(struct span text, size_t max)
-{
-	size_t n = max;
-
-	if (text.n <= max)
-		return text.n;
-	while (n && (text.p[n] & 0xC0) == 0x80)
-		n--;
-	return n;
-}
-
 static bool hex_value(struct span digits, size_t most, uint32_t *ret_value)
 {
 	uint32_t value = 0;
@@ -165,7 +154,7 @@ int sieve_variable_set(struct sieve_run *r, struct span name, struct span value)
 	if (i == r->n_variables)
 		r->variables[r->n_variables++].name = name;
 	r->variables[i].value = arena_span(r->arena,
-		span_head(value, sieve_cut(value, SIEVE_VARIABLE_MAX)));
+		span_head_utf8(value, SIEVE_VARIABLE_MAX));
 	return 0;
 }
 
@@ -220,6 +209,6 @@ int sieve_expand(struct sieve_run *r, const struct sieve_string *s, struct span 
 	if (result)
 		return result;
 	*ret_text = arena_span(r->arena,
-		span_head(buf_span(&out), sieve_cut(buf_span(&out), SIEVE_STRING_MAX)));
+		span_head_utf8(buf_span(&out), SIEVE_STRING_MAX));
 	return 0;
 }

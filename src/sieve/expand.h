@@ -18,9 +18,6 @@ bool sieve_decode_characters(struct arena *a, struct span *text);
 int sieve_expand(struct sieve_run *r, const struct sieve_string *s,
 	struct span *ret_text) MUST_CHECK;
 
-/* Octets of the longest front of a text that does not end within a character. */
-size_t sieve_cut(struct span text, size_t max);
-
 /* Sets a variable; the value is copied, and cut to SIEVE_VARIABLE_MAX. SIEVE_E_FAILED: too many. */
 int sieve_variable_set(struct sieve_run *r, struct span name, struct span value) MUST_CHECK;
 

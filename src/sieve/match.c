@@ -318,7 +318,7 @@ static int match_glob(struct sieve_matcher *m, struct span value, struct span pa
 		if (r)
 			return r;
 		m->run->captures[i] = arena_span(m->run->arena,
-			span_head(captures[i], sieve_cut(captures[i], SIEVE_VARIABLE_MAX)));
+			span_head_utf8(captures[i], SIEVE_VARIABLE_MAX));
 	}
 	m->run->n_captures = n;
 	return 0;

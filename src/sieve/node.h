@@ -143,7 +143,7 @@ void sieve_warning(struct sieve_making *m, struct sieve_place place, const char 
 	__attribute__((format(printf, 3, 4)));
 
 /* A span for a "%.*s" in a report: cut to what is worth showing. */
-#define SIEVE_SHOWN(span) (int)sieve_cut((span), 60), (const char *)(span).p
+#define SIEVE_SHOWN(span) (int)span_head_utf8((span), 60).n, (const char *)(span).p
 
 /* Text to tree; then tree checked. */
 int sieve_parse(struct sieve_making *m, struct span text) MUST_CHECK;

@@ -185,7 +185,7 @@ static int set_subject(struct sieve_run *r, struct sieve_action *a)
 	if (result)
 		return result;
 	buf_add_string(&subject, "Auto: ");
-	buf_add(&subject, span_head(text, sieve_cut(text, SUBJECT_MAX)));
+	buf_add(&subject, span_head_utf8(text, SUBJECT_MAX));
 	a->subject = arena_span(r->arena, buf_span(&subject));
 	return 0;
 }
@@ -207,7 +207,7 @@ static int fill_in(struct sieve_run *r, const struct sieve_node *n, struct sieve
 		return result;
 	if (a->from.n && !run_single_address(a->from, &address))
 		return run_fail(r, "line %u: :from is no mail address", n->place.line);
-	a->reason = span_head(a->reason, sieve_cut(a->reason, SIEVE_REASON_MAX));
+	a->reason = span_head_utf8(a->reason, SIEVE_REASON_MAX);
 	a->mime = n->slots[SLOT_MIME].tag != TAG_NOTHING;
 	/* RFC 5230 section 4.1 */
 	a->days = asked < 1 ? 1 : asked > SIEVE_DAYS_MAX ? SIEVE_DAYS_MAX : (unsigned)asked;

@@ -21,7 +21,6 @@
 #include "mail/plan.h"
 #include "mail/trace.h"
 #include "net/tls.h"
-#include "sieve/expand.h"
 #include "store/settings.h"
 #include "store/store.h"
 #include "svc/env.h"
@@ -260,7 +259,7 @@ static int rule_refused(struct smtp *s, const struct message_task *m)
 		reason = ascii_reason(reason, &ascii);
 	if (reason.n == 0)
 		reason = span_str(recipient_verdict_text(RECIPIENT_REJECTED)->text);
-	reason = span_trim(span_head(reason, sieve_cut(reason, REASON_MAX)));
+	reason = span_trim(span_head_utf8(reason, REASON_MAX));
 	for (size_t i = 0; i < reason.n; i++) {
 		bool blank = reason.p[i] < 32 || reason.p[i] == 127;
 
