@@ -28,7 +28,7 @@ static void remark_set(struct sieve_remark *r, struct sieve_place place, const c
 			*c = '?';
 	}
 	for (char *c = strstr(r->text, "\xC2"); c; c = strstr(c + 1, "\xC2")) {
-		if ((unsigned char)c[1] < 0xA0)
+		if (c[1] && (unsigned char)c[1] < 0xA0) /* else cut within a character */
 			c[0] = c[1] = '?';
 	}
 }

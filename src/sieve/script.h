@@ -45,7 +45,7 @@ CLEANUP_POINTER(struct sieve_script, sieve_script_unref)
  * times. */
 size_t sieve_script_size(const struct sieve_script *s);
 
-/* Whether it looks at the body, or may ask for mail to be encrypted: what its input must hold. */
+/* Whether it looks at the body, which its input must hold then. */
 bool sieve_script_uses_body(const struct sieve_script *s);
 
 /* Whether some command of it wants mail encrypted or not at all. */
