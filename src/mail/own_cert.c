@@ -11,18 +11,16 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
-#include "base/enc.h"
 #include "pki/altname.h"
 #include "smime/cert_cache.h"
 #include "smime/recipient.h"
-#include "smime/sender.h"
 #include "smime/sign.h"
 #include "store/ca_rows.h"
 #include "store/store.h"
 
 #include <stdlib.h>
 
-enum { CANDIDATES_MAX = SECURE_KEYS_MAX * SECURE_CERTS_MAX, NAME_SHOWN = 200 };
+enum { CANDIDATES_MAX = SECURE_KEYS_MAX * SECURE_CERTS_MAX, ADDRESS_SHOWN = 200 };
 
 struct candidate {
 	struct cert *cert;
@@ -105,49 +103,15 @@ static int see_cert(const struct store_secure_cert *row, bool of_current, void *
 int own_cert_issued(struct store_conn *c, struct arena *a, const struct cert *cert,
 	struct store_issued *ret_row)
 {
-	CLEANUP(buf_done) struct buf text = {}, serial = {};
 	struct store_issued row;
-	struct span octets;
-	int r;
+	int r = store_issued_by_serial(c, a, cert_serial(cert), &row);
 
-	cert_add_serial(cert, &text);
-	if (!enc_hex_decode(&serial, buf_span(&text)))
-		return STORE_E_NOT_FOUND;
-	octets = buf_span(&serial);
-	while (octets.n > 1 && octets.p[0] == 0)
-		octets = span_skip(octets, 1);
-	r = store_issued_by_serial(c, a, octets, &row);
 	/* Somebody else's authority may have given the number, too. */
 	if (!r && !span_equal(row.der, cert_der(cert)))
 		r = STORE_E_NOT_FOUND;
 	if (!r)
 		*ret_row = row;
 	return r;
-}
-
-/* Many certificates for mail have no subject, only addresses (RFC 5280 section 4.1.2.6). */
-static void add_name(const struct cert *cert, struct buf *out)
-{
-	struct span address;
-
-	cert_add_subject(cert, out);
-	if (!buf_size(out) && sender_cert_address(cert, 0, &address))
-		buf_add(out, address);
-	if (buf_size(out) > NAME_SHOWN)
-		buf_cut(out, NAME_SHOWN);
-}
-
-static void say(const struct cert *cert, struct why *why, const char *what, int64_t when_us,
-	const char *detail)
-{
-	CLEANUP(buf_done) struct buf name = {}, when = {};
-
-	add_name(cert, &name);
-	if (when_us)
-		clock_add_rfc3339(&when, when_us);
-	why_set(why, "the certificate of %.*s %s%.*s%s%s%s", (int)buf_size(&name),
-		(const char *)buf_span(&name).p, what, (int)buf_size(&when),
-		(const char *)buf_span(&when).p, detail[0] ? " (" : "", detail, detail[0] ? ")" : "");
 }
 
 /* What is wrong with it but for its time: asked as of its beginning. */
@@ -164,20 +128,21 @@ static enum own_cert_fault check_use(const struct cert *cert, enum own_cert_use 
 
 static enum own_cert_fault check_time(const struct cert *cert, int64_t now_us, struct why *why)
 {
-	if (now_us < cert_not_before_us(cert)) {
-		say(cert, why, "is not valid before ", cert_not_before_us(cert), "");
-		return OWN_CERT_NOT_YET;
-	}
-	if (now_us <= cert_not_after_us(cert))
+	switch (recipient_check_time(cert, now_us, why)) {
+	case RECIPIENT_FIT:
 		return OWN_CERT_FIT;
-	say(cert, why, "expired at ", cert_not_after_us(cert), "");
-	return OWN_CERT_EXPIRED;
+	case RECIPIENT_NOT_YET:
+		return OWN_CERT_NOT_YET;
+	default:
+		return OWN_CERT_EXPIRED;
+	}
 }
 
 static int check_revocation(struct own_search *f, const struct cert *cert,
 	enum own_cert_fault *ret_fault, bool *ret_compromised, struct why *why)
 {
 	CLEANUP(arena_done) struct arena arena = {};
+	CLEANUP(buf_done) struct buf when = {};
 	struct store_issued row;
 	const char *reason;
 	int r = own_cert_issued(f->conn, &arena, cert, &row);
@@ -189,7 +154,10 @@ static int check_revocation(struct own_search *f, const struct cert *cert,
 	if (!row.revoked_us)
 		return 0;
 	reason = store_issued_reason_name(row.reason);
-	say(cert, why, "was revoked at ", row.revoked_us, reason ? reason : "");
+	clock_add_rfc3339(&when, row.revoked_us);
+	recipient_why(cert, why, "was revoked at %.*s%s%s%s", (int)buf_size(&when),
+		(const char *)buf_span(&when).p, reason ? " (" : "", reason ? reason : "",
+		reason ? ")" : "");
 	*ret_fault = OWN_CERT_REVOKED;
 	*ret_compromised = row.reason == REASON_KEY_COMPROMISE;
 	return 0;
@@ -202,12 +170,11 @@ static int check(struct own_search *f, const struct candidate *k, enum own_cert_
 	enum own_cert_fault fault = check_use(k->cert, w->use, why);
 
 	if (!fault && w->use == OWN_CERT_SIGN && !k->is_for_address) {
-		CLEANUP(buf_done) struct buf text = {};
+		struct span address = w->address.n ? w->address : f->secure->address;
 
-		buf_add_string(&text, "is not for the address ");
-		buf_add(&text, span_head(w->address.n ? w->address : f->secure->address, NAME_SHOWN));
-		buf_add_octet(&text, 0);
-		say(k->cert, why, (const char *)buf_span(&text).p, 0, "");
+		address = span_head_utf8(address, ADDRESS_SHOWN);
+		recipient_why(k->cert, why, "is not for the address %.*s", (int)address.n,
+			(const char *)address.p);
 		fault = OWN_CERT_ADDRESS;
 	}
 	if (!fault)
@@ -251,20 +218,24 @@ int own_cert_find(struct store_conn *c, const struct own_cert_wish *wish, struct
 	struct store_secure secure;
 	CLEANUP(own_search_done)
 	struct own_search f = { .conn = c, .wish = wish, .secure = &secure };
+	CLEANUP(own_cert_done) struct own_cert own = {};
 	int r = store_secure_get(c, &arena, wish->account, &secure);
 
 	if (r)
 		return r;
-	*ret_own = (struct own_cert){ .cipher = secure.cipher };
+	own.cipher = secure.cipher;
 	if (!secure.enabled) {
-		ret_own->fault = OWN_CERT_OFF;
-		why_set(&ret_own->why,
+		own.fault = OWN_CERT_OFF;
+		why_set(&own.why,
 			"Secure Mail is switched off for this account; an administrator may switch "
 			"it on");
-		return 0;
+	} else {
+		TRY(store_secure_cert_present(c, wish->account, see_cert, &f));
+		TRY(choose(&f, &own));
 	}
-	TRY(store_secure_cert_present(c, wish->account, see_cert, &f));
-	return err_fold(choose(&f, ret_own));
+	*ret_own = own;
+	own.cert = NULL; /* it is the caller's now */
+	return 0;
 }
 
 void own_cert_done(struct own_cert *own)

@@ -9,9 +9,9 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/digest.h"
-#include "base/enc.h"
 #include "base/log.h"
 #include "base/test.h"
+#include "db/db.h"
 #include "pki/cert_fixture.h"
 #include "smime/cert_cache.h"
 #include "store/account.h"
@@ -19,6 +19,7 @@
 #include "store/fixture.h"
 #include "store/key_rows.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #define USAGE(bits)                                                                                \
@@ -126,7 +127,6 @@ static int add_keys(struct store_conn *c, void *arg)
 
 static int add_cert(struct store_conn *c, void *arg)
 {
-	CLEANUP(buf_done) struct buf text = {}, serial = {};
 	struct call *k = arg;
 	struct cert *cert = k->w->made[k->i].cert;
 	uint8_t digest[SHA256_OCTETS];
@@ -137,17 +137,13 @@ static int add_cert(struct store_conn *c, void *arg)
 	struct store_issued issued = { .authority = k->w->authority_row,
 		.account = k->w->store->account,
 		.address = SPAN("alice@example.org"),
+		.serial = cert_serial(cert),
 		.der = cert_der(cert),
 		.not_after_us = cert_not_after_us(cert) };
 	int64_t id;
 
 	digest_sha256(cert_der(cert), digest);
 	TRY(store_secure_cert_add(c, &row, &id));
-	cert_add_serial(cert, &text);
-	assert_true(enc_hex_decode(&serial, buf_span(&text)));
-	issued.serial = buf_span(&serial);
-	while (issued.serial.n > 1 && issued.serial.p[0] == 0)
-		issued.serial = span_skip(issued.serial, 1);
 	return store_issued_add(c, &issued, &k->w->issued[k->i]);
 }
 
@@ -374,6 +370,48 @@ static void setting_from(void **state)
 	assert_int_equal(used(*state, OWN_CERT_SIGN, "alice@example.org", &fault, &why), 0);
 }
 
+/* A reason is cut between characters: it goes where all is UTF-8. */
+static void long_address(void **state)
+{
+	static const struct given given[] = { { 0, { .more = DOES_ALL } } };
+	CLEANUP(buf_done) struct buf address = {};
+	enum own_cert_fault fault;
+	struct why why;
+
+	plant(*state, given, 1);
+	buf_add_octet(&address, 'x');
+	for (unsigned i = 0; i < 150; i++)
+		buf_add_string(&address, "\xC3\xA4");
+	buf_add(&address, SPAN("@example.org\0"));
+	assert_int_equal(used(*state, OWN_CERT_SIGN, (const char *)buf_span(&address).p, &fault,
+				 &why),
+		-1);
+	assert_int_equal(fault, OWN_CERT_ADDRESS);
+	assert_true(span_is_utf8(span_str(why.text)));
+}
+
+/* What cannot be found leaves nothing behind. */
+static void failures(void **state)
+{
+	static const struct given given[] = { { 0, { .more = DOES_ALL } } };
+	struct call k = { .w = *state,
+		.wish = { .account = ((struct world *)*state)->store->account, .now_us = now_us } };
+	unsigned n = 0;
+	int r;
+
+	plant(*state, given, 1);
+	do {
+		k.own = (struct own_cert){ .id = 77 };
+		db_fail_at(++n, -EIO);
+		r = store_read(k.w->store->store, find, &k);
+		db_fail_at(0, 0);
+		assert_int_equal(k.own.id == 77, r != 0);
+		assert_int_equal(!k.own.cert, r != 0);
+	} while (r);
+	assert_true(n > 3);
+	own_cert_done(&k.own);
+}
+
 static void keys_that_count(void **state)
 {
 	static const struct given given[] = { { 0, { .more = DOES_ALL } },
@@ -419,6 +457,8 @@ int main(void)
 		cmocka_unit_test(rules),
 		cmocka_unit_test_setup_teardown(revocation_holds_at_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(setting_from, setup, teardown),
+		cmocka_unit_test_setup_teardown(long_address, setup, teardown),
+		cmocka_unit_test_setup_teardown(failures, setup, teardown),
 		cmocka_unit_test_setup_teardown(keys_that_count, setup, teardown),
 	};
 

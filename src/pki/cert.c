@@ -360,14 +360,22 @@ void cert_add_issuer(const struct cert *c, struct buf *out)
 	subject_add_text(X509_get_issuer_name(c->x509), out);
 }
 
+static const ASN1_STRING *serial_of(const struct cert *c)
+{
+	return (const ASN1_STRING *)X509_get0_serialNumber(c->x509);
+}
+
+struct span cert_serial(const struct cert *c)
+{
+	return span_of(ASN1_STRING_get0_data(serial_of(c)),
+		(size_t)ASN1_STRING_length(serial_of(c)));
+}
+
 void cert_add_serial(const struct cert *c, struct buf *out)
 {
-	const ASN1_INTEGER *serial = X509_get0_serialNumber(c->x509);
-
-	if (ASN1_STRING_type((const ASN1_STRING *)serial) == V_ASN1_NEG_INTEGER)
+	if (ASN1_STRING_type(serial_of(c)) == V_ASN1_NEG_INTEGER)
 		buf_add_octet(out, '-');
-	enc_hex(out, span_of(ASN1_STRING_get0_data((const ASN1_STRING *)serial),
-			     (size_t)ASN1_STRING_length((const ASN1_STRING *)serial)));
+	enc_hex(out, cert_serial(c));
 }
 
 struct span cert_printed(struct arena *a, const struct cert *c,

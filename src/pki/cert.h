@@ -67,6 +67,9 @@ void cert_add_subject(const struct cert *c, struct buf *out);
 void cert_add_issuer(const struct cert *c, struct buf *out);
 void cert_add_serial(const struct cert *c, struct buf *out);
 
+/* The serial number without its sign: big-endian, no zeros in front; borrowed. */
+struct span cert_serial(const struct cert *c);
+
 /* What one of the functions that append text appends, in the arena. */
 struct span cert_printed(struct arena *a, const struct cert *c,
 	void (*print)(const struct cert *c, struct buf *out));

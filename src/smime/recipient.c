@@ -13,7 +13,10 @@
 
 #include <openssl/err.h>
 
-enum { RSA_BITS_MIN = 1024 }; /* RFC 8551 section 4.3 */
+enum {
+	RSA_BITS_MIN = 1024, /* RFC 8551 section 4.3 */
+	NAME_SHOWN = 200,    /* octets of a name in a reason */
+};
 
 static const char *const fault_names[] = {
 	[RECIPIENT_FIT] = "ok",
@@ -43,28 +46,44 @@ static void add_name(const struct cert *cert, struct buf *out)
 		buf_add(out, address);
 }
 
-/* The reason behind the certificate's name. */
+static void why_set_list(const struct cert *cert, struct why *why, const char *format, va_list ap)
+	__attribute__((format(printf, 3, 0)));
+
+static void why_set_list(const struct cert *cert, struct why *why, const char *format, va_list ap)
+{
+	CLEANUP(buf_done) struct buf name = {};
+	CLEANUP(alloc_freep) char *reason = alloc_format_list(format, ap);
+	struct span shown;
+
+	add_name(cert, &name);
+	shown = span_head_utf8(buf_span(&name), NAME_SHOWN);
+	why_set(why, "the certificate of %.*s %s", (int)shown.n, (const char *)shown.p, reason);
+}
+
+void recipient_why(const struct cert *cert, struct why *why, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	why_set_list(cert, why, format, ap);
+	va_end(ap);
+}
+
 static enum recipient_fault refuse(const struct cert *cert, enum recipient_fault fault,
 	struct why *why, const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 static enum recipient_fault refuse(const struct cert *cert, enum recipient_fault fault,
 	struct why *why, const char *format, ...)
 {
-	CLEANUP(buf_done) struct buf subject = {};
-	CLEANUP(alloc_freep) char *reason = NULL;
 	va_list ap;
 
 	va_start(ap, format);
-	reason = alloc_format_list(format, ap);
+	why_set_list(cert, why, format, ap);
 	va_end(ap);
-	add_name(cert, &subject);
-	why_set(why, "the certificate of %.*s %s",
-		(int)(buf_size(&subject) > 200 ? 200 : buf_size(&subject)),
-		(const char *)buf_span(&subject).p, reason);
 	return fault;
 }
 
-static enum recipient_fault check_time(const struct cert *cert, int64_t now_us, struct why *why)
+enum recipient_fault recipient_check_time(const struct cert *cert, int64_t now_us, struct why *why)
 {
 	bool early = now_us < cert_not_before_us(cert);
 	CLEANUP(buf_done) struct buf time = {};
@@ -126,13 +145,13 @@ static enum recipient_fault check_address(const struct cert *cert, struct span a
 	if (address.n == 0 || altname_covers(cert, &name))
 		return RECIPIENT_FIT;
 	return refuse(cert, RECIPIENT_ADDRESS, why, "is not for the address %.*s",
-		(int)(address.n > 200 ? 200 : address.n), (const char *)address.p);
+		(int)span_head_utf8(address, NAME_SHOWN).n, (const char *)address.p);
 }
 
 enum recipient_fault recipient_check(const struct cert *cert, struct span address, int64_t now_us,
 	struct why *why)
 {
-	enum recipient_fault fault = check_time(cert, now_us, why);
+	enum recipient_fault fault = recipient_check_time(cert, now_us, why);
 
 	if (!fault)
 		fault = check_key(cert, why);
@@ -170,7 +189,7 @@ enum recipient_fault recipient_choose(const struct cert_list *certs, struct span
 	}
 	if (unfit)
 		return recipient_check(unfit, address, now_us, why);
-	why_set(why, "there is no certificate of %.*s", (int)(address.n > 200 ? 200 : address.n),
+	why_set(why, "there is no certificate of %.*s", (int)span_head_utf8(address, NAME_SHOWN).n,
 		(const char *)address.p);
 	return RECIPIENT_NONE;
 }

@@ -31,6 +31,13 @@ const char *recipient_fault_name(enum recipient_fault fault);
 enum recipient_fault recipient_check(const struct cert *cert, struct span address, int64_t now_us,
 	struct why *why);
 
+/* That part of it: whether the certificate is valid at that time, else NOT_YET or EXPIRED. */
+enum recipient_fault recipient_check_time(const struct cert *cert, int64_t now_us, struct why *why);
+
+/* Such a reason: "the certificate of NAME ", and the text. */
+void recipient_why(const struct cert *cert, struct why *why, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
 /* The newest of those that are fit. RECIPIENT_FIT: borrowed from the list. Else what is wrong with
  * the one that is newest, with why. */
 enum recipient_fault recipient_choose(const struct cert_list *certs, struct span address,
