@@ -46,7 +46,6 @@ struct managesieve {
 	unsigned errors;
 	struct login *login; /* between a SASL challenge and its answer */
 	bool challenged;     /* the next thing is a string that answers it */
-	bool too_large;      /* a literal of this command is passed over */
 	struct auth_identity who;
 	struct buf text; /* of the command, as far as it has come; none of one that is too large */
 	uint64_t octets; /* of the command so far */

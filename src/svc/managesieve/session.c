@@ -150,18 +150,31 @@ static int dispatch(struct managesieve *s, struct span text)
 	return wrong ? ms_mistake(s, NULL, wrong) : c->run(s, arguments, n);
 }
 
+static bool is_too_large(const struct managesieve *s)
+{
+	return s->octets > (s->state == MS_USER ? COMMAND_MAX : COMMAND_AUTH_MAX);
+}
+
+static void forget_command(struct managesieve *s)
+{
+	s->login = login_free(s->login);
+	s->challenged = false;
+	s->octets = 0;
+	buf_wipe(&s->text);
+}
+
 /* The command is complete. Its text may hold a password. */
 static int complete(struct managesieve *s)
 {
 	struct buf text = s->text;
 	struct ms_argument answer[MS_ARGUMENTS_MAX];
-	bool challenged = s->challenged, too_large = s->too_large;
+	bool challenged = s->challenged, too_large = is_too_large(s);
 	const char *wrong = NULL;
 	size_t n;
 	int r;
 
 	s->text = (struct buf){};
-	s->challenged = s->too_large = false;
+	s->challenged = false;
 	s->octets = 0;
 	if (too_large) {
 		s->login = login_free(s->login);
@@ -186,10 +199,8 @@ static int complete(struct managesieve *s)
 static void count(struct managesieve *s, uint64_t n)
 {
 	s->octets += n;
-	if (s->octets <= (s->state == MS_USER ? COMMAND_MAX : COMMAND_AUTH_MAX))
-		return;
-	s->too_large = true;
-	buf_wipe(&s->text);
+	if (is_too_large(s))
+		buf_wipe(&s->text);
 }
 
 static int expect_literal(struct managesieve *s, uint64_t size)
@@ -208,11 +219,11 @@ static int ms_line(struct session *session, struct span line)
 	uint64_t size;
 
 	count(s, line.n + 2);
-	if (!s->too_large)
+	if (!is_too_large(s))
 		buf_add(&s->text, line);
 	if (!ms_parse_literal(line, &size))
 		return complete(s);
-	if (!s->too_large)
+	if (!is_too_large(s))
 		buf_add_string(&s->text, "\r\n");
 	return expect_literal(s, size);
 }
@@ -221,7 +232,7 @@ static int ms_octets(struct session *session, struct span data, size_t *ret_take
 {
 	struct managesieve *s = managesieve_of(session);
 
-	if (!s->too_large)
+	if (!is_too_large(s))
 		buf_add(&s->text, data);
 	*ret_taken = data.n;
 	return 0;
@@ -238,10 +249,7 @@ static int ms_bad_line(struct session *session, enum session_line_fault why)
 {
 	struct managesieve *s = managesieve_of(session);
 
-	s->login = login_free(s->login);
-	s->challenged = s->too_large = false;
-	s->octets = 0;
-	buf_wipe(&s->text);
+	forget_command(s);
 	return ms_mistake(s, NULL,
 		why == SESSION_LINE_LONG ? "line too long"
 					 : "a line ends in CRLF and holds no NUL, CR or LF");
@@ -279,10 +287,7 @@ static int ms_secured(struct session *session)
 {
 	struct managesieve *s = managesieve_of(session);
 
-	s->login = login_free(s->login);
-	s->challenged = s->too_large = false;
-	s->octets = 0;
-	buf_wipe(&s->text);
+	forget_command(s);
 	return greet(s, "TLS is on");
 }
 
