@@ -87,15 +87,12 @@ static int ensure_content(struct run *run)
 /* The message as it came, or as a rule wants it. */
 static int ensure_body(struct run *run, uint32_t form, struct body *ret_body)
 {
-	const struct plan_form *forms;
-	size_t n;
-
 	if (form != PLAN_SAME) {
-		forms = plan_forms(run->d->plan, &n);
-		assert(form < n && forms[form].draft);
+		const struct content_draft *draft = plan_form(run->d->plan, form)->draft;
+
 		if (!run->contents[form])
-			TRY(store_content_add(run->conn, forms[form].draft, &run->contents[form]));
-		*ret_body = (struct body){ forms[form].draft, run->contents[form] };
+			TRY(store_content_add(run->conn, draft, &run->contents[form]));
+		*ret_body = (struct body){ draft, run->contents[form] };
 		return 0;
 	}
 	TRY(ensure_content(run));
@@ -716,8 +713,6 @@ int deliver(struct store_conn *c, struct delivery *d)
 			.outgoing = d->outgoing,
 		},
 	};
-
-	size_t n_forms;
 	int r;
 
 	assert(d->transaction->n);
@@ -727,11 +722,8 @@ int deliver(struct store_conn *c, struct delivery *d)
 	if (d->too_many_hops)
 		return refuse(d, RECIPIENT_LOOP);
 	if (d->plan) {
-		(void)plan_forms(d->plan, &n_forms);
-		run.contents = alloc_array(NULL, n_forms + 1, sizeof run.contents[0]);
-		run.applied = alloc_array(NULL, plan_n_entries(d->plan) + 1, sizeof run.applied[0]);
-		memset(run.contents, 0, (n_forms + 1) * sizeof run.contents[0]);
-		memset(run.applied, 0, (plan_n_entries(d->plan) + 1) * sizeof run.applied[0]);
+		run.contents = alloc_zero((plan_n_forms(d->plan) + 1) * sizeof run.contents[0]);
+		run.applied = alloc_zero((plan_n_entries(d->plan) + 1) * sizeof run.applied[0]);
 	}
 	r = run_all(&run);
 	return r ? r : erase_unused(&run);

@@ -113,7 +113,8 @@ struct plan_note {
 const struct plan_entry *plan_find(const struct plan *p, int64_t account, struct span recipient,
 	size_t *ret_position);
 size_t plan_n_entries(const struct plan *p);
-const struct plan_form *plan_forms(const struct plan *p, size_t *ret_n);
+size_t plan_n_forms(const struct plan *p);
+const struct plan_form *plan_form(const struct plan *p, uint32_t form); /* once it is built */
 
 /* The first of them, and how many more there were. */
 const struct plan_note *plan_notes(const struct plan *p, size_t *ret_n, size_t *ret_more);

@@ -13,6 +13,7 @@
 #include "mime/part.h"
 #include "store/store.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 enum { LIGHT_FORMS = 2, LIGHT_OCTETS = 64 << 10 };
@@ -23,7 +24,6 @@ struct plan *plan_free(struct plan *p)
 		for (uint32_t i = 0; i < p->n_forms; i++)
 			intake_free(p->forms[i].built.intake);
 		free(p->forms);
-		free(p->built);
 		free(p->entries);
 		free(p->notes);
 		map_done(&p->forms_by, NULL);
@@ -43,24 +43,26 @@ bool plan_needs_build(const struct plan *p)
 
 bool plan_is_light(const struct plan *p)
 {
-	uint64_t octets = p->packs ? intake_size(p->request.intake) : 0;
+	uint64_t octets = p->n_building + (p->packs ? intake_size(p->request.intake) : 0);
 
 	if (p->n_forms > LIGHT_FORMS || !intake_in_memory(p->request.intake))
 		return false;
 	for (uint32_t i = 0; i < p->n_forms; i++) {
-		const struct form *f = &p->forms[i];
-
-		if (f->n_to > 1)
+		if (p->forms[i].n_to > 1)
 			return false;
-		octets += f->whole.n ? f->whole.n : f->header.n + intake_size(p->request.intake);
 	}
 	return octets <= LIGHT_OCTETS;
 }
 
-const struct plan_form *plan_forms(const struct plan *p, size_t *ret_n)
+size_t plan_n_forms(const struct plan *p)
 {
-	*ret_n = p->n_forms;
-	return p->built;
+	return p->n_forms;
+}
+
+const struct plan_form *plan_form(const struct plan *p, uint32_t form)
+{
+	assert(form < p->n_forms && p->forms[form].built.draft);
+	return &p->forms[form].built;
 }
 
 int plan_load(struct plan *p, struct store_conn *conn)
@@ -254,10 +256,8 @@ int plan_build(struct plan *p, struct store *store)
 {
 	if (p->packs)
 		TRY(pack(p));
-	p->built = alloc_array(NULL, p->n_forms + 1, sizeof p->built[0]);
 	for (uint32_t i = 0; i < p->n_forms; i++) {
 		TRY(build(p, i, store));
-		p->built[i] = p->forms[i].built;
 		if (p->drafts > PLAN_DRAFTS_MAX)
 			return PLAN_E_TOO_MUCH;
 	}

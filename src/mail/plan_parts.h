@@ -25,7 +25,6 @@ struct plan {
 	struct plan_entry *entries;
 	size_t n_entries;
 	struct form *forms;
-	struct plan_form *built; /* of the forms, after plan_build */
 	uint32_t n_forms;
 	struct map forms_by;   /* what a form is made of, to its position + 1 */
 	struct map entries_by; /* account and address, to the position + 1 */
