@@ -34,6 +34,13 @@ enum {
 	REPORTED_MAX = 1000,         /* recipients of one notification */
 };
 
+/* What an entry of the plan came to: the same for all that lead to it. OK while it is under way. */
+struct applied {
+	bool known;
+	enum recipient_verdict verdict;
+	struct verdict_text rejection;
+};
+
 /* One delivery while it runs. */
 struct run {
 	struct store_conn *conn;
@@ -46,7 +53,7 @@ struct run {
 	struct bounce_recipient *reports;
 	size_t n_reports;
 	int64_t *contents;                   /* of the plan's forms; 0: not stored yet */
-	bool *applied;                       /* entries of the plan */
+	struct applied *applied;             /* entries of the plan */
 	unsigned depth;                      /* of redirects */
 	const struct redirected *redirected; /* the innermost of them; NULL: as it came */
 	struct verdict_text rejection;       /* what the last RECIPIENT_REJECTED said */
@@ -493,6 +500,7 @@ static int to_target(struct run *run, const struct recipient *recipient,
 	CLEANUP(buf_done) struct buf reached = {};
 	struct mail_address own = mail_address_split(target->address);
 	const struct plan_entry *entry;
+	struct applied *applied;
 	size_t position;
 
 	*ret_verdict = recipient_target_verdict(&run->rules, target);
@@ -507,10 +515,15 @@ static int to_target(struct run *run, const struct recipient *recipient,
 	if (!entry)
 		return into_mailbox(run, target, recipient_is_postmaster(&recipient->address),
 			ret_verdict);
-	if (run->applied[position])
-		return 0;
-	run->applied[position] = true;
-	return apply_entry(run, recipient, target, entry, ret_verdict);
+	applied = &run->applied[position];
+	if (!applied->known) {
+		applied->known = true;
+		TRY(apply_entry(run, recipient, target, entry, &applied->verdict));
+		applied->rejection = run->rejection;
+	}
+	run->rejection = applied->rejection;
+	*ret_verdict = applied->verdict;
+	return 0;
 }
 
 /* One recipient of the envelope: refused only if none of its targets can have the message. */
