@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 /* More than any answer; a server that sends more is not ours. */
-enum { ANSWER_MAX = 64 << 20, TIMEOUT_S = 120 };
+enum { ANSWER_MAX = 64 << 20, TIMEOUT_S = 120, LONG_OCTETS = 1 << 20 };
 
 struct client {
 	CURL *curl;
@@ -65,7 +65,8 @@ int client_new_remote(struct client **ret_client, const char *url, const char *c
 		n--;
 	c->base = alloc_format("%.*s", (int)n, url);
 	/* A password goes over it. */
-	if (strncmp(c->base, "https://", 8) != 0 || strchr(c->base + 8, '/') || !c->base[8]) {
+	if (strncmp(c->base, "https://", 8) != 0 || !c->base[8] ||
+		strpbrk(c->base + 8, "/?#@")) {
 		why_set(why, gettext("--url is https://HOST or https://HOST:PORT"));
 		return CLIENT_E_REFUSED;
 	}
@@ -191,11 +192,29 @@ static size_t take_field(char *data, size_t size, size_t n, void *context)
 	return size * n;
 }
 
-static int perform(struct client *c, const char *method, const char *path, const char *text,
-	struct buf *answer, struct why *why)
+/* A request's body; p NULL: none. */
+struct content {
+	const char *type;
+	struct span octets;
+};
+
+/* What is long may take its time, as long as it moves. */
+static void set_patience(struct client *c, const struct content *content)
+{
+	if (content->octets.n < LONG_OCTETS) {
+		(void)curl_easy_setopt(c->curl, CURLOPT_TIMEOUT, (long)TIMEOUT_S);
+		return;
+	}
+	(void)curl_easy_setopt(c->curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
+	(void)curl_easy_setopt(c->curl, CURLOPT_LOW_SPEED_TIME, (long)TIMEOUT_S);
+}
+
+static int perform(struct client *c, const char *method, const char *path,
+	const struct content *content, struct buf *answer, struct why *why)
 {
 	CLEANUP(alloc_freep) char *url = alloc_format("%s/api/v1%s", c->base, path);
-	struct curl_slist *fields = curl_slist_append(NULL, "Content-Type: application/json");
+	CLEANUP(alloc_freep) char *type = alloc_format("Content-Type: %s", content->type);
+	struct curl_slist *fields = curl_slist_append(NULL, type);
 	CURLcode code;
 
 	json_decref(c->problem);
@@ -219,9 +238,12 @@ static int perform(struct client *c, const char *method, const char *path, const
 	(void)curl_easy_setopt(c->curl, CURLOPT_HEADERDATA, c);
 	(void)curl_easy_setopt(c->curl, CURLOPT_WRITEFUNCTION, take_answer);
 	(void)curl_easy_setopt(c->curl, CURLOPT_WRITEDATA, answer);
-	(void)curl_easy_setopt(c->curl, CURLOPT_TIMEOUT, (long)TIMEOUT_S);
-	if (text)
-		(void)curl_easy_setopt(c->curl, CURLOPT_POSTFIELDS, text);
+	set_patience(c, content);
+	if (content->octets.p) {
+		(void)curl_easy_setopt(c->curl, CURLOPT_POSTFIELDSIZE_LARGE,
+			(curl_off_t)content->octets.n);
+		(void)curl_easy_setopt(c->curl, CURLOPT_POSTFIELDS, content->octets.p);
+	}
 	code = curl_easy_perform(c->curl);
 	curl_slist_free_all(fields);
 	return code == CURLE_OK ? 0 : unreachable(c, code, why);
@@ -233,9 +255,21 @@ int client_ask(struct client *c, const char *method, const char *path, const jso
 	CLEANUP(buf_done) struct buf answer = {};
 	/* It may hold a password. */
 	char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
-	int r = perform(c, method, path, text, &answer, why);
+	const struct content content = { "application/json",
+		text ? span_str(text) : (struct span){} };
+	int r = perform(c, method, path, &content, &answer, why);
 
 	(void)wipe(text);
+	return r ? r : read_answer(c, &answer, ret_answer, why);
+}
+
+int client_send(struct client *c, const char *path, struct span octets, json_t **ret_answer,
+	struct why *why)
+{
+	CLEANUP(buf_done) struct buf answer = {};
+	const struct content content = { "application/octet-stream", octets };
+	int r = perform(c, "POST", path, &content, &answer, why);
+
 	return r ? r : read_answer(c, &answer, ret_answer, why);
 }
 
@@ -244,7 +278,8 @@ int client_fetch(struct client *c, const char *path, struct buf *out, struct why
 	CLEANUP(buf_wipe) struct buf answer = {};
 	CLEANUP(json_owned_freep) json_t *problem = NULL;
 	long status = 0;
-	int r = perform(c, "GET", path, NULL, &answer, why);
+	const struct content none = { "application/json", {} };
+	int r = perform(c, "GET", path, &none, &answer, why);
 
 	if (r)
 		return r;

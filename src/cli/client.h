@@ -46,6 +46,10 @@ const json_t *client_problem(const struct client *c);
 int client_ask(struct client *c, const char *method, const char *path, const json_t *body,
 	json_t **ret_answer, struct why *why) MUST_CHECK;
 
+/* POSTs octets as they are; they may take their time as long as they move. */
+int client_send(struct client *c, const char *path, struct span octets, json_t **ret_answer,
+	struct why *why) MUST_CHECK;
+
 /* What is no JSON: appends the answer's octets. */
 int client_fetch(struct client *c, const char *path, struct buf *out, struct why *why) MUST_CHECK;
 

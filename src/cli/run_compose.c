@@ -63,11 +63,59 @@ static const char *type_of(const char *name)
 	return "application/octet-stream";
 }
 
+/* What is larger is sent before, as it is: a body of JSON has less room. */
+enum { UPLOAD_OCTETS = 1 << 20 };
+
+static int set_content(struct cli *cli, json_t *part, struct span octets)
+{
+	CLEANUP(json_owned_freep) json_t *answer = NULL;
+	CLEANUP(buf_wipe) struct buf text = {};
+	CLEANUP(buf_done) struct buf path = {};
+	int r;
+
+	if (octets.n <= UPLOAD_OCTETS) {
+		enc_base64(&text, octets);
+		(void)json_object_set_new(part, "content",
+			json_stringn((const char *)buf_span(&text).p, buf_size(&text)));
+		return 0;
+	}
+	own_session_add_path(cli, &path);
+	buf_add_string(&path, "/uploads");
+	buf_add_octet(&path, 0);
+	r = client_send(cli->client, (const char *)buf_span(&path).p, octets, &answer, &cli->why);
+	if (!r)
+		(void)json_object_set(part, "upload", json_object_get(answer, "id"));
+	return r;
+}
+
+/* Those that went nowhere; what cannot be removed expires. */
+static void remove_uploads(struct cli *cli, const json_t *body)
+{
+	const json_t *part;
+	size_t i;
+
+	json_array_foreach(json_object_get(body, "attachments"), i, part) {
+		const char *id = json_string_value(json_object_get(part, "upload"));
+		CLEANUP(json_owned_freep) json_t *answer = NULL;
+		CLEANUP(buf_done) struct buf path = {};
+		struct why why = {};
+
+		if (!id)
+			continue;
+		own_session_add_path(cli, &path);
+		buf_add_format(&path, "/uploads/%s", id);
+		buf_add_octet(&path, 0);
+		if (client_ask(cli->client, "DELETE", (const char *)buf_span(&path).p, NULL, &answer, &why))
+			continue;
+	}
+}
+
 static int add_attachment(struct cli *cli, json_t *list, const char *file)
 {
-	CLEANUP(buf_wipe) struct buf octets = {}, text = {};
+	CLEANUP(buf_wipe) struct buf octets = {};
 	const char *slash = strrchr(file, '/');
 	const char *name = slash ? slash + 1 : file;
+	json_t *part;
 	int r;
 
 	if (!span_is_utf8(span_str(name))) {
@@ -78,11 +126,9 @@ static int add_attachment(struct cli *cli, json_t *list, const char *file)
 	r = cli_read_file(cli, file, &octets);
 	if (r)
 		return r;
-	enc_base64(&text, buf_span(&octets));
-	(void)json_array_append_new(list,
-		json_pack("{s:s, s:s, s:o}", "name", name, "type", type_of(name), "content",
-			json_stringn((const char *)buf_span(&text).p, buf_size(&text))));
-	return 0;
+	part = json_pack("{s:s, s:s}", "name", name, "type", type_of(name));
+	(void)json_array_append_new(list, part);
+	return set_content(cli, part, buf_span(&octets));
 }
 
 static int set_attachments(struct cli *cli, json_t *body)
@@ -265,14 +311,17 @@ int run_mail_compose(struct cli *cli)
 		r = own_session_begin(cli);
 	if (!r && (cli_option(cli, "--sign") || cli_option(cli, "--encrypt")) && !is_act(cli, "check"))
 		r = own_session_unlock(cli);
-	if (!r)
-		r = make_body(cli, body);
 	if (r)
 		return r;
-	own_session_add_path(cli, &path);
-	buf_add_string(&path, "/compose");
-	r = cli_ask_at(cli, "POST", &path, body, &answer);
+	r = make_body(cli, body);
+	if (!r) {
+		own_session_add_path(cli, &path);
+		buf_add_string(&path, "/compose");
+		r = cli_ask_at(cli, "POST", &path, body, &answer);
+	}
 	if (r > 0 && client_problem(cli->client))
 		show_refused(json_object_get(client_problem(cli->client), "recipients"));
+	if (r || cli_option(cli, "--act"))
+		remove_uploads(cli, body);
 	return r ? r : show_answer(cli, answer);
 }

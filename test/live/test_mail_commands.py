@@ -173,6 +173,22 @@ def test_standard_input_holds_one_thing(server, vera):
     assert len(vera.list()) == n
 
 
+def test_a_large_attachment_is_sent(server, vera, tmp_path):
+    octets = os.urandom(5_000_000)
+    (tmp_path / "large.bin").write_bytes(octets)
+    compose = ["mail", "compose", "--to", vera.address, "--subject", "large", "--attach", tmp_path / "large.bin"]
+    vera.cli(*compose, stdin="see there\n")
+    number = vera.id_of("large")
+    part, = [p["part"] for p in vera.json("mail", "show", number)["parts"] if p.get("name") == "large.bin"]
+    vera.cli("mail", "save", number, "--part", part, "-o", tmp_path / "saved")
+    assert (tmp_path / "saved").read_bytes() == octets
+    # Nothing stays behind, also of what was not sent.
+    vera.cli(*compose, "--act", "check")
+    r = vera.cli(*compose, "--to", "nobody@example.org", stdin="x", check=False)
+    assert r.returncode == 1 and "nobody@example.org" in r.stderr, r.stderr
+    assert session(server, vera.address).get(f"/accounts/{vera.address}/uploads")["uploads"] == []
+
+
 def test_recipients_are_named(server, vera, tmp_path):
     server.add_account("xaver@example.org")
     shown = vera.cli("mail", "compose", "--to", "xaver@example.org", "--to", "nobody@example.org",
@@ -233,8 +249,9 @@ def test_from_elsewhere(server, vera, tmp_path):
     assert "read from afar" in shown
     r = vera.cli("mail", "list", "--url", url, check=False)
     assert r.returncode == 1 and "certificate" in r.stderr, r.stderr
-    r = vera.cli("mail", "list", "--url", url.replace("https", "http"), check=False)
-    assert r.returncode == 1 and "https://HOST" in r.stderr
+    for wrong in (url.replace("https", "http"), url + "?x", url + "#x", url.replace("//", "//x@"), url + "/x"):
+        r = vera.cli("mail", "list", "--url", wrong, "--ca", tmp_path / "ca.pem", check=False)
+        assert r.returncode == 1 and "https://HOST" in r.stderr, (wrong, r.stderr)
 
 
 def test_over_the_socket_a_session_is_its_accounts(server, vera):
