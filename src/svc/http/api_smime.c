@@ -85,14 +85,25 @@ static int problem(struct asking *k, int r, const char *field)
 		"%s", k->why.text);
 }
 
+struct shown_cert {
+	struct cert *cert; /* NULL: it cannot be read */
+	struct store_issued issued; /* id 0: it is none of ours */
+};
+
 struct showing {
 	struct asking *asking;
 	struct secure_account *account;
 	int64_t signs, encrypts; /* the certificates that are used (store_secure_cert); 0: none */
 	int64_t now_us;
-	struct store_issued *issued; /* of the certificates, all keys' behind each other; id 0: it
-				      * is none of ours */
+	struct shown_cert *certs; /* all keys' behind each other */
+	size_t n_certs;
 };
+
+static void showing_done(struct showing *s)
+{
+	for (size_t i = 0; i < s->n_certs; i++)
+		(void)cert_unref(s->certs[i].cert);
+}
 
 /* What others make of it, and when and why that is so if it was revoked here. */
 static void set_cert_state(json_t *object, const struct showing *s, const struct cert *cert,
@@ -114,9 +125,8 @@ static void set_cert_state(json_t *object, const struct showing *s, const struct
 }
 
 static json_t *cert_json(const struct showing *s, const struct store_secure_cert *row,
-	const struct store_issued *issued)
+	const struct shown_cert *shown)
 {
-	CLEANUP(cert_unrefp) struct cert *cert = NULL;
 	CLEANUP(cert_list_done) struct cert_list chain = {};
 	CLEANUP(buf_done) struct buf pem = {};
 	json_t *object = json_object(), *uses = json_array();
@@ -128,10 +138,10 @@ static json_t *cert_json(const struct showing *s, const struct store_secure_cert
 		(void)json_array_append_new(uses, json_string("sign"));
 	if (row->id == s->encrypts)
 		(void)json_array_append_new(uses, json_string("encrypt"));
-	if (cert_from_der(&cert, row->der, NULL))
+	if (!shown->cert)
 		return object;
-	api_set_cert(object, cert);
-	set_cert_state(object, s, cert, issued);
+	api_set_cert(object, shown->cert);
+	set_cert_state(object, s, shown->cert, &shown->issued);
 	if (cert_list_from_der(&chain, row->chain, NULL) == 0)
 		for (size_t i = 0; i < chain.n; i++)
 			cert_add_pem(chain.certs[i], &pem);
@@ -140,7 +150,7 @@ static json_t *cert_json(const struct showing *s, const struct store_secure_cert
 }
 
 static json_t *key_json(const struct showing *s, const struct secure_key *key,
-	const struct store_issued *issued)
+	const struct shown_cert *shown)
 {
 	CLEANUP(EVP_PKEY_freep) EVP_PKEY *public = NULL;
 	CLEANUP(buf_done) struct buf size = {};
@@ -157,7 +167,7 @@ static json_t *key_json(const struct showing *s, const struct secure_key *key,
 		json_boolean(!secure_key_is_present(s->account, key)));
 	(void)json_object_set_new(object, "created", http_json_time(key->row.created_us));
 	for (size_t i = 0; i < key->n_certs; i++)
-		(void)json_array_append_new(certs, cert_json(s, &key->certs[i], &issued[i]));
+		(void)json_array_append_new(certs, cert_json(s, &key->certs[i], &shown[i]));
 	(void)json_object_set_new(object, "certificates", certs);
 	return object;
 }
@@ -200,16 +210,14 @@ static int read_used(struct store_conn *c, const struct showing *s, enum own_cer
 	return 0;
 }
 
-static int read_issued(struct store_conn *c, struct arena *a, const struct store_secure_cert *row,
-	struct store_issued *ret_issued)
+static int read_cert(struct store_conn *c, struct arena *a, const struct store_secure_cert *row,
+	struct shown_cert *shown)
 {
-	CLEANUP(cert_unrefp) struct cert *cert = NULL;
-	int r = cert_from_der(&cert, row->der, NULL);
+	int r = cert_from_der(&shown->cert, row->der, NULL);
 
-	*ret_issued = (struct store_issued){};
 	if (r)
 		return r < 0 ? r : 0;
-	r = own_cert_issued(c, a, cert, ret_issued);
+	r = own_cert_issued(c, a, shown->cert, &shown->issued);
 	return r == STORE_E_NOT_FOUND ? 0 : r;
 }
 
@@ -224,11 +232,14 @@ static int read_account(struct store_conn *c, void *arg)
 	TRY(read_used(c, s, OWN_CERT_ENCRYPT, &s->encrypts));
 	for (size_t i = 0; i < s->account->n_keys; i++)
 		n += s->account->keys[i].n_certs;
-	s->issued = arena_alloc(a, (n + 1) * sizeof *s->issued);
-	n = 0;
+	s->certs = arena_alloc(a, (n + 1) * sizeof *s->certs);
 	for (size_t i = 0; i < s->account->n_keys; i++) {
-		for (size_t k = 0; k < s->account->keys[i].n_certs; k++)
-			TRY(read_issued(c, a, &s->account->keys[i].certs[k], &s->issued[n++]));
+		for (size_t k = 0; k < s->account->keys[i].n_certs; k++) {
+			struct shown_cert *shown = &s->certs[s->n_certs++];
+
+			*shown = (struct shown_cert){};
+			TRY(read_cert(c, a, &s->account->keys[i].certs[k], shown));
+		}
 	}
 	return 0;
 }
@@ -237,7 +248,8 @@ static int read_account(struct store_conn *c, void *arg)
 static int show(struct asking *k)
 {
 	struct secure_account *account = ARENA_ALLOC(&k->q->arena, struct secure_account);
-	struct showing s = { .asking = k, .account = account, .now_us = clock_now_us() };
+	CLEANUP(showing_done) struct showing s = { .asking = k, .account = account,
+		.now_us = clock_now_us() };
 	json_t *object = json_object(), *keys = json_array();
 	size_t n = 0;
 	int r = store_read(k->q->env->store, read_account, &s);
@@ -254,7 +266,7 @@ static int show(struct asking *k)
 	api_set_text(object, "cipher", span_str(store_secure_ciphers[account->secure.cipher]));
 	for (size_t i = 0; i < account->n_keys; i++) {
 		(void)json_array_append_new(keys,
-			key_json(&s, &account->keys[i], &s.issued[n]));
+			key_json(&s, &account->keys[i], &s.certs[n]));
 		n += account->keys[i].n_certs;
 	}
 	return 0;
