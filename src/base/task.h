@@ -38,6 +38,9 @@ struct task_home {
 	void (*post)(struct task_home *home, struct task *t);
 };
 
+/* Where nobody waits: a task ends on the thread that ran it. */
+extern struct task_home task_home_here;
+
 struct executor {
 	/* Takes the task; from now on it belongs to the executor until it is posted home. */
 	void (*submit)(struct executor *e, struct task *t);

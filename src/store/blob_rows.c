@@ -217,15 +217,10 @@ int store_blob_due(struct store_conn *c, int64_t now_us, bool *ret_due)
 	return 0;
 }
 
-int store_blob_sweep(struct store_conn *c, int64_t now_us, bool *ret_more)
+static int erase_step(struct store_conn *c, int64_t upload)
 {
-	int64_t upload, n;
+	int64_t n;
 
-	assert(c->writer);
-	TRY(find_expired(c, now_us, &upload));
-	*ret_more = upload != 0;
-	if (!upload)
-		return 0;
 	c->has_erased = true;
 	db_erase(c->db);
 	TRY(db_exec(c->db, &n,
@@ -238,4 +233,29 @@ int store_blob_sweep(struct store_conn *c, int64_t now_us, bool *ret_more)
 		DB_ARGS(DB_INT(upload))));
 	TRY(db_exec(c->db, NULL, "delete from upload where id = $1", DB_ARGS(DB_INT(upload))));
 	return 0;
+}
+
+static int is_removed(struct store_conn *c, int64_t id, bool *ret_removed)
+{
+	CLEANUP(db_resetp) struct db_statement *q = NULL;
+
+	return db_query_row(&q, ret_removed, c->db,
+		"select 1 from account_blob where upload = $1 and expires = 0", DB_ARGS(DB_INT(id)));
+}
+
+int store_blob_erase(struct store_conn *c, int64_t id, bool *ret_more)
+{
+	assert(c->writer);
+	TRY(is_removed(c, id, ret_more));
+	return *ret_more ? erase_step(c, id) : 0;
+}
+
+int store_blob_sweep(struct store_conn *c, int64_t now_us, bool *ret_more)
+{
+	int64_t upload;
+
+	assert(c->writer);
+	TRY(find_expired(c, now_us, &upload));
+	*ret_more = upload != 0;
+	return upload ? erase_step(c, upload) : 0;
 }

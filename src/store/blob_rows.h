@@ -59,6 +59,9 @@ int store_blob_each(struct store_conn *c, int64_t account, int64_t now_us, store
 int store_blob_remove(struct store_conn *c, int64_t account, int64_t id) MUST_CHECK;
 int store_blob_remove_all(struct store_conn *c, int64_t account) MUST_CHECK;
 
+/* Writes: erases a bounded part of one that was removed; *ret_more says whether to come again. */
+int store_blob_erase(struct store_conn *c, int64_t id, bool *ret_more) MUST_CHECK;
+
 /* Reads: whether there is something to erase. */
 int store_blob_due(struct store_conn *c, int64_t now_us, bool *ret_due) MUST_CHECK;
 

@@ -164,28 +164,25 @@ static void gave_up(struct task *t)
 {
 	if (t->result)
 		log_fault(NULL, "HTTP", "http.upload", err_fold(t->result));
-	free(CONTAINER_OF(t, struct giving_up, task));
 }
 
-static void home_post(struct task_home *home, struct task *t)
+static void giving_up_drop(struct task *t)
 {
-	(void)home;
-	task_finish(t);
+	free(CONTAINER_OF(t, struct giving_up, task));
 }
 
 struct blob_upload *blob_upload_free(struct blob_upload *u)
 {
-	static struct task_home home = { .post = home_post };
-
 	if (!u)
 		return NULL;
 	if (u->blob.id && !u->ended) {
 		struct giving_up *g = ALLOC(struct giving_up);
 
-		*g = (struct giving_up){ .task = { .run = give_up, .done = gave_up },
+		*g = (struct giving_up){ .task = { .run = give_up, .done = gave_up,
+						.drop = giving_up_drop },
 			.account = u->blob.account,
 			.id = u->blob.id };
-		task_start(store_writer(u->env->store), &home, &g->task);
+		task_start(store_writer(u->env->store), &task_home_here, &g->task);
 	}
 	arena_done(&u->arena);
 	buf_wipe(&u->piece.data);
@@ -243,6 +240,28 @@ int blob_read(struct env *e, int64_t account, int64_t id, struct buf *out)
 	return r == STORE_E_NOT_FOUND ? BLOB_E_GONE : r;
 }
 
+struct erasing {
+	int64_t id;
+	bool more;
+};
+
+static int erase_one(struct store_conn *c, void *arg)
+{
+	struct erasing *k = arg;
+
+	return store_blob_erase(c, k->id, &k->more);
+}
+
+int blob_erase(struct env *e, int64_t id)
+{
+	struct erasing k = { .id = id };
+
+	do
+		TRY(store_write(e->store, erase_one, &k));
+	while (k.more);
+	return 0;
+}
+
 static int remove_blob(struct store_conn *c, void *arg)
 {
 	const struct reading *k = arg;
@@ -257,7 +276,7 @@ int blob_remove(struct env *e, int64_t account, int64_t id)
 
 	if (r == STORE_E_NOT_FOUND)
 		return BLOB_E_GONE;
-	return r ? r : blobs_erase(e);
+	return r ? r : blob_erase(e, id);
 }
 
 static int look(struct store_conn *c, void *due)
@@ -275,13 +294,4 @@ int blobs_erase_some(struct env *e, bool *ret_more)
 	/* Looking costs no transaction of the writer's. */
 	TRY(store_read(e->store, look, ret_more));
 	return *ret_more ? store_write(e->store, erase, ret_more) : 0;
-}
-
-int blobs_erase(struct env *e)
-{
-	bool more = true;
-
-	while (more)
-		TRY(blobs_erase_some(e, &more));
-	return 0;
 }

@@ -54,8 +54,8 @@ int blob_read(struct env *e, int64_t account, int64_t id, struct buf *out) MUST_
 /* It is not there any more, and is erased. GONE. */
 int blob_remove(struct env *e, int64_t account, int64_t id) MUST_CHECK;
 
-/* Erases a bounded part of what has expired or was removed; *ret_more: come again. Blocks. */
-int blobs_erase_some(struct env *e, bool *ret_more) MUST_CHECK;
+/* Erases one that was removed; not there: nothing to do. Blocks. */
+int blob_erase(struct env *e, int64_t id) MUST_CHECK;
 
-/* All of it. */
-int blobs_erase(struct env *e) MUST_CHECK;
+/* Erases a bounded part of all that has expired or was removed; *ret_more: come again. Blocks. */
+int blobs_erase_some(struct env *e, bool *ret_more) MUST_CHECK;

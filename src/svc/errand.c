@@ -34,13 +34,6 @@ static void errand_drop(struct task *t)
 	atomic_store(&CONTAINER_OF(t, struct errand, task)->is_busy, false);
 }
 
-/* Nobody waits: it ends on the thread that did it. */
-static void post_here(struct task_home *home, struct task *t)
-{
-	(void)home;
-	task_finish(t);
-}
-
 void errand_init(struct errand *a, struct env *e, const char *event, int (*run)(struct env *e))
 {
 	*a = (struct errand){ .env = e, .event = event, .run = run };
@@ -48,12 +41,10 @@ void errand_init(struct errand *a, struct env *e, const char *event, int (*run)(
 
 void errand_start(struct errand *a)
 {
-	static struct task_home here = { post_here };
-
 	if (atomic_exchange(&a->is_busy, true))
 		return;
 	a->task = (struct task){ .run = errand_run, .done = errand_done, .drop = errand_drop };
-	task_start(a->env->blocking, &here, &a->task);
+	task_start(a->env->blocking, &task_home_here, &a->task);
 }
 
 void errand_stop(struct errand *a)

@@ -747,7 +747,8 @@ static int send(struct composing *k)
 			r == SEND_E_QUOTA ? "save" : "to", "%s", k->why.text);
 	if (r)
 		return r;
-	r = request.n_blobs ? blobs_erase(k->q->env) : 0;
+	for (size_t i = 0; i < request.n_blobs && !r; i++)
+		r = blob_erase(k->q->env, request.blobs[i]);
 	if (r)
 		log_fault(NULL, "HTTP", "http.upload", err_fold(r)); /* housekeeping goes on with it */
 	answer = json_object();

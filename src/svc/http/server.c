@@ -196,12 +196,6 @@ static void exchange_done(struct task *t)
 	MHD_resume_connection(x->connection);
 }
 
-static void exchange_post(struct task_home *home, struct task *t)
-{
-	(void)home;
-	task_finish(t);
-}
-
 /* Lets a worker do what the state says. false: the server ends, nothing is started any more. */
 static bool exchange_start(struct exchange *x, enum exchange_state state)
 {
@@ -218,7 +212,7 @@ static bool exchange_start(struct exchange *x, enum exchange_state state)
 		task_start(pool_executor(
 				   state == EXCHANGE_RUNNING && http_is_slow(&x->q) ? h->slow
 										    : h->pool),
-			&h->home, &x->task);
+			&task_home_here, &x->task);
 	}
 	(void)pthread_mutex_unlock(&h->lock);
 	return taken;
@@ -427,7 +421,6 @@ int http_new(struct http **ret_http, const struct http_options *options)
 
 	json_set_alloc_funcs(alloc_zero, free_wiped);
 	h->options = *options;
-	h->home.post = exchange_post;
 	(void)pthread_mutex_init(&h->lock, NULL);
 	(void)pthread_cond_init(&h->closed, NULL);
 	h->sessions = web_sessions_new(session_ended, options->env);

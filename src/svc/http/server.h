@@ -39,7 +39,6 @@ struct http {
 	struct budget *of_accounts; /* memory for bodies (svc/http/request.h) */
 	struct MHD_Daemon *daemon;
 	struct pool *pool, *slow; /* slow: of ROUTE_SLOW */
-	struct task_home home;
 
 	pthread_mutex_t lock; /* for all below */
 	pthread_cond_t closed;

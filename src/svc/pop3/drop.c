@@ -76,7 +76,6 @@ int drop_commit(struct store_conn *c, const struct drop *d, const uint32_t *uids
 
 struct abandoned {
 	struct task task;
-	struct task_home home;
 	int64_t account;
 	uint64_t holder;
 };
@@ -99,24 +98,16 @@ static void abandoned_drop(struct task *t)
 	free(CONTAINER_OF(t, struct abandoned, task));
 }
 
-/* Nobody waits for it, so it ends where it was run. */
-static void abandoned_post(struct task_home *home, struct task *t)
-{
-	(void)home;
-	task_finish(t);
-}
-
 void drop_abandon(struct store *s, int64_t account, uint64_t holder)
 {
 	struct abandoned *a = ALLOC(struct abandoned);
 
 	a->account = account;
 	a->holder = holder;
-	a->home.post = abandoned_post;
 	a->task.run = abandoned_run;
 	a->task.done = abandoned_done;
 	a->task.drop = abandoned_drop;
-	task_start(store_writer(s), &a->home, &a->task);
+	task_start(store_writer(s), &task_home_here, &a->task);
 }
 
 void drop_figures(const struct drop *d, uint32_t *ret_n, uint64_t *ret_octets)
