@@ -76,13 +76,3 @@ void budget_give(struct budget *b, struct span key, uint64_t n)
 		free(map_remove(&b->keys, key));
 	(void)pthread_mutex_unlock(&b->lock);
 }
-
-uint64_t budget_taken(struct budget *b)
-{
-	uint64_t taken;
-
-	(void)pthread_mutex_lock(&b->lock);
-	taken = b->taken;
-	(void)pthread_mutex_unlock(&b->lock);
-	return taken;
-}

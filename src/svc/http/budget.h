@@ -4,7 +4,7 @@
 
 /*
  * How much of something may be taken at a time, in all and by each of those who take it: octets of
- * memory for bodies, by peer or account. Whoever takes gives back. Thread-safe.
+ * memory for bodies, by account. Whoever takes gives back. Thread-safe.
  */
 
 #include "base/span.h"
@@ -20,6 +20,3 @@ bool budget_take(struct budget *b, struct span key, uint64_t n);
 
 /* Of what the key has taken. */
 void budget_give(struct budget *b, struct span key, uint64_t n);
-
-/* Taken now, in all. */
-uint64_t budget_taken(struct budget *b);

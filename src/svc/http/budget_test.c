@@ -22,14 +22,13 @@ static void test_shares(void **state)
 	assert_true(budget_take(b, SPAN("b"), 40));
 	assert_false(budget_take(b, SPAN("c"), 1));
 	assert_true(budget_take(b, SPAN("c"), 0));
-	assert_int_equal(budget_taken(b), 100);
 	budget_give(b, SPAN("a"), 30);
 	assert_true(budget_take(b, SPAN("c"), 30));
 	budget_give(b, SPAN("c"), 30);
 	budget_give(b, SPAN("a"), 30);
 	budget_give(b, SPAN("b"), 40);
-	assert_int_equal(budget_taken(b), 0);
 	assert_true(budget_take(b, SPAN("a"), 60));
+	assert_true(budget_take(b, SPAN("b"), 40));
 	budget_free(b);
 }
 

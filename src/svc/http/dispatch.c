@@ -608,14 +608,14 @@ bool http_admit(struct http_request *q)
 	env_count(q->env, COUNT_HTTP_REQUESTS);
 	q->status = 200;
 	r = admit(q);
-	q->admitted = r == 0 && q->status == 200;
+	q->admitted = r == 0;
 	if (q->admitted && q->route->stream)
 		r = q->route->stream->begin(q, NULL);
 	else if (q->admitted && !http_reserve(q, body_expected(q)))
 		r = refuse_for_now(q);
-	if (r || !q->admitted)
+	if (r)
 		conclude(q, r);
-	return r == 0 && q->admitted;
+	return r == 0;
 }
 
 bool http_take(struct http_request *q)
