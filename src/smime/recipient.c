@@ -99,14 +99,13 @@ enum recipient_fault recipient_check_time(const struct cert *cert, int64_t now_u
 static enum recipient_fault check_key(const struct cert *cert, struct why *why)
 {
 	EVP_PKEY *key = X509_get0_pubkey(cert_x509(cert));
-	struct why kind = {};
 
 	ERR_clear_error();
 	if (key && EVP_PKEY_is_a(key, "RSA") && EVP_PKEY_get_bits(key) < RSA_BITS_MIN)
 		return refuse(cert, RECIPIENT_WEAK_KEY, why,
 			"has an RSA key of %d bits: anybody can break that",
 			EVP_PKEY_get_bits(key));
-	if (!key || key_check(key, &kind) || !key_is_bounded(key))
+	if (!key || key_check(key, NULL) || !key_is_bounded(key))
 		return refuse(cert, RECIPIENT_KEY_KIND, why,
 			"has a key (%s) that nothing is encrypted to here: supported are RSA of "
 			"1024 to 8192 bits, and EC on the named curves P-256, P-384 and P-521",
