@@ -142,11 +142,11 @@ static bool may_be_due(const struct warnings *w, const struct ending *x, unsigne
 }
 
 /* What was made for days is nobody's worry either, at its beginning. */
-static bool is_near_end(const struct warnings *w, const struct cert *cert)
+static bool is_near_end(const struct warnings *w, const struct ending *x, const struct cert *cert)
 {
 	int64_t life_us = cert_not_after_us(cert) - cert_not_before_us(cert);
 
-	return cert_not_after_us(cert) - w->now_us <= life_us / 3;
+	return x->not_after_us - w->now_us <= life_us / 3;
 }
 
 /* A row that nobody can read is no reason to tell nobody anything. */
@@ -168,7 +168,7 @@ static int collect(struct warnings *w, const struct ending *x, struct span der)
 	int r;
 
 	if (!may_be_due(w, x, &days) || !is_readable(w, x->id, der, &cert) ||
-		!is_near_end(w, cert))
+		!is_near_end(w, x, cert))
 		return 0;
 	r = store_account_get(w->conn, &w->arena, x->account, &account);
 	if (r)
