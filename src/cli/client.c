@@ -18,10 +18,11 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* More than any answer; a server that sends more is not ours. */
-enum { ANSWER_MAX = 64 << 20, TIMEOUT_S = 120, LONG_OCTETS = 1 << 20 };
+enum { ANSWER_MAX = 64 << 20, TIMEOUT_S = 120 };
 
 struct client {
 	CURL *curl;
@@ -192,21 +193,67 @@ static size_t take_field(char *data, size_t size, size_t n, void *context)
 	return size * n;
 }
 
-/* A request's body; p NULL: none. */
+/* What is read and sent. */
+struct source {
+	int fd;
+	curl_off_t size; /* as the request says it; -1: it ends where it ends */
+	curl_off_t sent;
+	int error;
+};
+
+/* A request's body: a file, else octets, p NULL: none. */
 struct content {
 	const char *type;
 	struct span octets;
+	struct source *source;
 };
 
-/* What is long may take its time, as long as it moves. */
-static void set_patience(struct client *c, const struct content *content)
+/* What the request has announced, and no octet more. */
+static size_t read_source(char *to, size_t size, size_t n, void *context)
 {
-	if (content->octets.n < LONG_OCTETS) {
-		(void)curl_easy_setopt(c->curl, CURLOPT_TIMEOUT, (long)TIMEOUT_S);
-		return;
+	struct source *s = context;
+	size_t room = size * n;
+	ssize_t got;
+
+	if (s->size >= 0 && room > (size_t)(s->size - s->sent))
+		room = (size_t)(s->size - s->sent);
+	if (room == 0)
+		return 0;
+	do
+		got = read(s->fd, to, room);
+	while (got < 0 && errno == EINTR);
+	/* Shorter than it was: the server would wait for the rest. */
+	if (got < 0 || (got == 0 && s->size >= 0)) {
+		s->error = got < 0 ? errno : ENODATA;
+		return CURL_READFUNC_ABORT;
 	}
+	s->sent += got;
+	return (size_t)got;
+}
+
+/* A file may take its time, as long as it moves. */
+static void set_source(struct client *c, struct source *source)
+{
 	(void)curl_easy_setopt(c->curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
 	(void)curl_easy_setopt(c->curl, CURLOPT_LOW_SPEED_TIME, (long)TIMEOUT_S);
+	(void)curl_easy_setopt(c->curl, CURLOPT_POST, 1L);
+	(void)curl_easy_setopt(c->curl, CURLOPT_POSTFIELDSIZE_LARGE, source->size);
+	(void)curl_easy_setopt(c->curl, CURLOPT_READFUNCTION, read_source);
+	(void)curl_easy_setopt(c->curl, CURLOPT_READDATA, source);
+}
+
+static void set_content(struct client *c, const struct content *content)
+{
+	if (content->source) {
+		set_source(c, content->source);
+		return;
+	}
+	(void)curl_easy_setopt(c->curl, CURLOPT_TIMEOUT, (long)TIMEOUT_S);
+	if (content->octets.p) {
+		(void)curl_easy_setopt(c->curl, CURLOPT_POSTFIELDSIZE_LARGE,
+			(curl_off_t)content->octets.n);
+		(void)curl_easy_setopt(c->curl, CURLOPT_POSTFIELDS, content->octets.p);
+	}
 }
 
 static int perform(struct client *c, const char *method, const char *path,
@@ -223,6 +270,8 @@ static int perform(struct client *c, const char *method, const char *path,
 		fields = curl_slist_append(fields, c->cookie);
 	if (c->csrf)
 		fields = curl_slist_append(fields, c->csrf);
+	if (content->source && content->source->size < 0)
+		fields = curl_slist_append(fields, "Transfer-Encoding: chunked");
 	curl_easy_reset(c->curl);
 	if (c->socket)
 		(void)curl_easy_setopt(c->curl, CURLOPT_UNIX_SOCKET_PATH, c->socket);
@@ -232,18 +281,13 @@ static int perform(struct client *c, const char *method, const char *path,
 		(void)curl_easy_setopt(c->curl, CURLOPT_CAINFO, c->ca);
 	(void)curl_easy_setopt(c->curl, CURLOPT_PROTOCOLS_STR, c->socket ? "http" : "https");
 	(void)curl_easy_setopt(c->curl, CURLOPT_URL, url);
+	set_content(c, content);
 	(void)curl_easy_setopt(c->curl, CURLOPT_CUSTOMREQUEST, method);
 	(void)curl_easy_setopt(c->curl, CURLOPT_HTTPHEADER, fields);
 	(void)curl_easy_setopt(c->curl, CURLOPT_HEADERFUNCTION, take_field);
 	(void)curl_easy_setopt(c->curl, CURLOPT_HEADERDATA, c);
 	(void)curl_easy_setopt(c->curl, CURLOPT_WRITEFUNCTION, take_answer);
 	(void)curl_easy_setopt(c->curl, CURLOPT_WRITEDATA, answer);
-	set_patience(c, content);
-	if (content->octets.p) {
-		(void)curl_easy_setopt(c->curl, CURLOPT_POSTFIELDSIZE_LARGE,
-			(curl_off_t)content->octets.n);
-		(void)curl_easy_setopt(c->curl, CURLOPT_POSTFIELDS, content->octets.p);
-	}
 	code = curl_easy_perform(c->curl);
 	curl_slist_free_all(fields);
 	return code == CURLE_OK ? 0 : unreachable(c, code, why);
@@ -256,20 +300,29 @@ int client_ask(struct client *c, const char *method, const char *path, const jso
 	/* It may hold a password. */
 	char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
 	const struct content content = { "application/json",
-		text ? span_str(text) : (struct span){} };
+		text ? span_str(text) : (struct span){}, NULL };
 	int r = perform(c, method, path, &content, &answer, why);
 
 	(void)wipe(text);
 	return r ? r : read_answer(c, &answer, ret_answer, why);
 }
 
-int client_send(struct client *c, const char *path, struct span octets, json_t **ret_answer,
-	struct why *why)
+int client_send(struct client *c, const char *path, const struct client_file *file,
+	json_t **ret_answer, struct why *why)
 {
 	CLEANUP(buf_done) struct buf answer = {};
-	const struct content content = { "application/octet-stream", octets };
-	int r = perform(c, "POST", path, &content, &answer, why);
+	struct source source = { .fd = file->fd, .size = -1 };
+	const struct content content = { "application/octet-stream", {}, &source };
+	struct stat s;
+	int r;
 
+	if (fstat(file->fd, &s) == 0 && S_ISREG(s.st_mode))
+		source.size = s.st_size;
+	r = perform(c, "POST", path, &content, &answer, why);
+	if (source.error) {
+		why_set(why, gettext("cannot read %s: %s"), file->name, strerror(source.error));
+		return CLIENT_E_REFUSED;
+	}
 	return r ? r : read_answer(c, &answer, ret_answer, why);
 }
 
@@ -278,7 +331,7 @@ int client_fetch(struct client *c, const char *path, struct buf *out, struct why
 	CLEANUP(buf_wipe) struct buf answer = {};
 	CLEANUP(json_owned_freep) json_t *problem = NULL;
 	long status = 0;
-	const struct content none = { "application/json", {} };
+	const struct content none = { "application/json", {}, NULL };
 	int r = perform(c, "GET", path, &none, &answer, why);
 
 	if (r)

@@ -46,9 +46,16 @@ const json_t *client_problem(const struct client *c);
 int client_ask(struct client *c, const char *method, const char *path, const json_t *body,
 	json_t **ret_answer, struct why *why) MUST_CHECK;
 
-/* POSTs octets as they are; they may take their time as long as they move. */
-int client_send(struct client *c, const char *path, struct span octets, json_t **ret_answer,
-	struct why *why) MUST_CHECK;
+/* A file on its way: the rest of what its descriptor has. */
+struct client_file {
+	const char *name; /* for what is said of it */
+	int fd;           /* the caller's */
+};
+
+/* POSTs a file piece by piece as it is read, a regular one with its length; it may take its time as
+ * long as it moves. REFUSED too where it cannot be read. */
+int client_send(struct client *c, const char *path, const struct client_file *file,
+	json_t **ret_answer, struct why *why) MUST_CHECK;
 
 /* What is no JSON: appends the answer's octets. */
 int client_fetch(struct client *c, const char *path, struct buf *out, struct why *why) MUST_CHECK;

@@ -362,7 +362,7 @@ const struct command commands[] = {
 			OPTION("--subject", "TEXT", NULL, "the subject"),
 			OPTION("--text", "FILE", NULL, "the text (default: standard input)"),
 			OPTION("--html", "FILE", NULL, "the same as HTML"),
-			SEVERAL("--attach", "FILE", "goes along"),
+			SEVERAL("--attach", "FILE", "a file that goes along"),
 			OPTION("--in-reply-to", "ID", NULL, "the message that is answered: its Message-ID"),
 			FLAG("--sign", NULL, "signs it"),
 			FLAG("--encrypt", NULL, "encrypts it to all recipients"),

@@ -9,8 +9,11 @@
 #include "cli/own_session.h"
 #include "cli/show.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static void set_unless_empty(json_t *body, const char *member, json_t *list)
 {
@@ -63,26 +66,24 @@ static const char *type_of(const char *name)
 	return "application/octet-stream";
 }
 
-/* What is larger is sent before, as it is: a body of JSON has less room. */
-enum { UPLOAD_OCTETS = 1 << 20 };
-
-static int set_content(struct cli *cli, json_t *part, struct span octets)
+/* Sent before, as it is read: a body of JSON has less room, and the server knows what it takes. */
+static int upload(struct cli *cli, const struct client_file *file, json_t *part)
 {
 	CLEANUP(json_owned_freep) json_t *answer = NULL;
-	CLEANUP(buf_wipe) struct buf text = {};
 	CLEANUP(buf_done) struct buf path = {};
+	const json_t *problem;
 	int r;
 
-	if (octets.n <= UPLOAD_OCTETS) {
-		enc_base64(&text, octets);
-		(void)json_object_set_new(part, "content",
-			json_stringn((const char *)buf_span(&text).p, buf_size(&text)));
-		return 0;
-	}
 	own_session_add_path(cli, &path);
 	buf_add_string(&path, "/uploads");
 	buf_add_octet(&path, 0);
-	r = client_send(cli->client, (const char *)buf_span(&path).p, octets, &answer, &cli->why);
+	r = client_send(cli->client, (const char *)buf_span(&path).p, file, &answer, &cli->why);
+	problem = r > 0 ? client_problem(cli->client) : NULL;
+	if (problem) {
+		CLEANUP(alloc_freep) char *said = alloc_string(cli->why.text);
+
+		why_set(&cli->why, "%s: %s", file->name, said);
+	}
 	if (!r)
 		(void)json_object_set(part, "upload", json_object_get(answer, "id"));
 	return r;
@@ -110,25 +111,34 @@ static void remove_uploads(struct cli *cli, const json_t *body)
 	}
 }
 
-static int add_attachment(struct cli *cli, json_t *list, const char *file)
+static int add_attachment(struct cli *cli, json_t *list, const char *path)
 {
-	CLEANUP(buf_wipe) struct buf octets = {};
-	const char *slash = strrchr(file, '/');
-	const char *name = slash ? slash + 1 : file;
+	bool is_input = strcmp(path, "-") == 0;
+	const char *slash = strrchr(path, '/');
+	const char *name = slash ? slash + 1 : path;
+	struct client_file file = { .name = path, .fd = STDIN_FILENO };
 	json_t *part;
-	int r;
+	int r = is_input ? cli_take_input(cli) : 0;
 
 	if (!span_is_utf8(span_str(name))) {
 		why_set(&cli->why, gettext("--attach takes files whose names, which readers are told, "
 					   "are text in UTF-8"));
 		return CLI_E_USAGE;
 	}
-	r = cli_read_file(cli, file, &octets);
 	if (r)
 		return r;
+	if (!is_input)
+		file.fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (file.fd < 0) {
+		why_set(&cli->why, gettext("cannot read %s: %s"), path, strerror(errno));
+		return CLIENT_E_REFUSED;
+	}
 	part = json_pack("{s:s, s:s}", "name", name, "type", type_of(name));
 	(void)json_array_append_new(list, part);
-	return set_content(cli, part, buf_span(&octets));
+	r = upload(cli, &file, part);
+	if (!is_input)
+		(void)close(file.fd);
+	return r;
 }
 
 static int set_attachments(struct cli *cli, json_t *body)
@@ -193,7 +203,7 @@ static int make_body(struct cli *cli, json_t *body)
 		r = set_file(cli, body, "text", text);
 	if (!r && html)
 		r = set_file(cli, body, "html", html);
-	return r ? r : set_attachments(cli, body);
+	return r || is_act(cli, "check") ? r : set_attachments(cli, body);
 }
 
 /* Whom it cannot go to, in lines of their own: the reason that is said at the end is of all of them. */

@@ -2,10 +2,13 @@
 """The commands about stored messages (signet mail, signet encryption): who may use them, and what they do."""
 import json
 import os
+import pathlib
 import re
+import subprocess
 
 import pytest
 from conftest import BUILD, PASSWORD
+from hostile import SANITIZED
 from mailtools import Smtp
 from test_cli import Typed
 from test_secure_mail import SECRET, session
@@ -186,6 +189,50 @@ def test_a_large_attachment_is_sent(server, vera, tmp_path):
     vera.cli(*compose, "--act", "check")
     r = vera.cli(*compose, "--to", "nobody@example.org", stdin="x", check=False)
     assert r.returncode == 1 and "nobody@example.org" in r.stderr, r.stderr
+    assert session(server, vera.address).get(f"/accounts/{vera.address}/uploads")["uploads"] == []
+
+
+def test_attachments_are_read_as_they_are_sent(server, vera, tmp_path):
+    """None of them is in memory, and how large one may be is the server's word."""
+    with open(tmp_path / "huge.bin", "wb") as f:
+        f.truncate(36_000_000)
+    os.mkfifo(tmp_path / "pipe.bin")
+    call = [BUILD / "signet", "--data", server.data, "mail", "compose", vera.address, "--to", vera.address,
+            "--login-password-file", vera.login, "--text", "/dev/null", "--subject"]
+    p = subprocess.Popen([*call, "piped", "--attach", tmp_path / "pipe.bin"], stdout=subprocess.PIPE)
+    with open(tmp_path / "pipe.bin", "wb") as pipe:
+        pipe.write(b"x" * 36_000_000)
+        pipe.flush()
+        peak = int(re.search(r"VmHWM:\s+(\d+)", pathlib.Path(f"/proc/{p.pid}/status").read_text())[1])
+    assert b"delivered: 1" in p.stdout.read() and p.wait() == 0
+    assert SANITIZED or peak < 34_000, f"{peak} KiB"
+    subprocess.run([*call, "huge", "--attach", tmp_path / "huge.bin"], check=True, capture_output=True)
+
+    def sizes(subject):
+        number, out = vera.id_of(subject), tmp_path / "out"
+        for part in vera.json("mail", "show", number)["parts"]:
+            if part["attachment"]:
+                vera.cli("mail", "save", number, "--part", part["part"], "-o", out)
+                yield part["name"], out.stat().st_size
+    assert list(sizes("piped")) == [("pipe.bin", 36_000_000)] and list(sizes("huge")) == [("huge.bin", 36_000_000)]
+    # Many small ones are more than a request of JSON holds; what ends nobody knows where is one, too.
+    small = [tmp_path / f"{n}.txt" for n in range(6)]
+    for n, file in enumerate(small):
+        file.write_bytes(bytes([65 + n]) * 1_000_000)
+    subprocess.run([*call, "several", *[a for f in small for a in ("--attach", f)], "--attach", "-"],
+                   input=b"x" * 3_000_000, check=True, capture_output=True)
+    assert [n for _, n in sizes("several")] == [1_000_000] * 6 + [3_000_000]
+    server.cli("setting", "set", "message_max=1M")
+    try:
+        for file, data in (("huge.bin", b""), ("-", b"x" * 3_000_000)):
+            r = subprocess.run([*call, "x", "--attach", file], input=data, capture_output=True, cwd=tmp_path)
+            assert r.returncode == 1 and r.stderr.startswith(f"signet: {file}: ".encode()), r.stderr
+            assert b"1048576 octets" in r.stderr and r.stderr.count(b"\n") == 1, r.stderr
+    finally:
+        server.cli("setting", "reset", "message_max")
+    for wrong, says in ((tmp_path, "Is a directory"), (tmp_path / "none", "No such file")):
+        r = subprocess.run([*call, "x", "--attach", wrong], capture_output=True)
+        assert r.returncode == 1 and f"cannot read {wrong}: {says}".encode() in r.stderr, r.stderr
     assert session(server, vera.address).get(f"/accounts/{vera.address}/uploads")["uploads"] == []
 
 
