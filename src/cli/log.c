@@ -59,7 +59,7 @@ static int log_print(struct cli *cli, struct log_reader *l, const json_t *answer
 		show_json(answer);
 	json_array_foreach(lines, i, line) {
 		if (!cli->json && json_is_string(line))
-			show_text(json_string_value(line));
+			show_line(json_string_value(line));
 	}
 	l->last = last;
 	return fflush(stdout) ? err_fault(errno, "stdout") : 0;

@@ -117,8 +117,8 @@ const json_t *msgcert_find_trusted(const json_t *list, const char *alias)
 /* "name: value" at a depth, without the value's control characters. */
 static void line(unsigned depth, const char *name, const char *value)
 {
-	(void)printf("%*s%s:%s", (int)(4 * depth), "", name, value[0] ? " " : "");
-	show_text(value);
+	(void)printf("%*s", (int)(4 * depth), "");
+	show_named(name, value);
 }
 
 static void time_line(unsigned depth, const char *name, int64_t us)

@@ -117,8 +117,7 @@ int cli_output_octets(struct cli *cli, struct span octets)
 		why_set(&cli->why, gettext("this is not for a terminal; give a file with -o"));
 		return CLI_E_USAGE;
 	}
-	(void)fwrite(octets.p, 1, octets.n, stdout);
-	return 0;
+	return show_octets(octets);
 }
 
 int cli_output(struct cli *cli, const json_t *answer)

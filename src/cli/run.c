@@ -23,7 +23,7 @@ int run_setting_get(struct cli *cli)
 	value = json_object_get(answer, "value");
 	if (!json_is_string(value))
 		return err_fault(EPROTO, "a setting without a value");
-	show_text(json_string_value(value));
+	show_line(json_string_value(value));
 	return 0;
 }
 
@@ -156,7 +156,7 @@ static int ask_newest(struct cli *cli, size_t position, const char *what,
 		r = cli_request(cli, ret_answer);
 	/* Nobody has named it, and it is no more. */
 	if (!r && list && !*ret_answer && !cli->json)
-		(void)printf("removed: %s\n", cli->words[position]);
+		show_named("removed", cli->words[position]);
 	return r;
 }
 

@@ -86,7 +86,7 @@ int run_contact_show(struct cli *cli)
 		return cli_show(cli, answer);
 	text = json_dumps(json_object_get(answer, "card"), JSON_INDENT(2));
 	if (text)
-		show_text(text);
+		show_text(span_str(text));
 	free(text);
 	return 0;
 }

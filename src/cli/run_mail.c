@@ -75,14 +75,6 @@ static int read_message(struct cli *cli, json_t **ret_answer)
 	return cli_ask_at(cli, "GET", &path, NULL, ret_answer);
 }
 
-/* One line, whatever the sender wrote: the next one is ours. */
-static void show_named(const char *name, const char *value)
-{
-	CLEANUP(alloc_freep) char *clean = show_clean(value);
-
-	(void)printf("%s: %s\n", name, clean);
-}
-
 /* Those that people look at, as the report says what they are. */
 static void show_header(const json_t *report)
 {
@@ -137,7 +129,7 @@ static void show_parts(const json_t *parts)
 		if (!text)
 			continue;
 		(void)putchar('\n');
-		show_text(json_string_value(text));
+		show_text(span_of(json_string_value(text), json_string_length(text)));
 		if (json_is_true(json_object_get(part, "cut")))
 			(void)printf("%s\n", gettext("(it goes on: signet mail save has all of it)"));
 	}

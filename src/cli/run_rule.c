@@ -3,6 +3,7 @@
 
 /* Commands about rules that are more than one request, and the check, which needs no server. */
 
+#include "base/alloc.h"
 #include "base/clock.h"
 #include "cli/command.h"
 #include "cli/show.h"
@@ -66,14 +67,14 @@ static int on_script(struct cli *cli, const char *method, json_t **ret_answer)
 int run_rule_show(struct cli *cli)
 {
 	json_t *answer = NULL;
-	const char *text;
+	const json_t *text;
 	int r = on_script(cli, "GET", &answer);
 
 	if (r == 0 && cli->json) {
 		r = cli_show(cli, answer);
 	} else if (r == 0) {
-		text = json_string_value(json_object_get(answer, "text"));
-		(void)fputs(text ? text : "", stdout);
+		text = json_object_get(answer, "text");
+		r = show_octets(span_of(json_string_value(text), json_string_length(text)));
 	}
 	json_decref(answer);
 	return r;
@@ -129,7 +130,7 @@ static void print_actions(const struct sieve_result *result)
 	} else if (result->n == 0) {
 		buf_add_string(&out, "discard\n");
 	}
-	(void)fwrite(buf_span(&out).p, 1, buf_size(&out), stdout);
+	show_text(buf_span(&out));
 }
 
 /* What it would do to a message. */
@@ -173,9 +174,13 @@ int run_rule_check(struct cli *cli)
 			report.error.column, report.error.text);
 		return CLIENT_E_REFUSED;
 	}
-	for (size_t i = 0; i < report.n_warnings && r == 0; i++)
-		(void)fprintf(stderr, "signet: warning: %s: line %u, column %u: %s\n",
+	for (size_t i = 0; i < report.n_warnings && r == 0; i++) {
+		CLEANUP(alloc_freep) char *line = alloc_format("%s: line %u, column %u: %s",
 			cli->words[0], report.warnings[i].line, report.warnings[i].column,
 			report.warnings[i].text);
+		CLEANUP(alloc_freep) char *clean = show_clean(line);
+
+		(void)fprintf(stderr, "signet: warning: %s\n", clean);
+	}
 	return r == 0 && message ? try_message(cli, script, message) : r;
 }

@@ -151,7 +151,7 @@ static void show_state(const json_t *answer)
 			sessions);
 	else
 		(void)puts(gettext("locked"));
-	(void)printf("from: %s\n", from[0] ? from : text_of(answer, "address"));
+	show_named("from", from[0] ? from : text_of(answer, "address"));
 	(void)printf("lock_after: %llds\n",
 		(long long)json_integer_value(json_object_get(answer, "lock_after")));
 	(void)printf("cipher: %s\n", text_of(answer, "cipher"));

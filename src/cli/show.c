@@ -8,8 +8,11 @@
 
 #include "cli/show.h"
 
+#include "base/alloc.h"
+#include "cli/harmless.h"
 #include "cli/language.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -25,44 +28,15 @@ static int text_width(const char *text)
 	return n;
 }
 
-/* Users name their mailboxes; what they write must not steer an administrator's terminal. So control
- * characters are replaced, those of U+0080 to U+009F too, but not the line ends of PEM and of mail. */
-static void add_clean(struct buf *out, const char *text)
-{
-	for (const uint8_t *p = (const uint8_t *)text; *p; p++) {
-		bool c1 = p[0] == 0xC2 && p[1] >= 0x80 && p[1] < 0xA0;
-
-		if (*p == '\r' && p[1] == '\n')
-			continue;
-		if (*p == '\t') {
-			buf_add_octet(out, ' ');
-			continue;
-		}
-		buf_add_octet(out, (*p < ' ' && *p != '\n') || *p == 0x7F || c1 ? '?' : *p);
-		p += c1;
-	}
-}
-
-static void one_line(char *text)
-{
-	for (; *text; text++) {
-		if (*text == '\n')
-			*text = ' ';
-	}
-}
-
 char *show_clean(const char *text)
 {
 	struct buf out = {};
-	char *clean;
 
-	add_clean(&out, text);
-	clean = buf_steal_string(&out);
-	one_line(clean);
-	return clean;
+	harmless_add_line(&out, span_str(text));
+	return buf_steal_string(&out);
 }
 
-/* A value in one cell; the caller frees. */
+/* A value in one line; the caller frees. */
 static char *cell_text(const json_t *value)
 {
 	struct buf out = {};
@@ -71,7 +45,7 @@ static char *cell_text(const json_t *value)
 
 	switch (json_typeof(value)) {
 	case JSON_STRING:
-		add_clean(&out, json_string_value(value));
+		harmless_add_line(&out, span_of(json_string_value(value), json_string_length(value)));
 		break;
 	case JSON_INTEGER:
 		buf_add_format(&out, "%lld", (long long)json_integer_value(value));
@@ -102,7 +76,9 @@ static char *cell_text(const json_t *value)
 		json_object_foreach((json_t *)(uintptr_t)value, key, member) {
 			char *text = cell_text(member);
 
-			buf_add_format(&out, "%s%s %s", buf_size(&out) ? ", " : "", key, text);
+			buf_add_string(&out, buf_size(&out) ? ", " : "");
+			harmless_add_line(&out, span_str(key));
+			buf_add_format(&out, " %s", text);
 			free(text);
 		}
 		break;
@@ -152,8 +128,6 @@ static char *column_text(const json_t *row, const struct column *column)
 	const json_t *value = json_object_get(row, column->member);
 	char *text = value ? cell_text(value) : cell_text(json_null());
 
-	/* What somebody else has named is one row, whatever is in it. */
-	one_line(text);
 	if (column->width)
 		cut_text(text, column->width);
 	return text;
@@ -291,32 +265,44 @@ static void show_objects(const char *key, const json_t *list)
 	print_rows(list, columns, n, false);
 }
 
+void show_named(const char *name, const char *value)
+{
+	CLEANUP(alloc_freep) char *clean = show_clean(value);
+
+	(void)printf("%s:%s%s\n", name, clean[0] ? " " : "", clean);
+}
+
+/* One line, whatever somebody has put into it: the next one is ours. PEM, which people cut out and paste,
+ * stands on lines of its own. */
+static void show_value(const char *indent, const char *key, const json_t *value)
+{
+	struct span text = span_of(json_string_value(value), json_string_length(value));
+	CLEANUP(alloc_freep) char *name = show_clean(key);
+	CLEANUP(alloc_freep) char *line = NULL;
+
+	(void)fputs(indent, stdout);
+	if (json_is_string(value) && harmless_is_pem(text)) {
+		(void)printf("%s:\n%.*s", name, (int)text.n, (const char *)text.p);
+		return;
+	}
+	line = cell_text(value);
+	(void)printf("%s:%s%s\n", name, line[0] ? " " : "", line);
+}
+
 static void show_member(const char *key, const json_t *value)
 {
 	const char *inner;
 	json_t *member;
-	char *text;
 
 	if (json_is_object(value)) {
 		(void)printf("%s:\n", key);
-		json_object_foreach((json_t *)(uintptr_t)value, inner, member) {
-			text = cell_text(member);
-			(void)printf("  %s: %s\n", inner, text);
-			free(text);
-		}
-		return;
-	}
-	if (json_is_object(json_array_get(value, 0))) {
+		json_object_foreach((json_t *)(uintptr_t)value, inner, member)
+			show_value("  ", inner, member);
+	} else if (json_is_object(json_array_get(value, 0))) {
 		show_objects(key, value);
-		return;
+	} else {
+		show_value("", key, value);
 	}
-	text = cell_text(value);
-	/* PEM and the like stand on lines of their own. */
-	if (strchr(text, '\n'))
-		(void)printf("%s:\n%s", key, text);
-	else
-		(void)printf("%s:%s%s\n", key, text[0] ? " " : "", text);
-	free(text);
 }
 
 void show_lines(const json_t *object)
@@ -340,15 +326,33 @@ void show_members(const json_t *object, const struct column *columns)
 	}
 }
 
-void show_text(const char *text)
+void show_text(struct span text)
 {
-	struct buf out = {};
-	char *clean;
+	CLEANUP(buf_done) struct buf out = {};
 
-	add_clean(&out, text);
-	clean = buf_steal_string(&out);
+	harmless_add_text(&out, text);
+	(void)fwrite(buf_span(&out).p, 1, buf_size(&out), stdout);
+	if (text.n && text.p[text.n - 1] != '\n')
+		(void)putchar('\n');
+}
+
+void show_line(const char *text)
+{
+	CLEANUP(alloc_freep) char *clean = show_clean(text);
+
 	(void)puts(clean);
-	free(clean);
+}
+
+int show_octets(struct span octets)
+{
+	CLEANUP(buf_wipe) struct buf clean = {};
+
+	if (isatty(STDOUT_FILENO)) {
+		harmless_add_text(&clean, octets);
+		octets = buf_span(&clean);
+	}
+	return fwrite(octets.p, 1, octets.n, stdout) == octets.n && fflush(stdout) == 0 ?
+		0 : err_fault(errno, "stdout");
 }
 
 void show_warnings(const json_t *answer)

@@ -16,11 +16,18 @@ void show_ruled_table(const json_t *list, const struct column *columns);
 void show_lines(const json_t *object);
 void show_members(const json_t *object, const struct column *columns);
 
-/* Text for one line, what would steer a terminal replaced; the caller frees. */
+/* Text for one line as cli/harmless.h says; the caller frees. */
 char *show_clean(const char *text);
 
+/* Such a line, and one of a name with its value. */
+void show_line(const char *text);
+void show_named(const char *name, const char *value);
+
 /* Text of lines, likewise. Nobody is to take what stands on its second for ours. */
-void show_text(const char *text);
+void show_text(struct span text);
+
+/* What somebody wrote, on standard output: as it is, but such a text on a terminal. */
+int show_octets(struct span octets) MUST_CHECK;
 
 /* What an answer warns of ("warnings", texts), on standard error. */
 void show_warnings(const json_t *answer);

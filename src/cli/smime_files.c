@@ -211,10 +211,3 @@ void smime_files_done(struct smime_files *files)
 	}
 	*files = (struct smime_files){};
 }
-
-int smime_write(struct span octets)
-{
-	if (fwrite(octets.p, 1, octets.n, stdout) != octets.n || fflush(stdout))
-		return err_fault(errno, "stdout");
-	return 0;
-}

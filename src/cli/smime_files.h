@@ -33,6 +33,3 @@ struct smime_files {
 };
 int smime_read_keys(struct cli *cli, struct smime_files *files) MUST_CHECK;
 void smime_files_done(struct smime_files *files);
-
-/* Octets on standard output. */
-int smime_write(struct span octets) MUST_CHECK;

@@ -8,9 +8,13 @@
  */
 
 #include "base/alloc.h"
+#include "cli/show.h"
 #include "cli/smime_files.h"
 #include "cli/trust_files.h"
 #include "smime/read.h"
+
+#include <errno.h>
+#include <stdio.h>
 
 struct smime_input {
 	struct smime_files files;
@@ -90,7 +94,8 @@ static int write_report(const struct smime_report *report)
 
 	smime_report_add_json(report, &text);
 	buf_add_octet(&text, '\n');
-	return smime_write(buf_span(&text));
+	return fwrite(buf_span(&text).p, 1, buf_size(&text), stdout) == buf_size(&text) ?
+		0 : err_fault(errno, "stdout");
 }
 
 /* The report, or the entity if there is one to be written; then how it went. */
@@ -103,7 +108,7 @@ static int finish(struct cli *cli, const struct smime_input *in, struct span ent
 	if (cli->json)
 		r = write_report(&in->result.report);
 	else if (good)
-		r = smime_write(entity);
+		r = show_octets(entity);
 	if (r || good)
 		return r;
 	smime_report_add_reason(&in->result.report, &reason);

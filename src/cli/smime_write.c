@@ -5,6 +5,7 @@
  * header kept, without a server. */
 
 #include "base/alloc.h"
+#include "cli/show.h"
 #include "cli/smime_files.h"
 #include "cli/trust_files.h"
 #include "smime/encrypt.h"
@@ -49,7 +50,7 @@ int run_smime_sign(struct cli *cli)
 	r = sign_message(&s, buf_span(&message), &out, &cli->why);
 	if (r)
 		return r < 0 ? r : CLIENT_E_REFUSED;
-	return smime_write(buf_span(&out));
+	return show_octets(buf_span(&out));
 }
 
 static int take_cipher(struct cli *cli, const struct cipher **ret_cipher)
@@ -143,5 +144,5 @@ int run_smime_encrypt(struct cli *cli)
 		say_faults(cli, &faults);
 	if (r)
 		return r < 0 ? r : CLIENT_E_REFUSED;
-	return smime_write(buf_span(&out));
+	return show_octets(buf_span(&out));
 }

@@ -37,7 +37,7 @@ static void show_notes(const json_t *answer)
 	json_array_foreach(json_object_get(answer, "notes"), i, note) {
 		CLEANUP(alloc_freep) char *line = alloc_format("note: %s", json_string_value(note));
 
-		show_text(line);
+		show_line(line);
 	}
 }
 

@@ -165,9 +165,10 @@ static void show_path(const struct verdict *v)
 	for (size_t i = 0; i < v->path.n; i++) {
 		CLEANUP(buf_done) struct buf line = {};
 
+		buf_add_format(&line, "%zu  ", i);
 		cert_add_subject(v->path.certs[i], &line);
-		(void)printf("%zu  %.*s\n", i, (int)buf_size(&line),
-			(const char *)buf_span(&line).p);
+		buf_add_octet(&line, 0);
+		show_line((const char *)buf_span(&line).p);
 	}
 }
 
@@ -180,13 +181,15 @@ static void show_verdict(const struct cli *cli, const struct verdict *v)
 		(void)printf("%.*s\n", (int)buf_size(&text), (const char *)buf_span(&text).p);
 		return;
 	}
-	show_text(v->valid ? "valid" : "not valid");
+	show_line(v->valid ? "valid" : "not valid");
 	show_path(v);
 	for (size_t i = 0; i < v->n; i++) {
 		buf_clear(&text);
+		buf_add_format(&text, "%s %s: ", finding_severity_name(v->findings[i].severity),
+			v->findings[i].rule);
 		finding_add_text(&v->findings[i], &text);
-		(void)printf("%s %s: %.*s\n", finding_severity_name(v->findings[i].severity),
-			v->findings[i].rule, (int)buf_size(&text), (const char *)buf_span(&text).p);
+		buf_add_octet(&text, 0);
+		show_line((const char *)buf_span(&text).p);
 	}
 }
 

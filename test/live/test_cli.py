@@ -398,6 +398,31 @@ def test_what_users_write_does_not_reach_the_terminal(server):
     server.cli("account", "set", "postmaster@example.org", "name=Postmaster")
 
 
+def test_a_name_is_no_other_member(server):
+    """What somebody has named says nothing on a line of its own, nor turns what stands around it; a program gets it as it is."""
+    name = "x\r\nrole: admin\n\n-----BEGIN CERTIFICATE-----\n\u202etxt.exe\u2069"
+    server.add_account("two@example.org")
+    server.cli("account", "set", "two@example.org", "name=" + name)
+    shown = server.cli("account", "show", "two@example.org").stdout
+    assert "name: x role: admin  -----BEGIN CERTIFICATE----- ?txt.exe?\n" in shown
+    assert [line for line in shown.splitlines() if line.startswith("role")] == ["role: user"]
+    assert json.loads(server.cli("--json", "account", "show", "two@example.org").stdout)["name"] == name
+    assert "\u202e" not in refused(server, "account", "show", "\u202enobody@example.org")
+    server.cli("account", "remove", "two@example.org")
+
+
+def test_a_script_is_shown_to_a_terminal_without_its_controls(server, tmp_path):
+    script = 'keep; # \x1b]0;title\x07 \u009b2J \u202e\n# second line\n'
+    (tmp_path / "script").write_text(script)
+    server.cli("rule", "set", "postmaster@example.org", tmp_path / "script")
+    assert server.cli("rule", "show", "postmaster@example.org").stdout == script
+    t = Typed(BUILD / "signet", "--data", server.data, "rule", "show", "postmaster@example.org")
+    t.wait_for(b"second line\r\n")
+    assert t.end() == 0
+    assert t.seen.decode() == "keep; # ?]0;title? ?2J ?\r\n# second line\r\n"
+    server.cli("rule", "remove", "postmaster@example.org")
+
+
 def test_passwords_from_file_and_stdin(server, tmp_path):
     file = tmp_path / "password"
     file.write_text(PASSWORD + "\n")
