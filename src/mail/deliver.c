@@ -34,7 +34,8 @@ enum {
 	REPORTED_MAX = 1000,         /* recipients of one notification */
 };
 
-/* What an entry of the plan came to: the same for all that lead to it. OK while it is under way. */
+/* What an entry of the plan came to: the same for all that lead to it. LOOP while it is under way: who
+ * redirects to where the message is redirected from keeps it, else nobody might have it. */
 struct applied {
 	bool known;
 	enum recipient_verdict verdict;
@@ -518,6 +519,7 @@ static int to_target(struct run *run, const struct recipient *recipient,
 	applied = &run->applied[position];
 	if (!applied->known) {
 		applied->known = true;
+		applied->verdict = RECIPIENT_LOOP;
 		TRY(apply_entry(run, recipient, target, entry, &applied->verdict));
 		applied->rejection = run->rejection;
 	}
