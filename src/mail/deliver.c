@@ -249,6 +249,8 @@ static const struct verdict_text *text_of(struct run *run, enum recipient_verdic
 static void report(struct run *run, const struct recipient *recipient,
 	const struct mail_address *final, enum bounce_action action, enum recipient_verdict verdict)
 {
+	if (run->depth) /* who redirected keeps it, or its own verdict tells */
+		return;
 	if (action == BOUNCE_FAILED)
 		run->d->n_failed++;
 	if (!is_due(recipient, action) || run->n_reports == REPORTED_MAX)
@@ -699,7 +701,8 @@ static int run_all(struct run *run)
 		else if (refusal == RECIPIENT_OK || verdict == RECIPIENT_FULL)
 			refusal = verdict; /* what may pass by itself is said first */
 	}
-	if (n_accepted == 0 && !run->copied)
+	/* A refusal that may pass undoes the copies too: they are made when the message comes again. */
+	if (n_accepted == 0 && (!run->copied || refusal == RECIPIENT_FULL))
 		return refuse_all(run, refusal);
 	if (run->n_reports && !transaction_sender_is_null(t))
 		TRY(notify(run));

@@ -961,6 +961,23 @@ static void refusal_is_told(void **state)
 	rule_cache_free(cache);
 }
 
+/* Nobody's mail has failed that is kept where a redirect did not lead anywhere. */
+static void kept_has_not_failed(void **state)
+{
+	struct fixture *f = *state;
+	struct rule_cache *cache = rule_cache_new();
+	struct mailing m;
+
+	plant_it(f, "alice", "redirect \"bob@example.org\";");
+	plant_it(f, "bob", "require \"reject\"; reject \"no\";");
+	mail(&m, f, cache, "jim@example.com", "alice@example.org", plain);
+	assert_int_equal(m.result, 0);
+	assert_int_equal(m.delivery.n_mailboxes, 1);
+	assert_int_equal(m.delivery.n_failed, 0);
+	mailing_done(&m);
+	rule_cache_free(cache);
+}
+
 static int take_right(struct store_conn *c, void *arg)
 {
 	int64_t *shared = arg;
@@ -1041,6 +1058,28 @@ static int remove_mailbox(struct store_conn *c, void *arg)
 	return store_mailbox_delete(c, *bob, SPAN("Shared"), NULL);
 }
 
+/* A copy somewhere does not make an end of what may pass by itself: it is tried again, and the copy is made
+ * then. */
+static void copy_while_full(void **state)
+{
+	struct fixture *f = *state;
+	struct rule_cache *cache = rule_cache_new();
+	int64_t bob = fixture_number(f, "select id from account where local = cast('bob' as blob)");
+	struct mailing m;
+
+	assert_int_equal(store_write(f->store, fill_bob, &bob), 0);
+	plant_it(f, "server", "require [\"fileinto\",\"copy\",\"envelope\"];"
+			      " if envelope :localpart \"to\" \"alice\" { fileinto :copy \"Lists\"; }");
+	plant_it(f, "alice", "require \"reject\"; reject \"not you\";");
+	mail(&m, f, cache, "", "alice@example.org bob@example.org", plain);
+	assert_int_equal(m.result, DELIVER_E_REFUSED);
+	assert_int_equal(m.delivery.refusal, RECIPIENT_FULL);
+	assert_int_equal(store_read(f->store, list_all, &m), 0);
+	assert_true(span_is(buf_span(&m.out), ""));
+	mailing_done(&m);
+	rule_cache_free(cache);
+}
+
 /* What the server's rules encrypt for somebody else is put nowhere else, full or gone: nobody could
  * read it there. */
 static void for_the_owner_alone(void **state)
@@ -1099,8 +1138,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(very_long_header, setup, teardown),
 		cmocka_unit_test_setup_teardown(redirect_through_alias, setup, teardown),
 		cmocka_unit_test_setup_teardown(refusal_is_told, setup, teardown),
+		cmocka_unit_test_setup_teardown(kept_has_not_failed, setup, teardown),
 		cmocka_unit_test_setup_teardown(right_is_taken, setup, teardown),
 		cmocka_unit_test_setup_teardown(other_is_full, setup, teardown),
+		cmocka_unit_test_setup_teardown(copy_while_full, setup, teardown),
 		cmocka_unit_test_setup_teardown(for_the_owner_alone, setup, teardown),
 	};
 
