@@ -166,23 +166,23 @@ static bool check_number(struct cli *cli, const struct argument *a, struct span 
 	return false;
 }
 
-/* A file's name is octets; everything else goes into JSON. */
-static bool is_path(const struct argument *a)
+bool argument_is_path(const struct argument *a)
 {
 	static const char *const names[] = { "F", "FILE", "FILE...", "FILE|FINGERPRINT", "FILE|URL",
-		"DIR", "FOLDER" };
+		"CERT.pem", "ISSUER", "ISSUER...", "DIR", "FOLDER" };
 	const char *name = a->sample ? a->sample : a->name;
 
-	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+	for (size_t i = 0; name && i < sizeof names / sizeof names[0]; i++) {
 		if (strcmp(name, names[i]) == 0)
 			return true;
 	}
 	return false;
 }
 
+/* A file's name is octets; everything else goes into JSON. */
 static bool check_text(struct cli *cli, const struct argument *a, const char *text)
 {
-	if (!text || is_path(a) || span_is_utf8(span_str(text)))
+	if (!text || argument_is_path(a) || span_is_utf8(span_str(text)))
 		return true;
 	why_set(&cli->why, gettext("%s is text in UTF-8"), a->name);
 	return false;

@@ -160,6 +160,9 @@ int cli_body_file(struct cli *cli, json_t *body, const char *member, const char 
 /* Whether it is one of the words by position. */
 bool argument_is_word(const struct argument *a);
 
+/* Whether what is given for it names a file or a folder, or may. */
+bool argument_is_path(const struct argument *a);
+
 /* Before standard input is read: CLI_E_USAGE where it was already. */
 int cli_take_input(struct cli *cli) MUST_CHECK;
 

@@ -8,30 +8,11 @@
 #include <stdio.h>
 #include <string.h>
 
-/* An option whose value is a file. */
-static bool is_file(const struct argument *a)
-{
-	static const char *const samples[] = { "F", "FILE", "FOLDER" };
-
-	for (size_t i = 0; a->sample && i < sizeof samples / sizeof samples[0]; i++) {
-		if (strcmp(a->sample, samples[i]) == 0)
-			return true;
-	}
-	return false;
-}
-
-/* A word that names a file, perhaps one of several. */
-static bool is_file_word(const struct argument *a)
-{
-	return a->kind == ARG_FILE || (a->name && strncmp(a->name, "FILE", 4) == 0) ||
-		(a->name && strcmp(a->name, "CERT.pem") == 0);
-}
-
 /* What comes behind an option: files, one of its choices, or what nobody knows. */
 static void complete_value(const struct argument *a)
 {
 	(void)printf("\t\t%s) ", a->name);
-	if (is_file(a)) {
+	if (argument_is_path(a)) {
 		(void)puts("files=1 words= ;;");
 		return;
 	}
@@ -49,9 +30,12 @@ static void complete(const char *noun, const char *verb, const struct command *c
 
 	(void)printf("\t' %s%s%s'*) words='--help --json", noun, verb ? " " : "", verb ? verb : "");
 	for (size_t k = 0; k < ARGUMENTS_MAX && c->arguments[k].kind != ARG_END; k++) {
-		if (c->arguments[k].name && c->arguments[k].name[0] == '-')
-			(void)printf(" %s", c->arguments[k].name);
-		files = files || is_file_word(&c->arguments[k]);
+		const struct argument *a = &c->arguments[k];
+
+		if (a->name && a->name[0] == '-')
+			(void)printf(" %s", a->name);
+		else
+			files |= argument_is_path(a);
 	}
 	(void)printf("' files=%s\n\t\tcase $before in\n", files ? "1" : "");
 	for (size_t k = 0; k < ARGUMENTS_MAX && c->arguments[k].kind != ARG_END; k++) {

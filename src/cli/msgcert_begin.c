@@ -82,9 +82,12 @@ static int check_file(struct cli *cli, const char *name)
 {
 	CLEANUP(secret_done) struct secret password = {};
 	bool is_stdin = strcmp(name, "-") == 0;
-	int fd = is_stdin ? STDIN_FILENO : open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	int r;
+	int r = is_stdin ? cli_take_input(cli) : 0;
+	int fd;
 
+	if (r)
+		return r;
+	fd = is_stdin ? STDIN_FILENO : open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0) {
 		why_set(&cli->why, gettext("cannot read %s: %s"), name, strerror(errno));
 		return CLIENT_E_REFUSED;

@@ -42,8 +42,11 @@ int smime_add_certs(struct cli *cli, const char *option, struct cert_list *list)
 
 int smime_read_message(struct cli *cli, struct buf *out)
 {
+	int r = cli_take_input(cli);
 	size_t n;
 
+	if (r)
+		return r;
 	do {
 		n = fread(buf_room(out, PIECE), 1, PIECE, stdin);
 		buf_added(out, n);

@@ -236,8 +236,10 @@ static int verify_batch(struct cli *cli)
 {
 	CLEANUP(buf_done) struct buf line = {};
 	CLEANUP(buf_done) struct buf answer = {};
+	int r = cli_take_input(cli);
 
-	(void)cli;
+	if (r)
+		return r;
 	while (read_line(stdin, &line)) {
 		buf_clear(&answer);
 		TRY(batch_answer(buf_span(&line), clock_now_us(), &answer));

@@ -347,6 +347,7 @@ def test_completion():
     here = str(BUILD / "meson-info")
     assert complete("smime", "generate", "alice@example.org", "--password-file", here) == [here]
     assert complete("cert", "install", "example.org", here) == [here]
+    assert complete("client-ca", "set", "example.org", here) == [here]
     assert complete("smime", "show", here) == []
 
 

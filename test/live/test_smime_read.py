@@ -131,6 +131,8 @@ def test_usage(people):
     assert signet("verify", "--time", "yesterday", data=MESSAGE).returncode == 2
     assert signet("decrypt", "--key", people / "bob.key", data=MESSAGE).returncode == 2
     assert signet("verify", data=b"").returncode == 1
+    both = signet("verify", "--roots", "-", data=(people / "ca.pem").read_bytes())
+    assert both.returncode == 2 and b"cannot both be standard input" in both.stderr
     assert b"signet smime verify --roots" in signet("verify", "--help").stdout
 
 

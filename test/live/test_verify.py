@@ -2,6 +2,7 @@
 """signet verify: certificates in files, judged without a server."""
 import datetime
 import json
+import os
 import subprocess
 
 import pytest
@@ -236,6 +237,14 @@ def test_trust(files):
     assert "key.pem: there is a private key in the file, but no certificate" in done.stderr
     assert run(files, *at, "--roots", "other.pem", "chain.pem").returncode == 1
     assert run(files, *at, "chain.pem").returncode == 1
+
+
+def test_a_path_is_octets(files):
+    name = os.fsencode(files) + b"/gr\xfcn.pem"
+    with open(name, "w") as f:
+        f.write((files / "leaf.pem").read_text())
+    done = run(files, *GOOD, name)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("words, code", [
