@@ -133,8 +133,8 @@ int store_issued_revoked(struct store_conn *c, int64_t authority,
 int store_issued_due(struct store_conn *c, int64_t now_us,
 	int (*each)(const struct store_issued *row, void *context), void *context) MUST_CHECK;
 
-/* Reads: what ends before that time, belongs to an account still, was neither revoked nor renewed;
- * of what is renewed by itself, what the account signs with. */
+/* Reads, in the order in which they were made: what ends before that time, belongs to an account still,
+ * was neither revoked nor renewed; of what is renewed by itself, what the account signs with. */
 int store_issued_ending(struct store_conn *c, int64_t now_us, int64_t before_us,
 	int (*each)(const struct store_issued *row, void *context), void *context) MUST_CHECK;
 
@@ -171,8 +171,8 @@ int store_issued_put_off(struct store_conn *c, int64_t id, unsigned failures,
  */
 int store_issued_tell(struct store_conn *c, int64_t id, unsigned days) MUST_CHECK;
 
-/* Reads: what was revoked after that time, is not over, belongs to an account still, and whose user was
- * not told of it. */
+/* Reads, in the order in which they were made: what was revoked after that time, is not over, belongs to
+ * an account still, and whose user was not told of it. */
 int store_issued_revoked_untold(struct store_conn *c, int64_t after_us, int64_t now_us,
 	int (*each)(const struct store_issued *row, void *context), void *context) MUST_CHECK;
 

@@ -47,6 +47,8 @@ static const char *const migrations[] = {
 	,
 #include "store/017_blobs.sql.inc"
 	,
+#include "store/018_issued_due.sql.inc"
+	,
 };
 
 enum { NEWEST = sizeof migrations / sizeof migrations[0] };

@@ -453,7 +453,7 @@ int store_secure_cert_ending(struct store_conn *c, int64_t now_us, int64_t befor
 		" and t.is_current <> 0 and k.is_current <> 0 and a.disabled = 0"
 		" and (a.smime > 0 or (a.smime < 0 and d.smime <> 0))"
 		" and not exists (select 1 from issued i where i.account = a.id and i.der = t.der)"
-		" order by t.not_after",
+		" order by +t.id", /* the sign: sorted, rather than the whole table in that order */
 		DB_ARGS(DB_INT(now_us - week_us), DB_INT(before_us))));
 	while (db_next(q, &r)) {
 		struct store_secure_ending row = { .account = db_int(q, 8),

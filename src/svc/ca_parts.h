@@ -23,6 +23,9 @@ enum {
 	CA_ANSWERS_MAX = 16384,      /* that are kept, some 700 octets each */
 };
 
+/* What users are told. */
+enum ca_notice { CA_NOTICE_REVOKED, CA_NOTICE_ENDS, CA_NOTICE_FOREIGN_ENDS, CA_NOTICES };
+
 struct ca {
 	pthread_mutex_t lock; /* one list at a time is made because somebody asks */
 	atomic_int_least64_t begun_ms; /* by the monotonic clock, under that lock; 0: none is being made */
@@ -32,6 +35,7 @@ struct ca {
 	struct bucket signatures, single_use;
 	uint64_t n_signed; /* answers, for tests */
 	struct errand errand;
+	int64_t told_up_to[CA_NOTICES]; /* the errand's: ids that had their turn; 0: it begins anew */
 };
 
 /* A message: the account has another certificate now. */

@@ -5,7 +5,8 @@
  * What users are told of their certificates: that one was renewed or revoked, and that one ends which nobody
  * renews. That is one for a request (its key is elsewhere), one that could not be renewed, and one from
  * an authority elsewhere that the account signs with here. Noted and delivered in one transaction: each
- * thing once.
+ * thing once. One errand tells so many of each kind and the next goes on behind them, whether they could be
+ * told or not: what fails keeps nobody else waiting, and has its turn again when all had theirs.
  */
 
 #include "base/alloc.h"
@@ -31,7 +32,7 @@
 #include <stdlib.h>
 
 enum {
-	AT_ONCE_MAX = 100, /* messages of one errand: the rest is due in a minute still */
+	AT_ONCE_MAX = 100, /* messages of a kind in one errand: the rest is due in a minute still */
 	WARN_DAYS = 30,
 	TOLD_DAYS = 7, /* of what was revoked earlier, everybody knows */
 };
@@ -106,12 +107,14 @@ int ca_tell_renewed(struct env *e, const struct store_account *account, struct s
 	return err_fold(send_notice(e, &t));
 }
 
-/* What is due. */
+/* What is due, of one kind. */
 struct warnings {
 	struct env *env;
 	struct store_conn *conn;
 	struct arena arena;
 	int64_t now_us;
+	enum ca_notice kind;
+	int64_t behind; /* this id */
 	struct telling list[AT_ONCE_MAX];
 	size_t n;
 	struct {
@@ -130,10 +133,15 @@ struct ending {
 	int (*note)(struct store_conn *c, int64_t id, unsigned days);
 };
 
+static bool has_turn(const struct warnings *w, int64_t id)
+{
+	return id > w->behind && w->n < AT_ONCE_MAX;
+}
+
 /* As far as the row says it, before its certificate is read. */
 static bool may_be_due(const struct warnings *w, const struct ending *x, unsigned *ret_days)
 {
-	if (w->n == AT_ONCE_MAX || expiry_threshold(x->not_after_us, w->now_us, ret_days))
+	if (!has_turn(w, x->id) || expiry_threshold(x->not_after_us, w->now_us, ret_days))
 		return false;
 	if (x->told_days >= 0 && x->told_days <= *ret_days)
 		return false;
@@ -249,7 +257,7 @@ static int see_revoked(const struct store_issued *row, void *context)
 	bool signs, encrypts;
 	int r;
 
-	if (w->n == AT_ONCE_MAX || !is_readable(w, row->id, row->der, &cert))
+	if (!has_turn(w, row->id) || !is_readable(w, row->id, row->der, &cert))
 		return 0;
 	r = store_account_get(w->conn, &w->arena, row->account, &account);
 	if (r)
@@ -274,8 +282,11 @@ static int collect_all(struct store_conn *c, void *arg)
 
 	w->conn = c;
 	w->n = w->n_looked_at = 0;
-	TRY(store_issued_revoked_untold(c, w->now_us - TOLD_DAYS * day_us, w->now_us, see_revoked, w));
-	TRY(store_issued_ending(c, w->now_us, before_us, see_issued, w));
+	if (w->kind == CA_NOTICE_REVOKED)
+		return store_issued_revoked_untold(
+			c, w->now_us - TOLD_DAYS * day_us, w->now_us, see_revoked, w);
+	if (w->kind == CA_NOTICE_ENDS)
+		return store_issued_ending(c, w->now_us, before_us, see_issued, w);
 	return store_secure_cert_ending(c, w->now_us, before_us, see_foreign, w);
 }
 
@@ -289,12 +300,12 @@ static int note_ends(struct store_conn *c, void *arg)
 	return 0;
 }
 
-/* Each whatever became of the others: what fails is tried again with the next errand. */
+/* Each whatever became of the others: what fails is tried again in its next turn. */
 static int tell_all(struct env *e, struct warnings *w)
 {
 	int failed = 0, r;
 
-	for (size_t i = 0; i < w->n; i++) {
+	for (size_t i = 0; i < w->n && !atomic_load(&e->ca->errand.stop); i++) {
 		struct telling *t = &w->list[i];
 
 		r = send_notice(e, t);
@@ -319,16 +330,30 @@ static int tell_all(struct env *e, struct warnings *w)
 	return failed ? failed : r;
 }
 
+static int warn_of(struct env *e, struct warnings *w, enum ca_notice kind)
+{
+	int64_t *up_to = &e->ca->told_up_to[kind];
+
+	w->kind = kind;
+	w->behind = *up_to;
+	TRY(store_read(e->store, collect_all, w));
+	*up_to = w->n == AT_ONCE_MAX ? w->list[w->n - 1].id : 0;
+	return tell_all(e, w);
+}
+
 int ca_warn(struct env *e)
 {
 	struct warnings *w = ALLOC(struct warnings);
-	int r;
+	int r = 0;
 
 	w->env = e;
 	w->now_us = clock_now_us();
-	r = store_read(e->store, collect_all, w);
-	if (!r)
-		r = tell_all(e, w);
+	for (enum ca_notice kind = 0; kind < CA_NOTICES; kind++) {
+		int one = warn_of(e, w, kind);
+
+		if (one)
+			r = one;
+	}
 	arena_done(&w->arena);
 	free(w);
 	return err_fold(r);

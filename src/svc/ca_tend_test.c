@@ -463,6 +463,29 @@ static void test_failing_notice(void **state)
 	assert_int_equal(env_fixture_inbox_count(f), 4);
 }
 
+/* Nor do many: the next errand goes on behind them, and they have their turn again. */
+static void test_many_failing(void **state)
+{
+	struct env_fixture *f = *state;
+
+	issue_for_requests(f, 250);
+	ca_fixture_sql(f, "update issued set revoked = 1770091506000001 where id % 2 = 0");
+	ca_fixture_sql(f, "create trigger broken before update of told on issued when old.id <= 240"
+			  " begin select raise(abort, 'broken'); end");
+	clock_set(start_us + 5 * day_us, 0);
+	for (int i = 0; i < 2; i++)
+		assert_true(ca_tend(&f->env) < 0);
+	assert_int_equal(env_fixture_inbox_count(f), 5);
+	clock_set(start_us + 75 * day_us, 0);
+	for (int i = 0; i < 2; i++)
+		assert_true(ca_tend(&f->env) < 0);
+	assert_int_equal(env_fixture_inbox_count(f), 10);
+	ca_fixture_sql(f, "drop trigger broken");
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(ca_tend(&f->env), 0);
+	assert_int_equal(env_fixture_inbox_count(f), 130);
+}
+
 int main(void)
 {
 	struct env_fixture *f = env_fixture_new();
@@ -480,6 +503,7 @@ int main(void)
 		ROW(test_foreign_not_in_use),
 		ROW(test_damaged_row),
 		ROW(test_failing_notice),
+		ROW(test_many_failing),
 	};
 
 	log_set_stderr(false);
