@@ -99,15 +99,19 @@ int operation_sign(EVP_PKEY *key, EVP_PKEY_CTX *signer, struct span data, struct
 	return 0;
 }
 
-int operation_exponent(EVP_PKEY *key, uint8_t ret_digest[static SHA256_OCTETS])
+/* What stands for bad padding depends on this: SHA-256 of the private exponent, a secret. It costs
+ * a few microseconds of the hundreds that RSA takes, so nobody keeps it. */
+static int digest_exponent(EVP_PKEY *key, size_t n_modulus,
+	uint8_t ret_digest[static SHA256_OCTETS])
 {
 	CLEANUP(BN_clear_freep) BIGNUM *d = NULL;
-	CLEANUP(secret_done) struct secret octets = secret_new((size_t)EVP_PKEY_get_size(key));
+	uint8_t octets[RSA_MAX];
 
 	if (EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_RSA_D, &d) <= 0 ||
-		BN_bn2binpad(d, octets.p, (int)octets.n) < 0)
+		BN_bn2binpad(d, octets, (int)n_modulus) < 0)
 		return key_openssl_fault("private exponent");
-	digest_sha256(secret_span(&octets), ret_digest);
+	digest_sha256(span_of(octets, n_modulus), ret_digest);
+	explicit_bzero(octets, sizeof octets);
 	return 0;
 }
 
@@ -117,6 +121,7 @@ static int decrypt_pkcs1(EVP_PKEY *key, EVP_PKEY_CTX *ctx, const struct operatio
 	struct operation_out out, size_t *ret_n)
 {
 	uint8_t *block = out.p + RSA_MAX;
+	uint8_t digest[SHA256_OCTETS];
 	size_t n = RSA_MAX;
 	int r;
 
@@ -125,11 +130,13 @@ static int decrypt_pkcs1(EVP_PKEY *key, EVP_PKEY_CTX *ctx, const struct operatio
 		return KEYD_E_FAILED;
 	if (EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_NO_PADDING) <= 0)
 		return say_no(KEYD_E_REFUSED);
+	TRY(digest_exponent(key, d->ciphertext.n, digest));
 	if (EVP_PKEY_decrypt(ctx, block, &n, d->ciphertext.p, d->ciphertext.n) <= 0)
 		r = say_no(KEYD_E_FAILED);
 	else
-		r = unpad_pkcs1(span_of(block, n), d->ciphertext,
-			span_of(d->exponent, SHA256_OCTETS), out.p, ret_n);
+		r = unpad_pkcs1(span_of(block, n), d->ciphertext, span_of(digest, sizeof digest),
+			out.p, ret_n);
+	explicit_bzero(digest, sizeof digest);
 	explicit_bzero(block, RSA_MAX);
 	return r;
 }

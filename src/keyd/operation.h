@@ -5,8 +5,8 @@
 /* What keyd does with a private key that is in clear. Results are 0, an enum keyd_outcome (REFUSED:
  * not with this key or these parameters; FAILED: not on this input) or a fault. */
 
-#include "base/digest.h"
-#include "base/secret.h"
+#include "base/err.h"
+#include "base/span.h"
 #include "keyd/protocol.h"
 #include "pki/key.h"
 
@@ -23,14 +23,9 @@ int operation_signer(EVP_PKEY *key, const struct keyd_sign *how, EVP_PKEY_CTX **
 int operation_sign(EVP_PKEY *key, EVP_PKEY_CTX *signer, struct span data, struct operation_out out,
 	size_t *ret_n) MUST_CHECK;
 
-/* What stands for bad padding depends on this: SHA-256 of an RSA key's private exponent. A secret;
- * the same as long as the key lives. */
-int operation_exponent(EVP_PKEY *key, uint8_t ret_digest[static SHA256_OCTETS]) MUST_CHECK;
-
 struct operation_decrypt {
 	struct keyd_decrypt how;
 	struct span label, ciphertext;
-	uint8_t exponent[SHA256_OCTETS]; /* KEYD_PAD_PKCS1 */
 };
 
 /* `out` has room for 2,048 octets, which are used and wiped behind the result. */

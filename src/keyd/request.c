@@ -450,19 +450,6 @@ static int keyd_do_sign(struct keyd *k, const struct span *f, struct reply *repl
 	return r;
 }
 
-/* Worked out once for each key. */
-static int exponent_of(struct keyd *k, struct span handle, EVP_PKEY *key,
-	uint8_t ret_digest[static SHA256_OCTETS])
-{
-	if (!EVP_PKEY_is_a(key, "RSA"))
-		return KEYD_E_REFUSED;
-	if (vault_exponent(k->vault, handle, ret_digest))
-		return 0;
-	TRY(operation_exponent(key, ret_digest));
-	vault_keep_exponent(k->vault, handle, ret_digest);
-	return 0;
-}
-
 static int keyd_do_decrypt(struct keyd *k, const struct span *f, struct reply *reply)
 {
 	CLEANUP(EVP_PKEY_freep) EVP_PKEY *key = NULL;
@@ -474,11 +461,8 @@ static int keyd_do_decrypt(struct keyd *k, const struct span *f, struct reply *r
 	if (!is_text(d.how.digest, sizeof d.how.digest) || !is_text(d.how.mgf1, sizeof d.how.mgf1))
 		return MALFORMED;
 	r = use_key(k, f[0], f[1], DECRYPT, &key);
-	if (!r && d.how.padding == KEYD_PAD_PKCS1)
-		r = exponent_of(k, f[0], key, d.exponent);
 	if (!r)
 		r = operation_decrypt(key, &d, reply_begin(reply), &n);
-	explicit_bzero(d.exponent, sizeof d.exponent);
 	if (!r)
 		reply_end(reply, n);
 	return r;

@@ -36,8 +36,6 @@ struct entry {
 	EVP_PKEY *key;
 	EVP_PKEY_CTX *signer; /* NULL: nothing was signed yet */
 	struct keyd_sign how; /* the signer's parameters */
-	bool has_exponent;
-	uint8_t exponent[SHA256_OCTETS];
 };
 
 struct vault {
@@ -262,34 +260,6 @@ void vault_keep_signer(struct vault *v, struct span handle, const struct keyd_si
 	if (e && !e->signer) {
 		e->signer = EVP_PKEY_CTX_dup(signer);
 		e->how = *how;
-	}
-	pthread_mutex_unlock(&v->lock);
-}
-
-bool vault_exponent(struct vault *v, struct span handle, uint8_t ret_digest[static SHA256_OCTETS])
-{
-	struct entry *e;
-	bool found;
-
-	pthread_mutex_lock(&v->lock);
-	e = map_get(&v->by_handle, handle);
-	found = e && e->has_exponent;
-	if (found)
-		memcpy(ret_digest, e->exponent, SHA256_OCTETS);
-	pthread_mutex_unlock(&v->lock);
-	return found;
-}
-
-void vault_keep_exponent(struct vault *v, struct span handle,
-	const uint8_t digest[static SHA256_OCTETS])
-{
-	struct entry *e;
-
-	pthread_mutex_lock(&v->lock);
-	e = map_get(&v->by_handle, handle);
-	if (e) {
-		memcpy(e->exponent, digest, SHA256_OCTETS);
-		e->has_exponent = true;
 	}
 	pthread_mutex_unlock(&v->lock);
 }

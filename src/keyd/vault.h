@@ -8,7 +8,6 @@
  * it is the one that was used longest ago. Thread-safe.
  */
 
-#include "base/digest.h"
 #include "base/err.h"
 #include "keyd/protocol.h"
 #include "pki/key.h"
@@ -38,11 +37,6 @@ int vault_left(struct vault *v, struct span handle, struct span session, int64_t
 EVP_PKEY_CTX *vault_signer(struct vault *v, struct span handle, const struct keyd_sign *how);
 void vault_keep_signer(struct vault *v, struct span handle, const struct keyd_sign *how,
 	const EVP_PKEY_CTX *signer);
-
-/* The same of what a decryption needs of an RSA key (operation_exponent); false: not kept yet. */
-bool vault_exponent(struct vault *v, struct span handle, uint8_t ret_digest[static SHA256_OCTETS]);
-void vault_keep_exponent(struct vault *v, struct span handle,
-	const uint8_t digest[static SHA256_OCTETS]);
 
 void vault_forget(struct vault *v, struct span handle, struct span session);
 void vault_forget_session(struct vault *v, struct span session);

@@ -178,28 +178,6 @@ static void test_signer(void **state)
 	vault_free(v);
 }
 
-static void test_exponent(void **state)
-{
-	static const uint8_t kept[SHA256_OCTETS] = { 1, 2, 3 };
-	uint8_t got[SHA256_OCTETS] = {};
-	struct vault *v = vault_new(N);
-	struct handle h, h2;
-
-	(void)state;
-	vault_add(v, key, KEYD_SMIME, SPAN("a"), 0, 0, h.p);
-	vault_add(v, key, KEYD_SMIME, SPAN("b"), 0, 0, h2.p);
-	assert_false(vault_exponent(v, span_of(h.p, KEYD_HANDLE), got));
-	vault_keep_exponent(v, span_of(h.p, KEYD_HANDLE), kept);
-	assert_true(vault_exponent(v, span_of(h.p, KEYD_HANDLE), got));
-	assert_memory_equal(got, kept, sizeof kept);
-	assert_false(vault_exponent(v, span_of(h2.p, KEYD_HANDLE), got));
-	vault_forget_session(v, SPAN("a"));
-	assert_false(vault_exponent(v, span_of(h.p, KEYD_HANDLE), got));
-	vault_keep_exponent(v, span_of(h.p, KEYD_HANDLE), kept);
-	assert_false(vault_exponent(v, span_of(h.p, KEYD_HANDLE), got));
-	vault_free(v);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -208,7 +186,6 @@ int main(void)
 		cmocka_unit_test(test_other_time),
 		cmocka_unit_test(test_sessions),
 		cmocka_unit_test(test_signer),
-		cmocka_unit_test(test_exponent),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
