@@ -17,6 +17,7 @@
 #include "mime/message_id.h"
 #include "mime/part.h"
 #include "mime/structure.h"
+#include "store/store.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -24,6 +25,9 @@
 
 /* Octets of the message's front that are kept of a large one, for delivery status notifications. */
 enum { HEAD_KEPT = 64 << 10 };
+
+/* Octets that intake_feed takes at a time: a transaction for each step of a large message. */
+enum { FEED_STEP = 4 * CONTENT_PIECE };
 
 struct piece {
 	struct piece *next;
@@ -221,6 +225,34 @@ int intake_end(struct intake *in, struct content_draft **ret_draft)
 	in->draft.upload = in->upload;
 	*ret_draft = &in->draft;
 	return 0;
+}
+
+static int flush(struct store_conn *c, void *arg)
+{
+	return intake_flush(arg, c);
+}
+
+int intake_feed(struct intake *in, struct store *store, struct span octets)
+{
+	int r = 0;
+
+	while (octets.n && r == 0) {
+		r = intake_add(in, span_head(octets, FEED_STEP));
+		octets = span_skip(octets, FEED_STEP);
+		if (r == INTAKE_E_FLUSH)
+			r = store_write(store, flush, in);
+	}
+	return r;
+}
+
+int intake_finish(struct intake *in, struct store *store, struct content_draft **ret_draft)
+{
+	int r = intake_end(in, ret_draft);
+
+	if (r != INTAKE_E_FLUSH)
+		return r;
+	TRY(store_write(store, flush, in));
+	return intake_end(in, ret_draft);
 }
 
 size_t intake_keep_draft(struct intake *in)

@@ -13,6 +13,7 @@
 struct intake;
 struct message_facts; /* mime/part.h */
 struct part_tree;
+struct store;
 struct store_conn;
 
 enum intake_outcome {
@@ -43,6 +44,13 @@ int intake_end(struct intake *in, struct content_draft **ret_draft) MUST_CHECK;
 /* The same without the draft, whose packing is most of the time, for a message that may be stored
  * in another form instead; intake_end can follow. */
 int intake_end_parsing(struct intake *in) MUST_CHECK;
+
+/* The same as intake_add, intake_flush and intake_end, for a thread that may wait: what is to be
+ * flushed is, in short transactions, so no more than a step of the octets is in memory twice. */
+int intake_feed(struct intake *in, struct store *store, struct span octets) MUST_CHECK;
+int intake_finish(struct intake *in, struct store *store,
+	struct content_draft **ret_draft) MUST_CHECK;
+
 const struct message_facts *intake_facts(const struct intake *in);
 uint64_t intake_size(const struct intake *in);
 

@@ -27,30 +27,16 @@ static int teardown(void **state)
 	return 0;
 }
 
-static int run_flush(struct store_conn *c, void *arg)
-{
-	return intake_flush(arg, c);
-}
-
 static void add(struct fixture *f, struct intake *in, struct span octets)
 {
-	int r = intake_add(in, octets);
-
-	if (r == INTAKE_E_FLUSH)
-		r = store_write(f->store, run_flush, in);
-	assert_int_equal(r, 0);
+	assert_int_equal(intake_feed(in, f->store, octets), 0);
 }
 
 static struct content_draft *end(struct fixture *f, struct intake *in)
 {
 	struct content_draft *draft;
-	int r = intake_end(in, &draft);
 
-	if (r == INTAKE_E_FLUSH) {
-		assert_int_equal(store_write(f->store, run_flush, in), 0);
-		r = intake_end(in, &draft);
-	}
-	assert_int_equal(r, 0);
+	assert_int_equal(intake_finish(in, f->store, &draft), 0);
 	return draft;
 }
 
@@ -121,13 +107,15 @@ static void test_too_large(void **state)
 {
 	CLEANUP(intake_freep) struct intake *in = intake_new(10);
 	struct content_draft *draft;
+	struct fixture *f = *state;
 
-	(void)state;
 	assert_int_equal(intake_add(in, SPAN("0123456789")), 0);
 	assert_int_equal(intake_add(in, SPAN("")), 0);
 	assert_int_equal(intake_add(in, SPAN("x")), INTAKE_E_TOO_LARGE);
 	assert_int_equal(intake_add(in, SPAN("")), INTAKE_E_TOO_LARGE);
 	assert_int_equal(intake_end(in, &draft), INTAKE_E_TOO_LARGE);
+	assert_int_equal(intake_feed(in, f->store, SPAN("x")), INTAKE_E_TOO_LARGE);
+	assert_int_equal(intake_finish(in, f->store, &draft), INTAKE_E_TOO_LARGE);
 }
 
 struct stored {
@@ -185,6 +173,29 @@ static void test_sizes(void **state)
 	}
 }
 
+/* A large message given at once does not become one large transaction. */
+static void test_steps(void **state)
+{
+	CLEANUP(intake_freep) struct intake *in = intake_new(10000000);
+	CLEANUP(buf_done) struct buf message = {};
+	struct store_figures before, after;
+	struct fixture *f = *state;
+	struct stored s;
+
+	make(&message, 7 * CONTENT_INLINE);
+	store_figures(f->store, &before);
+	add(f, in, buf_span(&message));
+	store_figures(f->store, &after);
+	assert_true(after.tasks - before.tasks >= 6);
+	s = (struct stored){ end(f, in), buf_span(&message) };
+	assert_int_equal(store_write(f->store, store_and_compare, &s), 0);
+}
+
+static int run_flush(struct store_conn *c, void *arg)
+{
+	return intake_flush(arg, c);
+}
+
 static int flush_twice_and_fail(struct store_conn *c, void *arg)
 {
 	TRY(intake_flush(arg, c));
@@ -216,6 +227,7 @@ int main(void)
 		cmocka_unit_test(test_empty),
 		cmocka_unit_test(test_too_large),
 		cmocka_unit_test(test_sizes),
+		cmocka_unit_test(test_steps),
 		cmocka_unit_test(test_flush_again),
 	};
 

@@ -94,40 +94,6 @@ static int load_from(struct plan *p, struct store *store)
 	return 0;
 }
 
-static int flush(struct store_conn *c, void *arg)
-{
-	return intake_flush(arg, c);
-}
-
-/* More of a draft, large pieces of it in the store. */
-static int feed(struct plan_form *f, struct store *store, struct span text)
-{
-	int r = 0;
-
-	while (r == 0 && text.n) {
-		struct span piece = span_head(text, CONTENT_PIECE);
-
-		text = span_skip(text, piece.n);
-		r = intake_add(f->intake, piece);
-		if (r == INTAKE_E_FLUSH)
-			r = store_write(store, flush, f->intake);
-	}
-	return err_fold(r);
-}
-
-static int finish(struct plan *p, struct plan_form *f, struct store *store)
-{
-	int r = intake_end(f->intake, &f->draft);
-
-	while (r == INTAKE_E_FLUSH) {
-		TRY(store_write(store, flush, f->intake));
-		r = intake_end(f->intake, &f->draft);
-	}
-	if (r == 0)
-		p->drafts += intake_keep_draft(f->intake);
-	return err_fold(r);
-}
-
 struct piece_reading {
 	const struct intake *intake;
 	uint64_t offset;
@@ -143,8 +109,7 @@ static int read_piece(struct store_conn *c, void *arg)
 }
 
 /* The message, or all behind its header, from the store piece by piece: whatever its size. */
-static int feed_message(struct plan *p, const struct form *f, struct plan_form *to,
-	struct store *store)
+static int feed_message(const struct plan *p, const struct form *f, struct store *store)
 {
 	CLEANUP(buf_done) struct buf octets = {};
 	const struct intake *in = p->request.intake;
@@ -154,7 +119,7 @@ static int feed_message(struct plan *p, const struct form *f, struct plan_form *
 		piece.offset = intake_tree(in)->parts[0].body_offset;
 	for (; piece.offset < intake_size(in); piece.offset += CONTENT_PIECE) {
 		TRY(store_read(store, read_piece, &piece));
-		TRY(feed(to, store, buf_span(&octets)));
+		TRY(intake_feed(f->built.intake, store, buf_span(&octets)));
 	}
 	return 0;
 }
@@ -230,18 +195,20 @@ static int build(struct plan *p, uint32_t form, struct store *store)
 	if (f->n_to || intake_in_memory(p->request.intake))
 		TRY(load_from(p, store));
 	if (f->whole.n) {
-		TRY(feed(&f->built, store, f->whole));
+		TRY(intake_feed(f->built.intake, store, f->whole));
 	} else if (p->loaded) {
 		compose(p, f, &text);
 		if (f->n_to)
 			TRY(seal(p, form, &text));
-		TRY(feed(&f->built, store, buf_span(&text)));
+		TRY(intake_feed(f->built.intake, store, buf_span(&text)));
 	} else {
-		TRY(feed(&f->built, store, f->front));
-		TRY(feed(&f->built, store, f->header));
-		TRY(feed_message(p, f, &f->built, store));
+		TRY(intake_feed(f->built.intake, store, f->front));
+		TRY(intake_feed(f->built.intake, store, f->header));
+		TRY(feed_message(p, f, store));
 	}
-	return finish(p, &f->built, store);
+	TRY(intake_finish(f->built.intake, store, &f->built.draft));
+	p->drafts += intake_keep_draft(f->built.intake);
+	return 0;
 }
 
 /* Packed here rather than by the writer, on which everybody waits. */

@@ -134,7 +134,7 @@ static void begin(struct mailing *m, struct fixture *f, struct rule_cache *cache
 {
 	struct mail_address sender = split(span_str(from));
 	struct span rest = span_str(to);
-	int r = 0;
+	int r;
 
 	*m = (struct mailing){ .f = f,
 		.transaction = ALLOC(struct transaction),
@@ -145,12 +145,7 @@ static void begin(struct mailing *m, struct fixture *f, struct rule_cache *cache
 
 		transaction_add(m->transaction, &recipient);
 	}
-	while (text.n && r == 0) {
-		r = intake_add(m->intake, span_head(text, 4 << 20));
-		if (r == INTAKE_E_FLUSH)
-			r = store_write(f->store, flush, m->intake);
-		text = span_skip(text, text.n < 4 << 20 ? text.n : 4 << 20);
-	}
+	assert_int_equal(intake_feed(m->intake, f->store, text), 0);
 	r = intake_end_parsing(m->intake);
 	if (r == INTAKE_E_FLUSH)
 		assert_int_equal(store_write(f->store, flush, m->intake), 0);

@@ -58,43 +58,16 @@ static void sending_done(struct sending *s)
 	settings_unref(s->settings);
 }
 
-static int flush(struct store_conn *c, void *arg)
-{
-	struct sending *s = arg;
-
-	return intake_flush(s->at->intake, c);
-}
-
-/* A piece at a time, so that no more than one waits to be written. */
-static int add(struct sending *s, struct span octets)
-{
-	int r = 0;
-
-	while (octets.n && !r) {
-		r = intake_add(s->at->intake, span_head(octets, CONTENT_INLINE));
-		octets = span_skip(octets, CONTENT_INLINE);
-		if (r == INTAKE_E_FLUSH)
-			r = store_write(s->env->store, flush, s);
-	}
-	return r;
-}
-
 static int pack(struct sending *s, struct span fields, struct span message)
 {
+	struct store *store = s->env->store;
 	struct content_draft *draft;
-	int r;
 
 	s->at->intake = intake_new(UINT64_MAX);
-	r = add(s, fields);
-	if (!r)
-		r = add(s, message);
-	if (!r)
-		r = intake_end(s->at->intake, &draft);
-	while (r == INTAKE_E_FLUSH) {
-		TRY(store_write(s->env->store, flush, s));
-		r = intake_end(s->at->intake, &draft);
-	}
-	return err_fold(r);
+	TRY(intake_feed(s->at->intake, store, fields));
+	TRY(intake_feed(s->at->intake, store, message));
+	TRY(intake_finish(s->at->intake, store, &draft));
+	return 0;
 }
 
 /* RFC 5321 section 4.4, without where the sender is: nobody asked for that to be told. */

@@ -109,32 +109,9 @@ int stored_read(struct env *e, int64_t account, int64_t id, uint64_t max, struct
 
 struct replacing {
 	const struct reading *reading;
-	struct intake *intake;
 	struct content_draft *draft;
 	struct message_replaced done;
 };
-
-static int flush(struct store_conn *c, void *arg)
-{
-	struct replacing *p = arg;
-
-	return intake_flush(p->intake, c);
-}
-
-static int draft_of(struct env *e, struct replacing *p, struct span message)
-{
-	int r = intake_add(p->intake, message);
-
-	if (r == INTAKE_E_FLUSH)
-		r = store_write(e->store, flush, p);
-	if (!r)
-		r = intake_end(p->intake, &p->draft);
-	while (r == INTAKE_E_FLUSH) {
-		TRY(store_write(e->store, flush, p));
-		r = intake_end(p->intake, &p->draft);
-	}
-	return err_fold(r);
-}
 
 static int commit(struct store_conn *c, void *arg)
 {
@@ -153,10 +130,11 @@ static int replace(struct env *e, const struct reading *reading, struct span mes
 	struct message_replaced *ret_replaced)
 {
 	CLEANUP(intake_freep) struct intake *intake = intake_new(UINT64_MAX);
-	struct replacing p = { .reading = reading, .intake = intake };
+	struct replacing p = { .reading = reading };
 	int r;
 
-	TRY(draft_of(e, &p, message));
+	TRY(intake_feed(intake, e->store, message));
+	TRY(intake_finish(intake, e->store, &p.draft));
 	r = store_write(e->store, commit, &p);
 	if (r == STORE_E_NOT_FOUND || r == STORE_E_STALE)
 		return STORED_E_CHANGED;
