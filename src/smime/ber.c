@@ -14,9 +14,8 @@
 #include <stdlib.h>
 
 enum {
-	CONSTRUCTED = 0x20,
 	TAG_NUMBER = 0x1f,
-	PIECES = DER_OCTET_STRING | CONSTRUCTED,
+	PIECES = DER_OCTET_STRING | BER_CONSTRUCTED,
 	DEPTH_MAX = 32,
 	VALUES_MAX = 1 << 20,
 	LENGTH_MAX = 1 << 28,
@@ -34,7 +33,7 @@ struct ber {
 struct value {
 	uint8_t tag;
 	bool is_indefinite;
-	struct span content; /* if indefinite: all that follows */
+	struct span content; /* if definite */
 };
 
 static bool fail(struct ber *b, enum ber_outcome outcome)
@@ -43,41 +42,43 @@ static bool fail(struct ber *b, enum ber_outcome outcome)
 	return false;
 }
 
-/* Takes identifier and length away from the front, and the content if its length is known. */
+bool ber_head_next(struct span *s, struct ber_head *ret_head)
+{
+	struct ber_head h;
+	size_t n;
+
+	if (s->n < 2 || (s->p[0] & TAG_NUMBER) == TAG_NUMBER)
+		return false;
+	h = (struct ber_head){ .tag = s->p[0], .size = s->p[1] };
+	*s = span_skip(*s, 2);
+	if (h.size & 0x80) {
+		n = h.size & 0x7f;
+		h.is_indefinite = n == 0;
+		/* X.690 section 8.1.3.2: constructed values only. */
+		if (h.is_indefinite && !(h.tag & BER_CONSTRUCTED))
+			return false;
+		if (n > sizeof h.size || n > s->n)
+			return false;
+		h.size = 0;
+		for (size_t i = 0; i < n; i++)
+			h.size = h.size << 8 | s->p[i];
+		*s = span_skip(*s, n);
+	}
+	*ret_head = h;
+	return true;
+}
+
+/* Takes the head away from the front, and the content if its length is known. */
 static bool value_next(struct ber *b, struct span *s, struct value *ret)
 {
-	size_t n, n_octets;
+	struct ber_head h;
 
 	if (++b->n_values > VALUES_MAX)
 		return fail(b, BER_E_LIMIT);
-	if (s->n < 2 || (s->p[0] & TAG_NUMBER) == TAG_NUMBER)
+	if (!ber_head_next(s, &h) || h.size > s->n)
 		return fail(b, BER_E_SYNTAX);
-	*ret = (struct value){ .tag = s->p[0] };
-	n = s->p[1];
-	*s = span_skip(*s, 2);
-	if (n == 0x80) {
-		/* X.690 section 8.1.3.2: constructed values only. */
-		if (!(ret->tag & CONSTRUCTED))
-			return fail(b, BER_E_SYNTAX);
-		ret->is_indefinite = true;
-		return true;
-	}
-	if (n & 0x80) {
-		n_octets = n & 0x7f;
-		if (n_octets > 8 || s->n < n_octets)
-			return fail(b, BER_E_SYNTAX);
-		n = 0;
-		for (size_t i = 0; i < n_octets; i++) {
-			if (n > LENGTH_MAX)
-				return fail(b, BER_E_SYNTAX);
-			n = n << 8 | s->p[i];
-		}
-		*s = span_skip(*s, n_octets);
-	}
-	if (n > s->n)
-		return fail(b, BER_E_SYNTAX);
-	ret->content = span_head(*s, n);
-	*s = span_skip(*s, n);
+	*ret = (struct value){ h.tag, h.is_indefinite, span_head(*s, (size_t)h.size) };
+	*s = span_skip(*s, (size_t)h.size);
 	return true;
 }
 
@@ -151,7 +152,7 @@ static bool walk_primitive(struct ber *b, const struct value *v, bool in_pieces,
 
 static bool is_string_in_pieces(uint8_t tag)
 {
-	return !(tag & 0xc0) && tag & CONSTRUCTED && tag != DER_SEQUENCE && tag != DER_SET;
+	return !(tag & 0xc0) && tag & BER_CONSTRUCTED && tag != DER_SEQUENCE && tag != DER_SET;
 }
 
 static bool walk(struct ber *b, struct span *s, unsigned depth, bool in_pieces, bool writing,
@@ -164,10 +165,11 @@ static bool walk(struct ber *b, struct span *s, unsigned depth, bool in_pieces, 
 		return fail(b, BER_E_LIMIT);
 	if (!value_next(b, s, &v))
 		return false;
-	if ((v.tag == 0 && !writing) || (in_pieces && (v.tag & ~CONSTRUCTED) != DER_OCTET_STRING) ||
+	if ((v.tag == 0 && !writing) ||
+		(in_pieces && (v.tag & ~BER_CONSTRUCTED) != DER_OCTET_STRING) ||
 		(is_string_in_pieces(v.tag) && v.tag != PIECES))
 		return fail(b, BER_E_SYNTAX);
-	if (!(v.tag & CONSTRUCTED))
+	if (!(v.tag & BER_CONSTRUCTED))
 		return walk_primitive(b, &v, in_pieces, writing, ret_size);
 	b->at++;
 	if (!writing) {

@@ -9,6 +9,18 @@
 
 #include "base/secret.h"
 
+enum { BER_CONSTRUCTED = 0x20 }; /* of an identifier octet */
+
+struct ber_head {
+	uint8_t tag;
+	bool is_indefinite;
+	uint64_t size; /* of the content, if definite; perhaps more than there is */
+};
+
+/* Takes identifier and length (X.690 sections 8.1.2, 8.1.3) from the front: a tag number below 31,
+ * a length of at most eight octets. After false *s is of no use. */
+bool ber_head_next(struct span *s, struct ber_head *ret_head);
+
 enum ber_outcome {
 	BER_E_SYNTAX = 1, /* no value, or octets behind it */
 	BER_E_LIMIT,      /* nested too deeply, too many values, or larger than out may be */

@@ -10,10 +10,9 @@
 #include "smime/cms_front.h"
 
 #include "pki/der.h"
+#include "smime/ber.h"
 
 enum {
-	CONSTRUCTED = 0x20,
-	TAG_NUMBER = 0x1f,
 	CONTEXT_0 = 0xa0,
 	CONTEXT_0_PRIMITIVE = 0x80,
 	RECIPIENT_LAST = 0xa4, /* [1] to [4] are kinds of recipients, RFC 5652 section 6.2 */
@@ -26,36 +25,6 @@ struct front {
 	size_t n_open; /* values of unknown length around the one that is entered next */
 };
 
-struct head {
-	uint8_t tag;
-	bool is_indefinite;
-	uint64_t size; /* of the content, if it is definite */
-};
-
-/* Identifier and length (X.690 section 8.1.2, 8.1.3), taken from the front. */
-static bool head_next(struct front *f, struct head *ret)
-{
-	size_t n;
-
-	if (f->rest.n < 2 || (f->rest.p[0] & TAG_NUMBER) == TAG_NUMBER)
-		return false;
-	*ret = (struct head){ .tag = f->rest.p[0], .size = f->rest.p[1] };
-	f->rest = span_skip(f->rest, 2);
-	if (ret->size < 0x80)
-		return true;
-	n = ret->size & 0x7f;
-	ret->size = 0;
-	ret->is_indefinite = n == 0;
-	if (n == 0)
-		return (ret->tag & CONSTRUCTED) != 0;
-	if (n > sizeof ret->size || n > f->rest.n)
-		return false;
-	for (size_t i = 0; i < n; i++)
-		ret->size = ret->size << 8 | f->rest.p[i];
-	f->rest = span_skip(f->rest, n);
-	return true;
-}
-
 static bool pass_octets(struct front *f, uint64_t n)
 {
 	if (n > f->rest.n)
@@ -64,21 +33,21 @@ static bool pass_octets(struct front *f, uint64_t n)
 	return true;
 }
 
-static bool is_end_of_contents(const struct head *h)
+static bool is_end_of_contents(const struct ber_head *h)
 {
 	return h->tag == 0 && !h->is_indefinite && h->size == 0;
 }
 
 /* The content of a value whose head was taken. */
-static bool pass_content(struct front *f, const struct head *h)
+static bool pass_content(struct front *f, const struct ber_head *h)
 {
 	unsigned depth = h->is_indefinite;
-	struct head inner;
+	struct ber_head inner;
 
 	if (!h->is_indefinite)
 		return pass_octets(f, h->size);
 	while (depth) {
-		if (!head_next(f, &inner))
+		if (!ber_head_next(&f->rest, &inner))
 			return false;
 		if (is_end_of_contents(&inner))
 			depth--;
@@ -93,9 +62,9 @@ static bool pass_content(struct front *f, const struct head *h)
 static bool pass(struct front *f, uint8_t tag, struct span *ret_content)
 {
 	struct span before;
-	struct head h;
+	struct ber_head h;
 
-	if (!head_next(f, &h) || h.tag != tag)
+	if (!ber_head_next(&f->rest, &h) || h.tag != tag)
 		return false;
 	before = f->rest;
 	if (!pass_content(f, &h))
@@ -108,9 +77,9 @@ static bool pass(struct front *f, uint8_t tag, struct span *ret_content)
  * where it is the last thing there is, nothing is behind it. */
 static bool enter(struct front *f, uint8_t tag, bool is_last)
 {
-	struct head h;
+	struct ber_head h;
 
-	if (!head_next(f, &h) || h.tag != tag)
+	if (!ber_head_next(&f->rest, &h) || h.tag != tag)
 		return false;
 	f->n_open += h.is_indefinite;
 	if (!f->is_whole || h.is_indefinite)
@@ -148,16 +117,16 @@ static bool pass_recipients(struct front *f)
 static bool has_content(struct front *f)
 {
 	struct span ignored;
-	struct head h;
+	struct ber_head h;
 
 	if (!enter(f, DER_SEQUENCE, false) || !pass(f, DER_OID, &ignored) ||
-		!pass(f, DER_SEQUENCE, &ignored) || !head_next(f, &h))
+		!pass(f, DER_SEQUENCE, &ignored) || !ber_head_next(&f->rest, &h))
 		return false;
 	if (h.tag == CONTEXT_0_PRIMITIVE && h.size == 0)
 		return false;
 	/* In pieces: the first one is a string, perhaps in pieces itself. */
 	if (h.tag == CONTEXT_0 && !is_next(f, DER_OCTET_STRING) &&
-		!is_next(f, DER_OCTET_STRING | CONSTRUCTED))
+		!is_next(f, DER_OCTET_STRING | BER_CONSTRUCTED))
 		return false;
 	if (h.tag != CONTEXT_0 && h.tag != CONTEXT_0_PRIMITIVE)
 		return false;
@@ -170,9 +139,9 @@ static bool has_content(struct front *f)
 static bool is_one(struct span ber)
 {
 	struct front f = { .rest = ber };
-	struct head h;
+	struct ber_head h;
 
-	return head_next(&f, &h) && pass_content(&f, &h) && f.rest.n == 0;
+	return ber_head_next(&f.rest, &h) && pass_content(&f, &h) && f.rest.n == 0;
 }
 
 bool cms_front_is_encrypted(struct span ber, bool is_whole)
