@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "store/conn.h"
+#include "store/name.h"
 
 #include <assert.h>
 
@@ -500,6 +501,46 @@ int store_issued_set_key(struct store_conn *c, int64_t id, struct span key_sha25
 	TRY(db_exec(c->db, NULL, "update issued set key_sha256 = $2 where id = $1",
 		DB_ARGS(DB_INT(id), DB_SPAN(key_sha256))));
 	return 0;
+}
+
+int store_issued_add_address(struct store_conn *c, int64_t id, struct span local, struct span domain)
+{
+	CLEANUP(arena_done) struct arena a = {};
+
+	assert(c->writer);
+	TRY(db_exec(c->db, NULL,
+		"insert into issued_address (domain, local, issued) values ($1, $2, $3)"
+		" on conflict (domain, local, issued) do nothing",
+		DB_ARGS(DB_SPAN(name_lower(&a, domain)), DB_SPAN(name_local(&a, local)),
+			DB_INT(id))));
+	return 0;
+}
+
+int store_issued_address_each(struct store_conn *c, struct span domain, struct span local,
+	int64_t now_us, int (*each)(const struct store_issued_address *row, void *context),
+	void *context)
+{
+	CLEANUP(db_resetp) struct db_statement *q = NULL;
+	CLEANUP(buf_done) struct buf above = {};
+	int r = 0;
+
+	buf_add(&above, local);
+	buf_add_octet(&above, 0xff); /* which is in no UTF-8 */
+	TRY(db_query(&q, c->db,
+		"select m.issued, i.account, m.local, m.domain from issued_address m"
+		" join issued i on i.id = m.issued where m.domain = $1 and m.local >= $2"
+		" and m.local < $3 and i.account is not null and i.revoked = 0 and i.not_after > $4",
+		DB_ARGS(DB_SPAN(domain), DB_SPAN(local), DB_SPAN(buf_span(&above)),
+			DB_INT(now_us))));
+	while (db_next(q, &r)) {
+		struct store_issued_address row = { .issued = db_int(q, 0),
+			.account = db_int(q, 1),
+			.local = db_blob(q, 2),
+			.domain = db_blob(q, 3) };
+
+		r = each(&row, context);
+	}
+	return r;
 }
 
 int store_issued_renewed(struct store_conn *c, int64_t id, int64_t successor)

@@ -155,11 +155,26 @@ int store_issued_of_key(struct store_conn *c, struct span key_sha256,
 int store_issued_revoke_key(struct store_conn *c, struct span key_sha256, unsigned reason,
 	int64_t now_us, int64_t *ret_n) MUST_CHECK;
 
-/* Rows of a schema that did not know their keys: one of them (STORE_E_NOT_FOUND: there is none), and what
- * its key is, which it has from then on. */
+/* Rows of a schema that did not know their keys and addresses: one of them (STORE_E_NOT_FOUND: there is
+ * none), and what its key is, which it has from then on. */
 int store_issued_without_key(struct store_conn *c, struct arena *a,
 	struct store_issued *ret_row) MUST_CHECK;
 int store_issued_set_key(struct store_conn *c, int64_t id, struct span key_sha256) MUST_CHECK;
+
+/* Writes: one of the addresses that it is for, the domain in A-labels. Again is the same. */
+int store_issued_add_address(struct store_conn *c, int64_t id, struct span local,
+	struct span domain) MUST_CHECK;
+
+struct store_issued_address {
+	int64_t issued, account;
+	struct span local, domain;
+};
+
+/* Reads: addresses of this domain's name with local parts that begin so (empty: all), of certificates
+ * that belong to an account still, are not over and were not revoked. Spans are valid during each(). */
+int store_issued_address_each(struct store_conn *c, struct span domain, struct span local,
+	int64_t now_us, int (*each)(const struct store_issued_address *row, void *context),
+	void *context) MUST_CHECK;
 
 /* Writes: it was renewed; STORE_E_STALE: already, or it was revoked. Or it was not, and is tried
  * again at that time (0: never). */

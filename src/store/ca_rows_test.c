@@ -128,6 +128,26 @@ static int without_key(struct store_conn *c, struct call *k)
 	return r ? r : store_issued_set_key(c, k->issued.id, SPAN("K1"));
 }
 
+static int add_address(struct store_conn *c, struct call *k)
+{
+	return store_issued_add_address(c, k->id, k->label, k->setting);
+}
+
+static int see_address(const struct store_issued_address *row, void *context)
+{
+	struct call *k = context;
+
+	buf_add_format(&k->text, "%lld:", (long long)row->issued);
+	buf_add(&k->text, row->local);
+	buf_add_octet(&k->text, ' ');
+	return 0;
+}
+
+static int list_addresses(struct store_conn *c, struct call *k)
+{
+	return store_issued_address_each(c, k->setting, k->label, k->now_us, see_address, k);
+}
+
 static int issued_get(struct store_conn *c, struct call *k)
 {
 	return store_issued_get(c, &k->arena, k->id, &k->issued);
@@ -539,6 +559,40 @@ static int teardown(void **state)
 	return 0;
 }
 
+/* Of those that hold, by domain and how local parts begin. */
+static void test_addresses(void **state)
+{
+	static const char *const locals[] = { "Info", "info+x", "informatics", "inf", "info" };
+	struct fixture *f = *state;
+	int64_t authority = make_authority(f, make_key(f, "one"), "l1", true);
+	struct call k = { .now_us = 50, .setting = SPAN("example.org"), .reason = REASON_SUPERSEDED };
+	struct call gone = { .now_us = 50, .setting = SPAN("example.org"), .label = SPAN("info") };
+	int64_t first, over;
+
+	assert_int_equal(issue(f, authority, f->account, "AA", 100, &first), 0);
+	k.id = first;
+	for (size_t i = 0; i < sizeof locals / sizeof locals[0]; i++) {
+		k.label = span_str(locals[i]);
+		assert_int_equal(run(f, add_address, &k), 0);
+	}
+	k.setting = SPAN("EXAMPLE.net");
+	assert_int_equal(run(f, add_address, &k), 0);
+	/* What is over, and what is nobody's any more. */
+	assert_int_equal(issue(f, authority, f->account, "AB", 50, &over), 0);
+	gone.id = over;
+	assert_int_equal(run(f, add_address, &gone), 0);
+	assert_int_equal(issue(f, authority, 0, "AC", 100, &gone.id), 0);
+	assert_int_equal(run(f, add_address, &gone), 0);
+	assert_int_equal(first, 1);
+	expect(f, list_addresses, &gone, "1:info 1:info+x 1:informatics ");
+	gone.label = SPAN("");
+	expect(f, list_addresses, &gone, "1:inf 1:info 1:info+x 1:informatics ");
+	gone.setting = SPAN("example.net");
+	expect(f, list_addresses, &gone, "1:info ");
+	assert_int_equal(run(f, issued_revoke, &k), 0);
+	expect(f, list_addresses, &gone, "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -547,6 +601,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_key_gone, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_revocation, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_keys, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_addresses, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_account_gone, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_renewal, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_signed_with, setup, teardown),

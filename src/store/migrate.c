@@ -49,6 +49,8 @@ static const char *const migrations[] = {
 	,
 #include "store/018_issued_due.sql.inc"
 	,
+#include "store/019_issued_address.sql.inc"
+	,
 };
 
 enum { NEWEST = sizeof migrations / sizeof migrations[0] };

@@ -185,6 +185,8 @@ static int write_row(struct store_conn *c, void *arg)
 		return CA_E_NONE;
 	}
 	TRY(r);
+	for (size_t i = 0; i < g->wish->n_addresses; i++)
+		TRY(ca_note_address(c, g->row.id, g->wish->addresses[i]));
 	r = g->wish->predecessor ? succeed(g, c) : 0;
 	if (r || !g->then)
 		return r;

@@ -46,6 +46,14 @@ int ca_tell_renewed(struct env *e, const struct store_account *account, struct s
  * over. */
 int ca_warn(struct env *e) MUST_CHECK;
 
+/* Writes: rows from before the schema knew keys and addresses get theirs, an empty key if nobody can read
+ * them; usually there is no such row. At most so many, and whether there may be more. */
+int ca_note(struct store_conn *c, size_t max, bool *ret_more) MUST_CHECK;
+int ca_note_all(struct store_conn *c) MUST_CHECK;
+
+/* Writes: the certificate is for the address, as it stands in it. */
+int ca_note_address(struct store_conn *c, int64_t issued, struct span address) MUST_CHECK;
+
 /* Whether a public key may be certified for the account: not if it has a certificate for another one, and
  * not once it was revoked as compromised. CA_E_REFUSED with why. Writes. */
 int ca_key_check(struct store_conn *c, struct span spki, int64_t account,

@@ -22,6 +22,7 @@
 
 enum {
 	AT_ONCE_MAX = 100, /* renewals of one errand: the rest is due in a minute still */
+	NOTED_AT_ONCE = 200,
 };
 
 /* Ids that something is to be done about. */
@@ -206,10 +207,37 @@ static int tend_renewals(struct env *e)
 	return r;
 }
 
+static int has_unread(struct store_conn *c, void *arg)
+{
+	CLEANUP(arena_done) struct arena arena = {};
+	struct store_issued row;
+	int r = store_issued_without_key(c, &arena, &row);
+
+	*(bool *)arg = r == 0;
+	return r < 0 ? r : 0;
+}
+
+static int note_some(struct store_conn *c, void *arg)
+{
+	return ca_note(c, NOTED_AT_ONCE, arg);
+}
+
+/* Rows that an earlier version has written, a few at a time: others write, too. */
+static int tend_rows(struct env *e)
+{
+	bool more = false;
+
+	TRY(store_read(e->store, has_unread, &more));
+	while (more && !atomic_load(&e->ca->errand.stop))
+		TRY(store_write(e->store, note_some, &more));
+	return 0;
+}
+
 int ca_tend(struct env *e)
 {
 	/* Each of them whatever became of the others: lists must not end because a row is damaged. */
-	int lists = tend_lists(e), renewals = tend_renewals(e), warnings = ca_warn(e);
+	int rows = tend_rows(e), lists = tend_lists(e), renewals = tend_renewals(e);
+	int warnings = ca_warn(e);
 
-	return lists ? lists : renewals ? renewals : warnings;
+	return lists ? lists : renewals ? renewals : warnings ? warnings : rows;
 }
