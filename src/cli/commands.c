@@ -123,7 +123,7 @@
 /* Of certificates for an address that is another's from now on. */
 #define REVOKE_MOVED                                                                               \
 	OPTION("--revoke", "REASON", NULL,                                                         \
-		"revokes certificates for addresses that are not their holders' now, with this"    \
+		"revokes certificates for addresses whose mail goes elsewhere by this, with this"  \
 		" reason (affiliationChanged; default: names them)")
 
 /* Whose policy; neither: the server's. */

@@ -370,19 +370,6 @@ int store_issued_each(struct store_conn *c, int64_t domain, int64_t account,
 	return each_issued(q, each, context);
 }
 
-int store_issued_valid(struct store_conn *c, int64_t domain, int64_t now_us,
-	int (*each)(const struct store_issued *row, void *context), void *context)
-{
-	CLEANUP(db_resetp) struct db_statement *q = NULL;
-
-	TRY(db_query(&q, c->db,
-		ISSUED_COLUMNS " join authority a on a.id = i.authority where a.domain = $1"
-			       " and i.account is not null and i.revoked = 0 and i.not_after > $2"
-			       " order by i.id",
-		DB_ARGS(DB_INT(domain), DB_INT(now_us))));
-	return each_issued(q, each, context);
-}
-
 int store_issued_revoked(struct store_conn *c, int64_t authority,
 	int (*each)(const struct store_issued *row, void *context), void *context)
 {

@@ -120,10 +120,6 @@ int store_issued_by_serial(struct store_conn *c, struct arena *a, struct span se
 int store_issued_each(struct store_conn *c, int64_t domain, int64_t account,
 	int (*each)(const struct store_issued *row, void *context), void *context) MUST_CHECK;
 
-/* Reads: of those, what belongs to an account still, is not over and was not revoked. */
-int store_issued_valid(struct store_conn *c, int64_t domain, int64_t now_us,
-	int (*each)(const struct store_issued *row, void *context), void *context) MUST_CHECK;
-
 /* Reads: what is to stand on the authority's next list. */
 int store_issued_revoked(struct store_conn *c, int64_t authority,
 	int (*each)(const struct store_issued *row, void *context), void *context) MUST_CHECK;

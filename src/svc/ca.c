@@ -61,12 +61,21 @@ void ca_add_url(struct env *e, const struct store_authority *row, const char *wh
 	buf_add_string(out, what);
 }
 
-void ca_add_revoke(const struct store_authority *row, struct span serial, struct buf *out)
+int ca_add_revoke(struct store_conn *c, int64_t authority, struct span serial, struct buf *out)
 {
+	CLEANUP(arena_done) struct arena arena = {};
+	struct store_authority row;
+	struct store_domain domain = {};
+
+	/* Its domain may have another name than in URLs by now. */
+	TRY(store_authority_get(c, &arena, authority, &row));
+	if (row.domain)
+		TRY(store_domain_get(c, &arena, row.domain, &domain));
 	buf_add_string(out, "revoke it: signet ca revoke ");
-	buf_add(out, row->name);
+	buf_add(out, row.domain ? span_str(domain.name) : row.name);
 	buf_add_octet(out, ' ');
 	buf_add(out, serial);
+	return 0;
 }
 
 /* What names an authority in URLs: its domain, subject and key. */

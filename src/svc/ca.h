@@ -103,8 +103,8 @@ int ca_take(struct arena *a, const struct store_domain *domain, const struct sto
  * same subject and key. Writes. */
 int ca_put(struct store_conn *c, const struct store_authority *row, int64_t *ret_id) MUST_CHECK;
 
-/* Appends half a sentence: what an administrator types to revoke the authority's certificate. */
-void ca_add_revoke(const struct store_authority *row, struct span serial, struct buf *out);
+/* Appends half a sentence: what an administrator types to revoke the authority's certificate. Reads. */
+int ca_add_revoke(struct store_conn *c, int64_t authority, struct span serial, struct buf *out) MUST_CHECK;
 
 /* Appends the URL of what an authority offers, e.g. "ca.crl", "ocsp". */
 void ca_add_url(struct env *e, const struct store_authority *row, const char *what,

@@ -4,140 +4,254 @@
 #include "svc/ca_moved.h"
 
 #include "base/clock.h"
-#include "mime/address.h"
-#include "pki/mailcert.h"
-#include "smime/cert_cache.h"
+#include "base/enc.h"
+#include "base/map.h"
 #include "store/account.h"
 #include "store/domain.h"
+#include "store/route_back.h"
 #include "store/settings.h"
 #include "store/store.h"
 #include "svc/ca.h"
+#include "svc/ca_parts.h"
 #include "svc/env.h"
 
-/* One of them; the rows are read first, since revoking writes to them. */
-struct stale {
-	int64_t id;
-	int64_t authority, account;
-	struct span serial, address; /* as text */
-	int64_t not_after_us;
+#include <stdlib.h>
+
+enum { WARNINGS_MAX = 100 };
+
+/* An address of a certificate, and where it led before. */
+struct watched {
+	int64_t issued, account;
+	struct span local, domain;
+	uint64_t target;
 };
 
-struct looking {
-	struct env *env;
-	const struct ca_moved *moved;
-	struct store_conn *conn;
-	struct arena arena;
-	const char *separators;
-	struct buf found; /* struct stale */
-};
-
-/* Whether mail for the address comes to the account, and to nobody else. */
-static int leads_to(struct looking *l, const struct address_name *name, int64_t account, bool *ret_does)
+void ca_moved_done(struct ca_moved *m)
 {
-	CLEANUP(arena_done) struct arena arena = {};
-	struct route route;
-	int r = store_route(l->conn, &arena, address_name_local(name), address_name_domain(name),
-		l->separators, &route);
-
-	*ret_does = !r && route.kind == ROUTE_ACCOUNT && route.n_targets == 1 &&
-		    route.targets[0].account == account;
-	return r < 0 ? r : 0;
+	buf_done(&m->watched);
+	arena_done(&m->arena);
 }
 
-static int look_at(struct looking *l, const struct store_issued *row, const struct cert *cert)
+/* Where mail for an address goes, as a number that is another one if it goes elsewhere: the sum of hashes
+ * that nobody can foresee, since the order of an alias's targets does not matter. */
+static uint64_t number_of(const struct route *route)
 {
-	struct span addresses[MAILCERT_ADDRESSES_MAX];
-	size_t n = mailcert_addresses(cert, addresses);
+	uint64_t number = route->kind;
 
-	for (size_t i = 0; i < n; i++) {
-		CLEANUP(buf_done) struct buf serial = {};
-		struct address_name name;
-		struct stale stale = { .id = row->id,
-			.authority = row->authority,
-			.account = row->account,
-			.not_after_us = row->not_after_us };
-		bool does;
+	for (size_t i = 0; i < route->n_targets; i++) {
+		const struct route_target *t = &route->targets[i];
 
-		if (address_normalize(addresses[i], &name))
-			continue;
-		TRY(leads_to(l, &name, row->account, &does));
-		if (does)
-			continue;
-		cert_add_serial(cert, &serial);
-		stale.serial = arena_span(&l->arena, buf_span(&serial));
-		stale.address = arena_span(&l->arena, addresses[i]);
-		buf_add(&l->found, span_of(&stale, sizeof stale));
+		number += t->account ? map_hash(span_of(&t->account, sizeof t->account)) :
+				       map_hash(t->address);
+	}
+	return number;
+}
+
+struct looking {
+	struct ca_moved *moved;
+	struct store_conn *conn;
+	struct settings *settings;
+	struct span searched; /* a name's local part; empty: all of a domain */
+	struct buf found;     /* struct watched, by certificate */
+};
+
+/* The target as a number, and whether the certificate's account is the only one who gets it. */
+static int look_up(struct looking *l, const struct watched *w, uint64_t *ret_target, bool *ret_alone)
+{
+	CLEANUP(arena_done) struct arena arena = {};
+	struct route route = {};
+	int r = store_route(l->conn, &arena, w->local, w->domain, l->settings->subaddress_separators,
+		&route);
+
+	if (r && r != STORE_E_LIMIT) /* that leads to nobody */
+		return err_fold(r);
+	*ret_target = r ? UINT64_MAX : number_of(&route);
+	*ret_alone = !r && route.kind == ROUTE_ACCOUNT && route.n_targets == 1 &&
+		     route.targets[0].account == w->account;
+	return 0;
+}
+
+/* "orders" is not asked for by "orderschema", only by "orders+schema". */
+static bool asks(const struct looking *l, struct span local)
+{
+	struct span separators = span_str(l->settings->subaddress_separators);
+	struct span rest = span_skip(local, l->searched.n);
+
+	return !l->searched.n || !rest.n || span_find(separators, rest.p[0]) < separators.n;
+}
+
+static int watch(const struct store_issued_address *row, void *context)
+{
+	struct looking *l = context;
+	struct watched w = { .issued = row->issued, .account = row->account };
+	bool alone;
+
+	if (!asks(l, row->local))
 		return 0;
+	w.local = arena_span(&l->moved->arena, row->local);
+	w.domain = arena_span(&l->moved->arena, row->domain);
+	TRY(look_up(l, &w, &w.target, &alone));
+	buf_add(&l->moved->watched, span_of(&w, sizeof w));
+	return 0;
+}
+
+static int watch_names(struct looking *l, struct route_names *names)
+{
+	const struct route_name *list;
+	size_t n;
+
+	TRY(route_names_follow(names, l->conn, l->settings->subaddress_separators));
+	list = (const struct route_name *)(const void *)buf_span(&names->list).p;
+	n = buf_size(&names->list) / sizeof *list;
+	for (size_t i = 0; i < n; i++) {
+		l->searched = list[i].local;
+		TRY(store_issued_address_each(l->conn, list[i].domain, list[i].local,
+			clock_now_us(), watch, l));
 	}
 	return 0;
 }
 
-static int see_issued(const struct store_issued *row, void *context)
+int ca_moved_before(struct ca_moved *m, struct env *e, struct store_conn *c, struct route_names *names)
 {
-	CLEANUP(cert_unrefp) struct cert *cert = NULL;
-	struct looking *l = context;
-	int r = cert_cache_read(l->env->mail_certs, row->der, &cert, NULL);
+	CLEANUP(settings_unrefp) struct settings *settings = settings_get(e->store);
+	struct looking l = { .moved = m, .conn = c, .settings = settings };
 
-	if (r)
-		return r < 0 ? r : 0;
-	return look_at(l, row, cert);
+	m->env = e;
+	return watch_names(&l, names);
 }
 
-static int warn(struct looking *l, const struct stale *s, struct buf *out)
+static int by_certificate(const void *a, const void *b)
 {
-	CLEANUP(buf_done) struct buf until = {};
-	struct store_account account;
-	struct store_authority authority;
+	const struct watched *x = a, *y = b;
 
-	TRY(store_account_get(l->conn, &l->arena, s->account, &account));
-	TRY(store_authority_get(l->conn, &l->arena, s->authority, &authority));
-	clock_add_rfc3339(&until, s->not_after_us);
+	return (x->issued > y->issued) - (x->issued < y->issued);
+}
+
+/* Each certificate once, in the order in which they were made. */
+static void sort(struct buf *found)
+{
+	struct watched *list = (struct watched *)(void *)(found->p + found->start);
+	size_t n = buf_size(found) / sizeof *list, n_kept = 0;
+
+	if (!n)
+		return;
+	qsort(list, n, sizeof *list, by_certificate);
+	for (size_t i = 0; i < n; i++) {
+		if (!n_kept || list[n_kept - 1].issued != list[i].issued)
+			list[n_kept++] = list[i];
+	}
+	buf_cut(found, n_kept * sizeof *list);
+}
+
+static int find_moved(struct looking *l)
+{
+	const struct watched *list =
+		(const struct watched *)(const void *)buf_span(&l->moved->watched).p;
+	size_t n = buf_size(&l->moved->watched) / sizeof *list;
+
+	for (size_t i = 0; i < n; i++) {
+		uint64_t target;
+		bool alone;
+
+		TRY(look_up(l, &list[i], &target, &alone));
+		if (target != list[i].target && !alone)
+			buf_add(&l->found, span_of(&list[i], sizeof list[i]));
+	}
+	sort(&l->found);
+	return 0;
+}
+
+/* Calls each() with what has moved; context is for it. */
+static int each_moved(struct ca_moved *m, struct store_conn *c,
+	int (*each)(struct ca_moved *m, struct store_conn *c, const struct watched *w, void *context),
+	void *context)
+{
+	CLEANUP(settings_unrefp) struct settings *settings = settings_get(m->env->store);
+	struct looking l = { .moved = m, .conn = c, .settings = settings };
+	const struct watched *list;
+	int r = find_moved(&l);
+
+	list = (const struct watched *)(const void *)buf_span(&l.found).p;
+	for (size_t i = 0; !r && i < buf_size(&l.found) / sizeof *list; i++)
+		r = each(m, c, &list[i], context);
+	buf_done(&l.found);
+	return r;
+}
+
+struct warning {
+	struct buf *out;
+	size_t n;
+};
+
+static int add_warning(struct ca_moved *m, struct store_conn *c, const struct watched *w,
+	const struct store_issued *row, struct buf *out)
+{
+	CLEANUP(buf_done) struct buf serial = {};
+	struct store_account account;
+
+	TRY(store_account_get(c, &m->arena, row->account, &account));
+	enc_hex(&serial, row->serial);
 	buf_add(out, account.address);
 	buf_add_string(out, " keeps a certificate for ");
-	buf_add(out, s->address);
+	buf_add(out, w->local);
+	buf_add_octet(out, '@');
+	buf_add(out, w->domain);
 	buf_add_string(out, ", valid until ");
-	buf_add(out, buf_span(&until));
+	clock_add_rfc3339(out, row->not_after_us);
 	buf_add_string(out, ", and can sign as that address; ");
-	ca_add_revoke(&authority, s->serial, out);
+	TRY(ca_add_revoke(c, row->authority, buf_span(&serial), out));
 	buf_add_string(out, " --reason affiliationChanged\n");
 	return 0;
 }
 
-static int end_all(struct looking *l, struct buf *warnings, unsigned *ret_revoked)
+static int warn(struct ca_moved *m, struct store_conn *c, const struct watched *w, void *context)
 {
-	const struct stale *list = (const struct stale *)(const void *)buf_span(&l->found).p;
-	size_t n = buf_size(&l->found) / sizeof *list;
-	int64_t n_revoked;
-	int r;
+	struct warning *warning = context;
+	struct store_issued row;
 
-	*ret_revoked = 0;
-	for (size_t i = 0; i < n; i++) {
-		if (!l->moved->revokes) {
-			TRY(warn(l, &list[i], warnings));
-			continue;
-		}
-		r = ca_revoke(l->env, l->conn, list[i].id, l->moved->reason, &n_revoked);
-		if (r == STORE_E_STALE) /* a moment ago, with another one of its key */
-			continue;
-		TRY(r);
-		*ret_revoked += (unsigned)n_revoked;
-	}
+	TRY(store_issued_get(c, &m->arena, w->issued, &row));
+	/* With its account, or by somebody else, since it was looked at. */
+	if (!row.account || row.revoked_us)
+		return 0;
+	return warning->n++ < WARNINGS_MAX ? add_warning(m, c, w, &row, warning->out) : 0;
+}
+
+int ca_moved_warn(struct ca_moved *m, struct store_conn *c, struct buf *warnings)
+{
+	struct warning warning = { .out = warnings };
+
+	TRY(each_moved(m, c, warn, &warning));
+	if (warning.n > WARNINGS_MAX)
+		buf_add_format(warnings, "and %zu more certificates are for addresses that lead"
+			" elsewhere now: signet ca list\n", warning.n - WARNINGS_MAX);
 	return 0;
 }
 
-int ca_moved(struct env *e, struct store_conn *c, const struct ca_moved *m, struct buf *warnings,
+struct ending {
+	enum issued_reason reason;
+	unsigned n_revoked;
+};
+
+static int revoke(struct ca_moved *m, struct store_conn *c, const struct watched *w, void *context)
+{
+	struct ending *ending = context;
+	int64_t n;
+	int r = ca_revoke(m->env, c, w->issued, ending->reason, &n);
+
+	/* A moment ago, with another one of its key or its account. */
+	if (r == STORE_E_STALE)
+		return 0;
+	TRY(r);
+	ending->n_revoked += (unsigned)n;
+	return 0;
+}
+
+int ca_moved_revoke(struct ca_moved *m, struct store_conn *c, enum issued_reason reason,
 	unsigned *ret_revoked)
 {
-	CLEANUP(settings_unrefp) struct settings *settings = settings_get(e->store);
-	struct looking l = { .env = e,
-		.moved = m,
-		.conn = c,
-		.separators = settings->subaddress_separators };
-	int r = store_issued_valid(c, m->domain, clock_now_us(), see_issued, &l);
+	struct ending ending = { .reason = reason };
 
-	if (!r)
-		r = end_all(&l, warnings, ret_revoked);
-	buf_done(&l.found);
-	arena_done(&l.arena);
-	return err_fold(r);
+	TRY(each_moved(m, c, revoke, &ending));
+	*ret_revoked = ending.n_revoked;
+	return 0;
 }

@@ -14,7 +14,6 @@
 #include "pki/key.h"
 #include "store/account.h"
 #include "store/store.h"
-#include "svc/ca_moved.h"
 #include "svc/ca_parts.h"
 #include "svc/ca_status.h"
 #include "svc/domain_keys.h"
@@ -497,74 +496,6 @@ static void test_damaged_row(void **state)
 	assert_int_equal(store_read(f->env.store, is_revoked, &other), 0);
 }
 
-struct moving {
-	struct env_fixture *f;
-	struct ca_moved moved;
-	struct buf warnings;
-	unsigned n_revoked;
-};
-
-static int move(struct store_conn *c, void *arg)
-{
-	struct moving *m = arg;
-
-	return ca_moved(&m->f->env, c, &m->moved, &m->warnings, &m->n_revoked);
-}
-
-/* The address goes to somebody else, and who had it has several certificates of one key for it. */
-static void test_moved_with_key(void **state)
-{
-	struct env_fixture *f = *state;
-	CLEANUP(arena_done) struct arena a = {};
-	struct moving m = { .f = f,
-		.moved = { .domain = ca_fixture_domain(f, &a).id,
-			.revokes = true,
-			.reason = REASON_KEY_COMPROMISE } };
-	int64_t ids[2];
-	struct why why = {};
-
-	(void)ca_fixture_authority(f, &a, "one", "First");
-	env_fixture_alias(f, "sales", "bob@example.org");
-	for (size_t i = 0; i < 2; i++)
-		ids[i] = issue_key(f, "bob", SPAN("sales@example.org"), buf_span(&person_spki), 0,
-			&why);
-	env_fixture_alias(f, "sales", "alice@example.org");
-	assert_int_equal(store_write(f->env.store, move, &m), 0);
-	assert_int_equal(m.n_revoked, 2);
-	for (size_t i = 0; i < 2; i++)
-		assert_int_equal(store_read(f->env.store, is_revoked, &ids[i]), 2);
-}
-
-/* An alias that moves takes along what leads to it: its addresses with a detail, and other aliases. */
-static void test_moved_along(void **state)
-{
-	static const char *const addresses[] = { "info+orders@example.org", "sales@example.org" };
-	struct env_fixture *f = *state;
-	CLEANUP(arena_done) struct arena a = {};
-	struct moving m = { .f = f, .moved.domain = ca_fixture_domain(f, &a).id };
-	struct span text;
-	struct why why = {};
-
-	(void)ca_fixture_authority(f, &a, "one", "First");
-	env_fixture_alias(f, "info", "bob@example.org");
-	env_fixture_alias(f, "sales", "info@example.org");
-	(void)issue_key(f, "bob", SPAN("bob@example.org"), buf_span(&person_spki), 0, &why);
-	for (size_t i = 0; i < 2; i++)
-		(void)issue_key(f, "bob", span_str(addresses[i]), buf_span(&person_spki), 0, &why);
-	assert_int_equal(store_write(f->env.store, move, &m), 0);
-	assert_int_equal(buf_size(&m.warnings), 0);
-	env_fixture_alias(f, "info", "alice@example.org");
-	assert_int_equal(store_write(f->env.store, move, &m), 0);
-	text = buf_span(&m.warnings);
-	for (size_t i = 0; i < 2; i++) {
-		struct span line = span_cut(&text, '\n');
-
-		assert_true(span_find_span(line, span_str(addresses[i])) < line.n);
-	}
-	assert_int_equal(text.n, 0);
-	buf_done(&m.warnings);
-}
-
 /* Everybody who revokes finds it on the list that he asks for, whoever else makes one meanwhile. */
 struct revoker {
 	struct env_fixture *f;
@@ -888,8 +819,6 @@ int main(void)
 		cmocka_unit_test_prestate_setup_teardown(test_key_owner, setup, teardown, f),
 		cmocka_unit_test_prestate_setup_teardown(test_key_compromised, setup, teardown, f),
 		cmocka_unit_test_prestate_setup_teardown(test_damaged_row, setup, teardown, f),
-		cmocka_unit_test_prestate_setup_teardown(test_moved_with_key, setup, teardown, f),
-		cmocka_unit_test_prestate_setup_teardown(test_moved_along, setup, teardown, f),
 		cmocka_unit_test_prestate_setup_teardown(test_lists, setup, teardown, f),
 		cmocka_unit_test_prestate_setup_teardown(test_entry_ends, setup, teardown, f),
 		cmocka_unit_test_prestate_setup_teardown(test_list_is_kept, setup, teardown, f),

@@ -104,7 +104,6 @@ static struct buf *warn(struct removing *m, const struct buf *serial, const stru
 static int end_issued(struct store_conn *c, struct removing *m, const struct store_issued *row)
 {
 	CLEANUP(buf_done) struct buf serial = {}, until = {};
-	struct store_authority authority;
 	struct buf *text;
 	int64_t n = 0;
 	int r;
@@ -120,9 +119,8 @@ static int end_issued(struct store_conn *c, struct removing *m, const struct sto
 		m->done->n_revoked += (unsigned)n;
 		return store_audit(c, m->who->actor, "ca.revoke", row->address, buf_span(&serial));
 	}
-	TRY(store_authority_get(c, m->arena, row->authority, &authority));
 	text = warn(m, &serial, &until);
-	ca_add_revoke(&authority, buf_span(&serial), text);
+	TRY(ca_add_revoke(c, row->authority, buf_span(&serial), text));
 	buf_add_octet(text, '\n');
 	return 0;
 }

@@ -2,6 +2,7 @@
 """A domain's authority: what it issues, in the eyes of others; lists, answers, revoking, renewing."""
 import base64
 import concurrent.futures
+import contextlib
 import datetime
 import json
 import os
@@ -735,3 +736,52 @@ def test_address_changes_hands(server, ca):
     cert, said = issue(server, "mia@desk.example")
     r = server.cli("alias", "remove", "desk.example")
     assert f"signet ca revoke example.org {said['serial']}" in r.stderr and kept["serial"] not in r.stderr
+
+
+def state_of(server, said):
+    listed = json.loads(server.cli("--json", "ca", "list", "example.org").stdout)["certificates"]
+    state, = [c["state"] for c in listed if c["serial"] == said["serial"]]
+    return state
+
+
+def test_only_what_this_change_moved(server, ca):
+    """An alias of another domain takes along what leads to it; what went elsewhere before is left as it is."""
+    for who in ("nils", "nora"):
+        server.add_account(f"{who}@example.org")
+    server.cli("domain", "add", "other.example")
+    server.cli("alias", "add", "front@other.example", "nils@example.org")
+    server.cli("alias", "add", "reception@example.org", "front@other.example")
+    server.cli("alias", "add", "hall@example.org", "nils@example.org")
+    _, reception = issue(server, "reception@example.org")
+    _, hall = issue(server, "hall@example.org")
+    r = server.cli("alias", "remove", "hall@example.org")
+    assert hall["serial"] in r.stderr and reception["serial"] not in r.stderr
+    r = server.cli("alias", "remove", "front@other.example")
+    assert f"signet ca revoke example.org {reception['serial']}" in r.stderr and hall["serial"] not in r.stderr
+    server.cli("alias", "add", "front@other.example", "nils@example.org")
+    r = server.cli("--json", "alias", "remove", "front@other.example", "--revoke", "affiliationChanged")
+    assert json.loads(r.stdout) == {"warnings": [], "revoked": 1}
+    assert state_of(server, reception) == "revoked" and state_of(server, hall) == "valid"
+
+
+def test_addresses_of_old_rows(server, ca):
+    """Certificates of a schema that did not know their addresses are looked at when the server starts."""
+    server.add_account("olga@example.org")
+    server.cli("alias", "add", "cellar@example.org", "olga@example.org")
+    _, said = issue(server, "cellar@example.org")
+    assert server.stop() == 0
+    database = server.data / "store" / "signet.db"
+    unread = "select count(*) from issued where key_sha256 is null"
+    with sqlite3.connect(database) as db:
+        db.execute("delete from issued_address")
+        db.execute("update issued set key_sha256 = null")
+        assert db.execute(unread).fetchone()[0]
+    db.close()
+    server.start()
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        with contextlib.closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as db:
+            if not db.execute(unread).fetchone()[0]:
+                break
+        time.sleep(0.2)
+    assert said["serial"] in server.cli("alias", "remove", "cellar@example.org").stderr

@@ -8,7 +8,6 @@
 #include "store/key_rows.h"
 #include "store/store.h"
 #include "store/tls_rows.h"
-#include "svc/ca_moved.h"
 #include "svc/ca_status.h"
 #include "svc/client.h"
 #include "svc/env.h"
@@ -439,36 +438,6 @@ int api_domain_alias_add(struct http_request *q, struct store_conn *c)
 	return http_audit(q, c, "domain-alias.add", alias, span_str(domain.name));
 }
 
-/* What it means for certificates that addresses have changed hands: warnings, or what the query asks
- * to be revoked. A 204 without anything to say stays one. */
-static int answer_moved(struct http_request *q, struct store_conn *c, int64_t domain)
-{
-	CLEANUP(buf_done) struct buf warnings = {};
-	struct span reason = http_query(q, "revoke"), rest;
-	struct ca_moved moved = { .domain = domain, .revokes = reason.p != NULL };
-	json_t *list;
-	unsigned n_revoked;
-
-	int r = api_reason(q, "revoke", reason, &moved.reason);
-
-	if (r)
-		return r;
-	TRY(ca_moved(q->env, c, &moved, &warnings, &n_revoked));
-	if (!buf_size(&warnings) && !n_revoked && q->status == 204)
-		return 0;
-	q->ca_changed = n_revoked > 0;
-	if (q->status == 204)
-		q->status = 200;
-	if (!q->answer)
-		q->answer = json_object();
-	list = json_array();
-	for (rest = buf_span(&warnings); rest.n;)
-		(void)json_array_append_new(list, http_json_text(span_cut(&rest, '\n')));
-	(void)json_object_set_new(q->answer, "warnings", list);
-	api_set_number(q->answer, "revoked", n_revoked);
-	return 0;
-}
-
 struct alias_search {
 	struct span alias;
 	bool found;
@@ -498,8 +467,7 @@ int api_domain_alias_remove(struct http_request *q, struct store_conn *c)
 	TRY(store_domain_alias_remove(c, search.alias));
 	q->status = 204;
 	q->tls_changed = true;
-	r = answer_moved(q, c, domain.id);
-	return r ? r : http_audit(q, c, "domain-alias.remove", search.alias, span_str(domain.name));
+	return http_audit(q, c, "domain-alias.remove", search.alias, span_str(domain.name));
 }
 
 static json_t *alias_json(struct span address, struct span targets)
@@ -602,8 +570,7 @@ static int alias_write(struct http_request *q, struct store_conn *c, struct span
 		r = store_alias_add(c, domain.id, local, targets, n);
 	if (r)
 		return http_store_problem(q, r, "account or alias", "address", NULL);
-	r = answer_moved(q, c, domain.id);
-	return r ? r : http_audit(q, c, replace ? "alias.set" : "alias.add", address, targets[0]);
+	return http_audit(q, c, replace ? "alias.set" : "alias.add", address, targets[0]);
 }
 
 int api_alias_add(struct http_request *q, struct store_conn *c)
@@ -630,6 +597,5 @@ int api_alias_remove(struct http_request *q, struct store_conn *c)
 	if (r)
 		return http_store_problem(q, r, "alias", "address", NULL);
 	q->status = 204;
-	r = answer_moved(q, c, domain.id);
-	return r ? r : http_audit(q, c, "alias.remove", q->params[0], SPAN(""));
+	return http_audit(q, c, "alias.remove", q->params[0], SPAN(""));
 }

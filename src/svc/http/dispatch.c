@@ -24,6 +24,7 @@
 #include "svc/ca_status.h"
 #include "svc/env.h"
 #include "svc/http/body.h"
+#include "svc/http/moved.h"
 #include "svc/http/route.h"
 #include "svc/http/web_session.h"
 #include "svc/login.h"
@@ -434,7 +435,7 @@ static int run_in_store(struct store_conn *c, void *arg)
 	struct http_request *q = arg;
 
 	answer_clear(q);
-	return q->route->run(q, c);
+	return moved_run(q, c);
 }
 
 static int run_route(struct http_request *q)
@@ -450,7 +451,8 @@ static int run_route(struct http_request *q)
 	case ROUTE_READS:
 		return store_read(q->env->store, run_in_store, q);
 	case ROUTE_WRITES:
-		return store_write(q->env->store, run_in_store, q);
+		r = moved_look(q);
+		return r ? r : store_write(q->env->store, run_in_store, q);
 	case ROUTE_OUTSIDE:
 	case ROUTE_SLOW:
 		break;
@@ -465,6 +467,9 @@ static void after_commit(struct http_request *q)
 
 	if (r)
 		log_fault(NULL, "HTTP", "http.settings_reload", err_fold(r));
+	r = moved_tell(q);
+	if (r)
+		log_fault(NULL, "HTTP", "http.moved", err_fold(r));
 	if (q->trust_changed)
 		trust_changed(q->env);
 	/* What a list says once it is over is a setting. */

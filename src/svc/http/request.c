@@ -14,6 +14,7 @@
 #include "store/audit.h"
 #include "store/store.h"
 #include "svc/http/budget.h"
+#include "svc/http/moved.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -56,6 +57,7 @@ void http_request_done(struct http_request *q)
 {
 	if (q->n_of_account)
 		budget_give(q->of_accounts, account_key(q), q->n_of_account);
+	moved_done(q);
 	json_decref(q->json);
 	json_decref(q->answer);
 	buf_wipe(&q->body);

@@ -20,6 +20,7 @@
 #include <jansson.h>
 
 struct budget;
+struct ca_moved;
 struct env;
 struct http_request;
 struct http_route;
@@ -83,6 +84,8 @@ struct http_request {
 	/* A preparing handler's result for the one in the transaction, or what a stream's callbacks
 	 * share; in the arena. */
 	void *prepared;
+
+	struct ca_moved *moved; /* in the arena; NULL: the request moves nothing, or revokes what it does */
 
 	/* Memory that is taken for this request in its account's name. Given back at its end. */
 	struct budget *of_accounts;

@@ -526,7 +526,7 @@ const struct http_route http_routes[] = {
 	{ "PUT", DOMAIN "/aliases/{alias}", RIGHT_ADMIN, NULL, NULL, ROUTE_WRITES,
 		api_domain_alias_add, NULL },
 	{ "DELETE", DOMAIN "/aliases/{alias}", RIGHT_ADMIN, NULL, "revoke", ROUTE_WRITES,
-		api_domain_alias_remove, NULL },
+		api_domain_alias_remove, NULL, .moves = moves_domain_alias },
 
 	{ "GET", DOMAIN "/keys", RIGHT_ADMIN, NULL, NULL, ROUTE_READS, api_key_list, NULL },
 	{ "POST", DOMAIN "/keys", RIGHT_ADMIN, key_body, NULL, ROUTE_WRITES, api_key_make,
@@ -673,13 +673,13 @@ const struct http_route http_routes[] = {
 
 	{ "GET", API "/aliases", RIGHT_ADMIN, NULL, "domain", ROUTE_READS, api_alias_list, NULL },
 	{ "POST", API "/aliases", RIGHT_ADMIN, alias_add_body, "revoke", ROUTE_WRITES, api_alias_add,
-		NULL },
+		NULL, .moves = moves_address },
 	{ "GET", API "/aliases/{address}", RIGHT_ADMIN, NULL, NULL, ROUTE_READS, api_alias_show,
 		NULL },
 	{ "PUT", API "/aliases/{address}", RIGHT_ADMIN, alias_set_body, "revoke", ROUTE_WRITES,
-		api_alias_set, NULL },
+		api_alias_set, NULL, .moves = moves_address },
 	{ "DELETE", API "/aliases/{address}", RIGHT_ADMIN, NULL, "revoke", ROUTE_WRITES,
-		api_alias_remove, NULL },
+		api_alias_remove, NULL, .moves = moves_address },
 
 	{ "GET", API "/accounts", RIGHT_ADMIN, NULL, "domain", ROUTE_READS, api_account_list,
 		NULL },

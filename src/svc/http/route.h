@@ -65,6 +65,10 @@ enum {
  * the answer empty. */
 typedef int route_fn(struct http_request *q, struct store_conn *c);
 
+/* Adds what the request is about to the names by which addresses are looked up (svc/http/moved.h). Reads. */
+struct route_names;
+typedef int moves_fn(struct http_request *q, struct store_conn *c, struct route_names *names);
+
 /* A body that is not kept in memory. All are called outside of a transaction; the row's run then
  * finds the last piece in q->body, of less than ROUTE_PIECE octets. */
 enum { ROUTE_PIECE = 256 * 1024 };
@@ -88,6 +92,7 @@ struct http_route {
 	route_fn *prepare;
 	enum route_size size;
 	const struct route_stream *stream; /* NULL: the body is in q->body, as a whole */
+	moves_fn *moves;          /* of one that writes; NULL: no address leads elsewhere by it */
 };
 
 extern const struct http_route http_routes[];
@@ -115,6 +120,8 @@ int route_find(struct arena *a, struct span method, struct span path,
 
 /* Appends the methods of a path for the Allow field; nothing if there is no such path. */
 void route_allow(struct span path, struct buf *out);
+
+moves_fn moves_address, moves_domain_alias;
 
 /* Handlers, by subject. */
 route_fn api_rule_list, api_rule_show, api_rule_set, api_rule_set_prepare, api_rule_remove;
