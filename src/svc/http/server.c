@@ -334,7 +334,9 @@ static enum MHD_Result take_body(struct exchange *x, const char *data, size_t *n
 		n = room;
 	buf_add(&q->body, span_of(data, n));
 	*n_data -= n;
-	if (n < room || exchange_start(x, EXCHANGE_TAKING))
+	/* A full piece goes as soon as more is there. Not before: where all was taken the library calls
+	 * again at once if it has another chunk, suspended or not. */
+	if (*n_data == 0 || exchange_start(x, EXCHANGE_TAKING))
 		return MHD_YES;
 	http_answer_problem(q, 503, "the server ends");
 	x->state = EXCHANGE_REFUSED;

@@ -388,6 +388,38 @@ static void test_upload_in_chunks(void **state)
 	(void)close(fd);
 }
 
+/* Chunks whose ends are those of pieces, the next one already there: while a piece is taken the
+ * library must not call again. */
+static void test_upload_in_chunks_of_a_piece(void **state)
+{
+	enum { CHUNK = 16 << 10, TIMES = 10 };
+	struct http_fixture *f = *state;
+	CLEANUP(buf_done) struct buf body = {};
+
+	for (struct span rest = noise(4 * CONTENT_PIECE); rest.n; rest = span_skip(rest, CHUNK)) {
+		buf_add_format(&body, "%x\r\n", CHUNK);
+		buf_add(&body, span_head(rest, CHUNK));
+		buf_add_string(&body, "\r\n");
+	}
+	buf_add_string(&body, "0\r\n\r\n");
+	for (int i = 0; i < TIMES; i++) {
+		int fd = http_client(f, HTTP_PLAIN, "127.0.0.1");
+		CLEANUP(buf_done) struct buf seen = {};
+		json_t *answer;
+
+		send_head(fd, "POST", UPLOADS, ALICE OCTETS "Transfer-Encoding: chunked\r\n");
+		http_client_send(fd, buf_span(&body));
+		assert_int_equal(read_answer(fd, &answer), 201);
+		assert_int_equal(
+			blob_read(&environment->env, env_fixture_account(environment, "alice"),
+				atoll(json_string_value(json_object_get(answer, "id"))), &seen),
+			0);
+		assert_true(span_equal(buf_span(&seen), noise(4 * CONTENT_PIECE)));
+		json_decref(answer);
+		(void)close(fd);
+	}
+}
+
 /* Who goes in the middle, or never sends what was announced, leaves nothing. */
 static void test_abort(void **state)
 {
@@ -803,6 +835,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_memory_of_anyone, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_upload, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_upload_in_chunks, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_upload_in_chunks_of_a_piece, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_abort, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_length_lies, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_slow_body, set_up, tear_down),
