@@ -355,7 +355,8 @@ const struct command commands[] = {
 		"signet mail compose alice@example.org --to bob@example.org --subject Minutes --text minutes.txt"
 		" --sign --encrypt",
 		{ WORD("ADDRESS", NULL),
-			SEVERAL("--to", "ADDRESS", "a recipient, with or without a name"),
+			SEVERAL("--to", "ADDRESS", "a recipient, with or without a name; \"NAME:;\" is a"
+				" group of the address books"),
 			SEVERAL("--cc", "ADDRESS", "one of a copy"),
 			SEVERAL("--bcc", "ADDRESS", "one that the others do not see"),
 			OPTION("--from", "ADDRESS", NULL, "another address of the account"),

@@ -206,6 +206,14 @@ static int make_body(struct cli *cli, json_t *body)
 	return r || is_act(cli, "check") ? r : set_attachments(cli, body);
 }
 
+/* A member of a group may have none; then it has a name. */
+static const json_t *address_of(const json_t *recipient)
+{
+	const json_t *address = json_object_get(recipient, "address");
+
+	return json_string_length(address) ? address : json_object_get(recipient, "name");
+}
+
 /* Whom it cannot go to, in lines of their own: the reason that is said at the end is of all of them. */
 static void show_refused(const json_t *recipients)
 {
@@ -213,7 +221,7 @@ static void show_refused(const json_t *recipients)
 	size_t i;
 
 	json_array_foreach(recipients, i, one) {
-		const char *address = json_string_value(json_object_get(one, "address"));
+		const char *address = json_string_value(address_of(one));
 		const char *refusal = json_string_value(json_object_get(one, "refusal"));
 		const char *reason = json_string_value(
 			json_object_get(json_object_get(one, "certificate"), "reason"));
@@ -236,7 +244,7 @@ static json_t *recipient_rows(const json_t *recipients)
 		const json_t *cert = json_object_get(one, "certificate");
 		json_t *row = json_object();
 
-		(void)json_object_set(row, "address", json_object_get(one, "address"));
+		(void)json_object_set(row, "address", (json_t *)(uintptr_t)address_of(one));
 		(void)json_object_set(row, "accepted", json_object_get(one, "accepted"));
 		(void)json_object_set(row, "fingerprint", json_object_get(cert, "fingerprint"));
 		(void)json_object_set(row, "source", json_object_get(cert, "source"));

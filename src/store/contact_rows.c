@@ -478,6 +478,23 @@ int store_contact_get(struct store_conn *c, struct arena *a, int64_t account, st
 	return contact_row(q, a, ret_contact);
 }
 
+int store_contact_named(struct store_conn *c, struct arena *a, int64_t account, struct span kind,
+	struct span name, struct store_contact *ret_contact)
+{
+	CLEANUP(db_resetp) struct db_statement *q = NULL;
+	bool another;
+	int r;
+
+	TRY(db_query(&q, c->db,
+		CONTACT_COLUMNS " where t.account = $1 and t.kind = $2 and t.name = $3 limit 2",
+		DB_ARGS(DB_INT(account), DB_SPAN(kind), DB_SPAN(name))));
+	r = contact_row(q, a, ret_contact);
+	if (r)
+		return r;
+	TRY(db_step(q, &another));
+	return another ? STORE_E_EXISTS : 0;
+}
+
 int store_contact_uid(struct store_conn *c, struct arena *a, int64_t account, int64_t id,
 	struct span *ret_uid)
 {

@@ -114,6 +114,10 @@ int store_contact_remove(struct store_conn *c, int64_t account, struct span uid)
 int store_contact_get(struct store_conn *c, struct arena *a, int64_t account, struct span uid,
 	struct store_contact *ret_contact) MUST_CHECK;
 
+/* Reads: the card of that kind and name. STORE_E_NOT_FOUND; STORE_E_EXISTS: there are several. */
+int store_contact_named(struct store_conn *c, struct arena *a, int64_t account, struct span kind,
+	struct span name, struct store_contact *ret_contact) MUST_CHECK;
+
 /* Reads: the uid of a card by its id. STORE_E_NOT_FOUND. */
 int store_contact_uid(struct store_conn *c, struct arena *a, int64_t account, int64_t id,
 	struct span *ret_uid) MUST_CHECK;

@@ -310,6 +310,37 @@ static void cards(void **state)
 	assert_int_equal(fixture_number(k->f, "select n_cards from contact_use"), 1);
 }
 
+static int named(struct store_conn *c, struct call *k)
+{
+	arena_done(&k->arena);
+	return store_contact_named(c, &k->arena, k->account, SPAN("group"), k->name, &k->contact);
+}
+
+static void by_kind_and_name(void **state)
+{
+	struct call *k = *state;
+
+	k->name = SPAN("Friends");
+	assert_int_equal(act(k, named), STORE_E_NOT_FOUND);
+	set_put(k, "urn:uuid:1", "Friends"); /* a person who is called so */
+	assert_int_equal(act(k, put), 0);
+	assert_int_equal(act(k, named), STORE_E_NOT_FOUND);
+	set_put(k, "urn:uuid:2", "Friends");
+	k->put.kind = SPAN("group");
+	assert_int_equal(act(k, put), 0);
+	assert_int_equal(act(k, named), 0);
+	assert_true(span_is(k->contact.uid, "urn:uuid:2") && k->contact.card.n);
+	k->name = SPAN("friends");
+	assert_int_equal(act(k, named), STORE_E_NOT_FOUND);
+	k->name = SPAN("Friends");
+	set_put(k, "urn:uuid:3", "Friends");
+	k->put.kind = SPAN("group");
+	assert_int_equal(act(k, put), 0);
+	assert_int_equal(act(k, named), STORE_E_EXISTS);
+	k->account = k->other;
+	assert_int_equal(act(k, named), STORE_E_NOT_FOUND);
+}
+
 static void what_changed(void **state)
 {
 	struct call *k = *state;
@@ -539,6 +570,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(books, setup, teardown),
 		cmocka_unit_test_setup_teardown(cards, setup, teardown),
+		cmocka_unit_test_setup_teardown(by_kind_and_name, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_changed, setup, teardown),
 		cmocka_unit_test_setup_teardown(record_is_bounded, setup, teardown),
 		cmocka_unit_test_setup_teardown(room, setup, teardown),

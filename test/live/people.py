@@ -162,6 +162,17 @@ class Person(Visitor):
     def has_a_rule(self, text):
         self.asks("PUT", f"/rules/{self.address}/main", {"text": text, "active": True}, expect=None)
 
+    # Address books
+
+    def keeps_a_card(self, uid, name, *addresses, members=None):
+        """Of a person, or of a group."""
+        card = {"@type": "Card", "version": "1.0", "uid": uid, "name": {"full": name}}
+        if addresses:
+            card["emails"] = {f"e{n}": {"address": a, "pref": n + 1} for n, a in enumerate(addresses)}
+        if members is not None:
+            card |= {"kind": "group", "members": {m: True for m in members}}
+        self.asks("PUT", f"{self.base}/cards/{uid}", {"card": card}, expect=None)
+
     # Certificates of others
 
     def takes_the_certificate(self, message, expect=201):

@@ -250,6 +250,73 @@ def test_what_may_be_asked(world):
     ben.asks("POST", f"/accounts/{CARA}/compose", {"from": CARA, "to": [BEN]}, expect=403)
 
 
+def test_a_group_of_the_address_book(world):
+    """It stands for its members, wherever it is named, and nobody reads what the account calls them."""
+    ben = world.ben
+    world.admin.gives_an_account(f"dan@{SITE}", "Dan")
+    for name in ("anna", "cara", "dan"):
+        ben.keeps_a_card(f"card-{name}", f"Bad {name}", f"{name}@{SITE}", f"{name}@other.example")
+    ben.keeps_a_card("card-mute", "Mute")
+    ben.keeps_a_card("urn:uuid:in", "Inner, Circle", members=["card-cara", "urn:uuid:out", "card-dan"])
+    ben.keeps_a_card("urn:uuid:out", "Secret Name", "list@other.example", members=["card-anna", "urn:uuid:in", "card-cara"])
+
+    def made(**more):
+        copies = ben.writes(subject="x", text="x", act="make", **more)["copies"]
+        octets = base64.b64decode(copies[0]["message"])
+        return copies, octets.partition(b"\r\n\r\n")[0].replace(b"\r\n ", b" ").decode()
+    for name in ("Secret Name:;", " Secret Name : ; ", '"Secret Name":;', "urn:uuid:out:;", '"urn:uuid:out":;'):
+        copies, header = made(to=[name])
+        assert f"\r\nTo: {ANNA}, {CARA}, dan@{SITE}\r\n" in header, header
+        assert [ANNA, CARA, f"dan@{SITE}"] in [c["recipients"] for c in copies]
+        assert "Secret" not in header and "Bad" not in header
+    # Beside others, and twice.
+    copies, header = made(to=[f"Cara <{CARA}>", '"Inner, Circle":;'], cc=["Secret Name:;"])
+    assert f"\r\nTo: Cara <{CARA}>, dan@{SITE}, {ANNA}\r\n" in header and "\r\nCc:" not in header, header
+    # Nobody sees who is in a blind copy.
+    copies, header = made(to=[CARA], bcc=["Secret Name:;"])
+    assert ANNA not in header and any(ANNA in c["recipients"] for c in copies)
+    ben.writes("Secret Name:;", subject="To all of you", text="x")
+    for person in (world.anna, world.cara):
+        assert person.finds("To all of you")
+    # Certificates are looked for of each member.
+    checked = ben.writes("Secret Name:;", subject="", act="check")["recipients"]
+    assert [(r["address"], r["group"], r["certificate"]["source"]) for r in checked] == [
+        (ANNA, "Secret Name", "address-book"), (CARA, "Secret Name", "account"), (f"dan@{SITE}", "Secret Name", "none")]
+    refused = ben.writes("Secret Name:;", subject="x", encrypt=True, expect=422)
+    assert [r["address"] for r in refused["recipients"]] == [f"dan@{SITE}"] and "certificate" in refused["detail"]
+
+    # Who has no address is named, and nobody gets anything.
+    ben.keeps_a_card("urn:uuid:in", "Inner, Circle", members=["card-mute", "card-gone", "card-cara"])
+    checked = ben.writes("Secret Name:;", subject="", act="check")["recipients"]
+    lost = [(r["address"], r["name"], r["uid"], r["accepted"]) for r in checked if not r["accepted"]]
+    assert lost == [("", "Mute", "card-mute", False), ("", "card-gone", "card-gone", False)]
+    for act in ("send", "draft", "make"):
+        refused = ben.does("compose", {"from": BEN, "cc": ["Secret Name:;"], "subject": "Half a group", "act": act}, expect=422)
+        assert refused["field"] == "cc" and [r["name"] for r in refused["recipients"]] == ["Mute", "card-gone"]
+    assert not any(m["subject"] == "Half a group" for m in world.anna.lists() + ben.lists("Drafts"))
+    ben.keeps_a_card("card-mute", "Mute", "no address")
+    refused = ben.writes("Secret Name:;", subject="x", expect=422)["recipients"]
+    assert "cannot be written to" in refused[0]["refusal"]
+    ben.keeps_a_card("urn:uuid:in", "Inner, Circle", members=[])
+    ben.keeps_a_card("urn:uuid:out", "Secret Name", members=["urn:uuid:in"])
+    refused = ben.writes("Secret Name:;", subject="x", expect=422)["recipients"]
+    assert [(r["name"], r["refusal"]) for r in refused] == [("Inner, Circle", "the group has no members")]
+
+    # There is none, a person is none, there are two; somebody else has others.
+    ben.keeps_a_card("card-other", "Secret Name", members=["card-anna"])
+    for name, says in (("Nobody:;", "no group"), ("card-anna:;", "no group"), ("Secret Name:;", "several groups"),
+                       (":;", "not one mail address"), (f"Friends: {ANNA};", "not one mail address")):
+        refused = ben.writes(name, subject="x", expect=422)
+        assert says in refused["detail"] and refused["field"] == "to", refused
+    assert "no group" in world.anna.writes("urn:uuid:out:;", subject="x", expect=422)["detail"]
+    # More than a message may have.
+    ben.keeps_a_card("card-large", "Large", members=[f"n{n}" for n in range(1000)])
+    assert "too many recipients" in ben.writes("Large:;", subject="x", expect=422)["detail"]
+    ben.keeps_a_card("card-large", "Large", members=[f"n{n}" for n in range(999)])
+    assert len(ben.writes("Large:;", subject="x", act="check")["recipients"]) == 999
+    assert "too many recipients" in ben.writes("Large:;", "urn:uuid:out:;", subject="x", expect=422)["detail"]
+
+
 def test_attachments_drafts_and_what_is_kept(world):
     ben, cara = world.ben, world.cara
     octets = bytes(range(256)) * 40

@@ -252,6 +252,22 @@ def test_recipients_are_named(server, vera, tmp_path):
         assert r.returncode == 2, r.stderr
 
 
+def test_a_group_is_written_to(server, vera, tmp_path):
+    cards = [{"@type": "Card", "version": "1.0", "uid": uid, "name": {"full": name}, **more} for uid, name, more in (
+        ("w", "Willi", {"emails": {"a": {"address": "postmaster@example.org"}}}), ("m", "Mute\nrole: admin", {}),
+        ("g", "Friends", {"kind": "group", "members": {"w": True}}),
+        ("h", "More Friends", {"kind": "group", "members": {"w": True, "m": True}}))]
+    (tmp_path / "cards").write_text(json.dumps(cards))
+    server.cli("contact", "import", vera.address, tmp_path / "cards")
+    compose = ["mail", "compose", "--subject", "to a group", "--to"]
+    assert re.search(r"^postmaster@example.org +yes", vera.cli(*compose, "Friends:;", "--act", "check").stdout, re.M)
+    assert "delivered: 1" in vera.cli(*compose, "Friends:;", stdin="x").stdout
+    shown = vera.cli(*compose, "More Friends:;", "--act", "check").stdout
+    assert re.search(r"^Mute role: admin +no .* the card has no mail address", shown, re.M), shown
+    r = vera.cli(*compose, "More Friends:;", stdin="x", check=False)
+    assert r.returncode == 1 and r.stderr.startswith("Mute role: admin: the card has no mail address\nsignet: not all"), r.stderr
+
+
 def test_old_mail_is_encrypted(server, willi):
     c = session(server, willi.address)
     c.address = willi.address

@@ -13,7 +13,6 @@
 #include "base/enc.h"
 #include "base/log.h"
 #include "mail/own_cert.h"
-#include "mime/address.h"
 #include "smime/compose.h"
 #include "store/message.h"
 #include "store/secure_rows.h"
@@ -23,6 +22,7 @@
 #include "svc/env.h"
 #include "svc/http/api_contact.h"
 #include "svc/http/api_message.h"
+#include "svc/http/api_party.h"
 #include "svc/recipient_certs.h"
 #include "svc/send.h"
 
@@ -49,13 +49,6 @@ struct file {
 	uint64_t size;
 };
 
-/* A recipient. */
-struct party {
-	struct mail_address address;
-	struct span text;  /* local@domain */
-	const char *field; /* of the request, where it was first */
-};
-
 struct composing {
 	struct http_request *q;
 	struct message_asked asked;
@@ -63,8 +56,7 @@ struct composing {
 	bool sign, encrypt;
 	struct mail_address from;
 	struct span from_text;
-	struct party *parties;
-	size_t n_parties;
+	struct parties parties;
 	struct compose_field fields[FIELDS];
 	struct compose_request request; /* and what it points to */
 	struct compose_part *parts;     /* of it; octets are those of files */
@@ -90,7 +82,7 @@ static void composing_done(struct composing *k)
 {
 	files_wipe(k);
 	if (k->certs)
-		recipient_certs_done(k->certs, k->n_parties);
+		recipient_certs_done(k->certs, k->parties.n);
 	composed_done(&k->composed);
 	own_cert_done(&k->signer);
 	own_cert_done(&k->reader);
@@ -107,63 +99,6 @@ static bool flag(const struct composing *k, const char *member, bool fallback)
 static struct span json_span(const json_t *text)
 {
 	return span_of(json_string_value(text), json_string_length(text));
-}
-
-/* One address, with or without a name: what a list or a group would hide is refused. */
-static int read_mailbox(struct composing *k, const char *field, struct span given,
-	struct mail_address *ret_address, struct span *ret_text)
-{
-	CLEANUP(address_reader_done) struct address_reader r = { .rest = given };
-	CLEANUP(buf_done) struct buf text = {};
-	struct address_name name;
-	struct address a;
-	bool good = address_next(&r, &a) && a.kind == ADDRESS_MAILBOX && a.host.n;
-
-	if (good)
-		address_add(&text, a.local, a.host);
-	if (!good || address_normalize(buf_span(&text), &name) || address_next(&r, &a))
-		return http_problem(k->q, 422, field, "\"%.*s\" is not one mail address",
-			(int)(given.n > 100 ? 100 : given.n), (const char *)given.p);
-	*ret_address = (struct mail_address){
-		.local = arena_span(&k->q->arena, address_name_local(&name)),
-		.domain = arena_span(&k->q->arena, address_name_domain(&name)),
-	};
-	buf_clear(&text);
-	mail_address_add(&text, ret_address);
-	*ret_text = arena_span(&k->q->arena, buf_span(&text));
-	return 0;
-}
-
-static bool is_there(const struct composing *k, const struct mail_address *address)
-{
-	for (size_t i = 0; i < k->n_parties; i++) {
-		if (mail_address_equal(&k->parties[i].address, address))
-			return true;
-	}
-	return false;
-}
-
-/* The list as a header field's value; who is in several lists counts for the first. */
-static int read_list(struct composing *k, const char *field, struct span *ret_value)
-{
-	const json_t *list = json_object_get(k->q->json, field), *one;
-	CLEANUP(buf_done) struct buf value = {};
-	size_t i;
-
-	json_array_foreach(list, i, one)
-	{
-		struct party party = { .field = field };
-		int r = read_mailbox(k, field, json_span(one), &party.address, &party.text);
-
-		if (r)
-			return r;
-		buf_add_string(&value, i ? ", " : "");
-		buf_add(&value, json_span(one));
-		if (!is_there(k, &party.address))
-			k->parties[k->n_parties++] = party;
-	}
-	*ret_value = arena_span(&k->q->arena, buf_span(&value));
-	return 0;
 }
 
 static int read_references(struct composing *k, struct span *ret_value)
@@ -189,33 +124,20 @@ static void add_field(struct composing *k, struct span name, struct span value)
 
 static int read_addresses(struct composing *k)
 {
-	static const struct {
-		const char *member;
-		struct span field;
-	} lists[] = { { "to", SPAN("To") }, { "cc", SPAN("Cc") }, { "bcc", SPAN("Bcc") } };
-	CLEANUP(settings_unrefp) struct settings *settings = settings_get(k->q->env->store);
-	struct span from = http_text(k->q, "from"), value;
-	size_t n = 0;
-	int r = read_mailbox(k, "from", from, &k->from, &k->from_text);
+	static const struct span names[PARTY_FIELDS] = { SPAN("To"), SPAN("Cc"), SPAN("Bcc") };
+	struct span from = http_text(k->q, "from");
+	int r = party_read_mailbox(k->q, "from", from, &k->from, &k->from_text);
 
+	if (!r)
+		r = parties_read(k->q, k->asked.account.id, &k->parties);
+	if (r)
+		return r;
 	add_field(k, SPAN("From"), from);
-	for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
-		n += json_array_size(json_object_get(k->q->json, lists[i].member));
-		if (n > settings->recipients_max || n > RECIPIENTS_ASKED_MAX)
-			return http_problem(k->q, 422, lists[i].member,
-				"too many recipients: a message has at most %llu",
-				(unsigned long long)(settings->recipients_max < RECIPIENTS_ASKED_MAX
-							     ? settings->recipients_max
-							     : RECIPIENTS_ASKED_MAX));
-	}
-	k->parties = arena_alloc(&k->q->arena, (n + 1) * sizeof *k->parties);
-	for (size_t i = 0; !r && i < sizeof lists / sizeof lists[0]; i++) {
-		r = read_list(k, lists[i].member, &value);
-		add_field(k, lists[i].field, value);
-	}
-	if (!r && k->n_parties == 0 && k->act != ACT_DRAFT)
+	for (size_t i = 0; i < PARTY_FIELDS; i++)
+		add_field(k, names[i], k->parties.values[i]);
+	if (k->parties.n + k->parties.n_lost == 0 && k->act != ACT_DRAFT)
 		return http_problem(k->q, 422, "to", "the message has no recipient");
-	return r;
+	return 0;
 }
 
 /* Readers save files under such a name. */
@@ -510,31 +432,31 @@ static bool is_blind(const struct party *party)
 /* In the parties' order: a blind copy's recipient is the party of that number. */
 static void add_recipients(struct composing *k)
 {
-	for (size_t i = 0; k->act != ACT_DRAFT && i < k->n_parties; i++)
+	for (size_t i = 0; k->act != ACT_DRAFT && i < k->parties.n; i++)
 		k->recipients[k->request.n_recipients++] = (struct compose_recipient){
 			/* Whose it is was asked when it was found. */
 			.to = { .cert = k->certs[i].cert,
 				.capabilities = k->certs[i].capabilities },
-			.place = is_blind(&k->parties[i]) ? COMPOSE_BLIND : COMPOSE_OPEN,
+			.place = is_blind(&k->parties.list[i]) ? COMPOSE_BLIND : COMPOSE_OPEN,
 		};
 }
 
 static int look_up(struct composing *k)
 {
 	struct arena *a = &k->q->arena;
-	struct mail_address *to = arena_alloc(a, (k->n_parties + 1) * sizeof *to);
-	struct span *texts = arena_alloc(a, (k->n_parties + 1) * sizeof *texts);
-	struct recipient_cert *certs = arena_alloc(a, (k->n_parties + 1) * sizeof *certs);
+	struct mail_address *to = arena_alloc(a, (k->parties.n + 1) * sizeof *to);
+	struct span *texts = arena_alloc(a, (k->parties.n + 1) * sizeof *texts);
+	struct recipient_cert *certs = arena_alloc(a, (k->parties.n + 1) * sizeof *certs);
 
-	k->verdicts = arena_alloc(a, (k->n_parties + 1) * sizeof *k->verdicts);
-	for (size_t i = 0; i < k->n_parties; i++) {
-		to[i] = k->parties[i].address;
-		texts[i] = k->parties[i].text;
+	k->verdicts = arena_alloc(a, (k->parties.n + 1) * sizeof *k->verdicts);
+	for (size_t i = 0; i < k->parties.n; i++) {
+		to[i] = k->parties.list[i].address;
+		texts[i] = k->parties.list[i].text;
 	}
-	TRY(send_look(k->q->env, to, k->n_parties, k->verdicts));
+	TRY(send_look(k->q->env, to, k->parties.n, k->verdicts));
 	if (!k->encrypt && k->act != ACT_CHECK)
 		return 0;
-	TRY(recipient_certs_find(k->q->env, a, k->asked.account.id, texts, k->n_parties, certs));
+	TRY(recipient_certs_find(k->q->env, a, k->asked.account.id, texts, k->parties.n, certs));
 	k->certs = certs;
 	return 0;
 }
@@ -553,12 +475,10 @@ static json_t *parties_json(const struct composing *k)
 {
 	json_t *list = json_array();
 
-	for (size_t i = 0; i < k->n_parties; i++) {
+	for (size_t i = 0; i < k->parties.n; i++) {
 		const struct verdict_text *text = recipient_verdict_text(k->verdicts[i]);
-		json_t *one = json_object();
+		json_t *one = party_json(&k->parties.list[i]);
 
-		api_set_text(one, "address", k->parties[i].text);
-		(void)json_object_set_new(one, "field", json_string(k->parties[i].field));
 		(void)json_object_set_new(one, "accepted", json_boolean(!is_refused(k, i)));
 		if (is_refused(k, i))
 			(void)json_object_set_new(one, "refusal",
@@ -568,21 +488,23 @@ static json_t *parties_json(const struct composing *k)
 				api_recipient_json(&k->certs[i]));
 		(void)json_array_append_new(list, one);
 	}
+	for (size_t i = 0; i < k->parties.n_lost; i++)
+		(void)json_array_append_new(list, party_json(&k->parties.lost[i]));
 	return list;
 }
 
 /* A problem (RFC 9457) with all recipients that there is something wrong with. */
-static void answer_refused(struct composing *k, size_t first, const char *detail)
+static void answer_refused(struct composing *k, const struct party *first, const char *detail)
 {
 	json_t *all = parties_json(k), *answer;
 
-	for (size_t i = k->n_parties; i-- > 0;) {
+	for (size_t i = k->parties.n; i-- > 0;) {
 		if (!is_refused(k, i) && !has_no_cert(k, i))
 			(void)json_array_remove(all, i);
 	}
 	answer = json_pack("{s:s, s:s, s:i, s:s, s:s, s:o}", "type", "about:blank", "title",
 		"Unprocessable Content", "status", 422, "detail", detail, "field",
-		k->parties[first].field, "recipients", all);
+		first->field, "recipients", all);
 	k->q->status = 422;
 	k->q->answer = answer;
 	k->q->type = "application/problem+json";
@@ -591,13 +513,21 @@ static void answer_refused(struct composing *k, size_t first, const char *detail
 /* Whether somebody cannot be written to; the answer is set then. */
 static bool refuse_parties(struct composing *k)
 {
-	for (size_t i = 0; i < k->n_parties; i++) {
+	/* Those who write to a group mean all of it. */
+	if (k->parties.n_lost) {
+		answer_refused(k, k->parties.lost,
+			"not all members of the group have a mail address; nothing was sent");
+		return true;
+	}
+	for (size_t i = 0; k->act != ACT_DRAFT && i < k->parties.n; i++) {
+		const struct party *party = &k->parties.list[i];
+
 		if (k->act == ACT_SEND && is_refused(k, i)) {
-			answer_refused(k, i, "not all recipients can be sent to; nothing was sent");
+			answer_refused(k, party, "not all recipients can be sent to; nothing was sent");
 			return true;
 		}
 		if (k->encrypt && has_no_cert(k, i)) {
-			answer_refused(k, i,
+			answer_refused(k, party,
 				"not all recipients have a certificate that can be encrypted to; "
 				"nothing was sent");
 			return true;
@@ -633,8 +563,8 @@ static int check_size(struct composing *k, const struct settings *settings)
 		files += k->files[i].size;
 	if (files / 3 * 4 > settings->message_max)
 		return refuse_size(k, settings->message_max);
-	for (size_t i = 0; k->encrypt && i < k->n_parties; i++)
-		n_copies += is_blind(&k->parties[i]);
+	for (size_t i = 0; k->encrypt && i < k->parties.n; i++)
+		n_copies += is_blind(&k->parties.list[i]);
 	if (size > COPIES_MAX / n_copies)
 		return http_problem(k->q, 422, n_copies > 2 ? "bcc" : "attachments",
 			n_copies > 2 ? "too many blind copies of a message of this size: each is "
@@ -653,7 +583,7 @@ static int make(struct composing *k)
 	CLEANUP(encrypt_faults_done) struct encrypt_faults faults = {};
 	int r = check_size(k, settings);
 
-	k->recipients = arena_alloc(&k->q->arena, (k->n_parties + 1) * sizeof *k->recipients);
+	k->recipients = arena_alloc(&k->q->arena, (k->parties.n + 1) * sizeof *k->recipients);
 	k->request.recipients = k->recipients;
 	if (k->encrypt)
 		add_recipients(k);
@@ -680,7 +610,7 @@ static bool is_for(const struct composing *k, const struct compose_copy *copy, s
 {
 	if (copy->recipient != SIZE_MAX)
 		return copy->recipient == i;
-	return copy->is_delivered && (!k->encrypt || !is_blind(&k->parties[i]));
+	return copy->is_delivered && (!k->encrypt || !is_blind(&k->parties.list[i]));
 }
 
 /* The copies that go to somebody; the one that is kept, too, if wanted. */
@@ -692,12 +622,12 @@ static void fill_send(struct composing *k, struct send_request *s)
 	s->copies = copies;
 	for (size_t i = 0; i < k->composed.n; i++) {
 		const struct compose_copy *copy = &k->composed.copies[i];
-		struct mail_address *to = arena_alloc(a, (k->n_parties + 1) * sizeof *to);
+		struct mail_address *to = arena_alloc(a, (k->parties.n + 1) * sizeof *to);
 		size_t n = 0;
 
-		for (size_t p = 0; p < k->n_parties; p++) {
+		for (size_t p = 0; p < k->parties.n; p++) {
 			if (is_for(k, copy, p))
-				to[n++] = k->parties[p].address;
+				to[n++] = k->parties.list[p].address;
 		}
 		if (k->act != ACT_DRAFT && n)
 			copies[s->n_copies++] = (struct send_copy){ buf_span(&copy->message), to,
@@ -779,9 +709,9 @@ static int answer_copies(struct composing *k)
 		CLEANUP(buf_done) struct buf text = {};
 		json_t *one = json_object(), *to = json_array();
 
-		for (size_t p = 0; p < k->n_parties; p++) {
+		for (size_t p = 0; p < k->parties.n; p++) {
 			if (is_for(k, copy, p))
-				(void)json_array_append_new(to, http_json_text(k->parties[p].text));
+				(void)json_array_append_new(to, http_json_text(k->parties.list[p].text));
 		}
 		enc_base64(&text, buf_span(&copy->message));
 		(void)json_object_set_new(one, "recipients", to);
@@ -804,7 +734,7 @@ static int act(struct composing *k)
 		k->q->answer = json_pack("{s:o}", "recipients", parties_json(k));
 		return 0;
 	}
-	if (k->act != ACT_DRAFT && refuse_parties(k))
+	if (refuse_parties(k))
 		return 0;
 	r = make(k);
 	if (r)
