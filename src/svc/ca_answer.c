@@ -65,10 +65,13 @@ static int try_authority(const struct store_authority *row, void *context)
 {
 	struct answering *w = context;
 	CLEANUP(cert_unrefp) struct cert *issuer = NULL;
+	int r;
 
 	if (w->found || !row->key)
 		return 0;
-	TRY(cert_cache_read(w->env->mail_certs, row->der, &issuer, NULL));
+	r = cert_cache_read(w->env->mail_certs, row->der, &issuer, NULL);
+	if (r) /* one that nobody can read is asked about by nobody */
+		return r < 0 ? r : 0;
 	/* RFC 5019 section 2.1.1: all of them are of one issuer. */
 	for (size_t i = 0; i < w->request.n; i++) {
 		if (!responder_is_about(&w->request.questions[i], issuer))

@@ -738,6 +738,26 @@ static struct answered ask_unknown(struct env_fixture *f, const struct cert *iss
 	return answer_to(f, buf_span(&request));
 }
 
+/* One authority that nobody can read leaves the others their answers. */
+static void test_damaged_authority(void **state)
+{
+	struct env_fixture *f = *state;
+	CLEANUP(arena_done) struct arena a = {};
+	CLEANUP(cert_list_done) struct cert_list issuers = {};
+	CLEANUP(cert_unrefp) struct cert *cert = NULL;
+	struct ca_wish wish = wish_of(f);
+	struct ca_certificate made;
+	struct why why = {};
+
+	(void)ca_fixture_authority(f, &a, "one", "First");
+	(void)ca_fixture_authority(f, &a, "two", "Second");
+	ca_fixture_sql(f, "update authority set der = cast('damaged' as blob) where active = 0");
+	assert_int_equal(ca_issue(&f->env, &a, &wish, NULL, NULL, &made, &why), 0);
+	assert_int_equal(cert_from_der(&cert, made.der, NULL), 0);
+	assert_int_equal(cert_list_from_der(&issuers, made.chain, NULL), 0);
+	assert_int_equal(ask(f, issuers.certs[0], cert, 0).status, V_OCSP_CERTSTATUS_GOOD);
+}
+
 /* What is asked again costs no signature, what there is not none at all, and who asks for what is good
  * for him alone makes nobody else wait. */
 static void test_answers_are_kept(void **state)
@@ -822,6 +842,7 @@ int main(void)
 		cmocka_unit_test_prestate_setup_teardown(test_lists, setup, teardown, f),
 		cmocka_unit_test_prestate_setup_teardown(test_entry_ends, setup, teardown, f),
 		cmocka_unit_test_prestate_setup_teardown(test_list_is_kept, setup, teardown, f),
+		cmocka_unit_test_prestate_setup_teardown(test_damaged_authority, setup, teardown, f),
 		cmocka_unit_test_prestate_setup_teardown(test_answers_are_kept, setup, teardown, f),
 		cmocka_unit_test_prestate_setup_teardown(test_urls, setup, teardown, f),
 	};
