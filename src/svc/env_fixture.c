@@ -58,7 +58,6 @@ struct env_fixture *env_fixture_new(void)
 	f->env.staples = staples_new(&f->env);
 	f->env.outgoings = outgoings_new();
 	f->env.mail_certs = cert_cache_new(100);
-	f->env.ca = ca_new(&f->env);
 	f->env.tls = (struct tls_host *)f;
 	env_fixture_person(f, "alice", "wonderland");
 	return f;
@@ -75,15 +74,6 @@ struct env_fixture *env_fixture_free(struct env_fixture *f)
 		staples_free(f->env.staples);
 		outgoings_free(f->env.outgoings);
 		cert_cache_free(f->env.mail_certs);
-		ca_free(f->env.ca);
-		for (struct span rest = buf_span(&f->authorities); rest.n;
-			rest = span_skip(rest, sizeof(struct ca *))) {
-			struct ca *before;
-
-			memcpy(&before, rest.p, sizeof before);
-			(void)ca_free(before);
-		}
-		buf_done(&f->authorities);
 		testing_done(&f->keyd);
 		testing_done(&f->keyd_user);
 		arena_done(&f->credentials);
@@ -121,10 +111,6 @@ void env_fixture_open(struct env_fixture *f)
 {
 	f->store = fixture_new();
 	f->env.store = f->store->store;
-	/* What it keeps is of the store before, and its errand may be on its way yet: it is freed when
-	 * the pools have ended. */
-	ca_stop(&f->env);
-	buf_add(&f->authorities, span_of(&f->env.ca, sizeof f->env.ca));
 	f->env.ca = ca_new(&f->env);
 	must(store_write(f->env.store, add_people, f), "people");
 	/* As the settings' defaults are: 20 failures in ten minutes. */
@@ -139,8 +125,26 @@ void env_fixture_open(struct env_fixture *f)
 	f->env.smtp_account = limiter_new(1000, 1000, 0, 1000);
 }
 
+static int nothing(struct task *t, void *worker)
+{
+	(void)t;
+	(void)worker;
+	return 0;
+}
+
+/* The pool has one thread: what was started on it before, as an errand in the store, has ended then. */
+static void wait_for_pool(struct env_fixture *f)
+{
+	struct task task = { .run = nothing };
+
+	must(task_call(f->env.blocking, &task), "task_call");
+}
+
 void env_fixture_close(struct env_fixture *f)
 {
+	ca_stop(&f->env);
+	wait_for_pool(f);
+	f->env.ca = ca_free(f->env.ca);
 	f->env.login_failures = limiter_free(f->env.login_failures);
 	f->env.login_accounts = limiter_free(f->env.login_accounts);
 	f->env.secure_failures = limiter_free(f->env.secure_failures);

@@ -18,7 +18,6 @@ struct env_fixture {
 	struct testing keyd, keyd_user;
 	struct pool *cpu;
 	struct arena credentials;
-	struct buf authorities; /* pointers to those of stores before */
 	struct buf people; /* struct env_person */
 };
 
