@@ -51,7 +51,19 @@ void cli_add_segment(struct buf *path, const char *text)
 	}
 }
 
-/* A query whose word was left out is left out too. */
+/* What stands in braces in a row's path: the number of a word, or an option. */
+static const char *path_value(const struct cli *cli, struct span name)
+{
+	CLEANUP(buf_done) struct buf option = {};
+
+	if (name.p[0] != '-')
+		return cli->words[name.p[0] - '0'];
+	buf_add(&option, name);
+	buf_add_octet(&option, 0);
+	return cli_option(cli, (const char *)buf_span(&option).p);
+}
+
+/* A query whose word or option was left out is left out too. */
 static char *fill_path(const struct cli *cli)
 {
 	struct buf path = {};
@@ -61,14 +73,17 @@ static char *fill_path(const struct cli *cli)
 			cli_add_segment(&path, cli->domain);
 			p += 2;
 		} else if (*p == '{') {
-			const char *word = cli->words[p[1] - '0'];
+			struct span name = span_str(p + 1);
+			const char *word;
 
+			name = span_head(name, span_find(name, '}'));
+			word = path_value(cli, name);
 			if (!word) {
 				buf_cut(&path, span_find(buf_span(&path), '?'));
 				break;
 			}
 			cli_add_segment(&path, word);
-			p += 2;
+			p += name.n + 1;
 		} else {
 			buf_add_octet(&path, (uint8_t)*p);
 		}

@@ -32,10 +32,12 @@ int run_setting_reset(struct cli *cli)
 {
 	CLEANUP(json_owned_freep) json_t *answer = NULL;
 	CLEANUP(json_owned_freep) json_t *body = json_object();
+	int r;
 
 	for (size_t i = 0; i < cli->n_rest; i++)
 		(void)json_object_set_new(body, cli->rest[i], json_null());
-	return cli_ask(cli, "PATCH", "/settings", body, &answer);
+	r = cli_ask(cli, "PATCH", "/settings", body, &answer);
+	return r ? r : cli_show(cli, answer);
 }
 
 /* Calls each() with the name of every domain, or of the one that was named. */
@@ -295,14 +297,6 @@ static void add_revoke(const struct cli *cli, struct buf *path)
 	cli_add_segment(path, reason);
 }
 
-static int show_alias(struct cli *cli, json_t *answer)
-{
-	if (cli->json)
-		return cli_show(cli, answer);
-	show_warnings(answer);
-	return 0;
-}
-
 static int domain_alias_add(struct cli *cli, json_t **ret_answer)
 {
 	CLEANUP(buf_done) struct buf path = {};
@@ -311,14 +305,11 @@ static int domain_alias_add(struct cli *cli, json_t **ret_answer)
 		why_set(&cli->why, "a domain's alias has one target");
 		return CLI_E_USAGE;
 	}
-	if (cli_option(cli, "--revoke")) {
-		why_set(&cli->why, "--revoke is for an address, or where a name is removed");
-		return CLI_E_USAGE;
-	}
 	buf_add_string(&path, "/domains/");
 	cli_add_segment(&path, cli->rest[0]);
 	buf_add_string(&path, "/aliases/");
 	cli_add_segment(&path, cli->words[0]);
+	add_revoke(cli, &path);
 	return cli_ask_at(cli, "PUT", &path, NULL, ret_answer);
 }
 
@@ -341,7 +332,7 @@ int run_alias_add(struct cli *cli)
 	buf_add_string(&path, "/aliases");
 	add_revoke(cli, &path);
 	r = cli_ask_at(cli, "POST", &path, body, &answer);
-	return r ? r : show_alias(cli, answer);
+	return r ? r : cli_show(cli, answer);
 }
 
 /* The API finds a domain by its alias too: that tells whose it is. */
@@ -363,7 +354,7 @@ static int domain_alias_remove(struct cli *cli)
 	cli_add_segment(&path, cli->words[0]);
 	add_revoke(cli, &path);
 	r = cli_ask_at(cli, "DELETE", &path, NULL, &answer);
-	return r ? r : show_alias(cli, answer);
+	return r ? r : cli_show(cli, answer);
 }
 
 int run_alias_remove(struct cli *cli)
@@ -379,5 +370,5 @@ int run_alias_remove(struct cli *cli)
 	cli_add_segment(&path, cli->words[0]);
 	add_revoke(cli, &path);
 	r = cli_ask_at(cli, "DELETE", &path, NULL, &answer);
-	return r ? r : show_alias(cli, answer);
+	return r ? r : cli_show(cli, answer);
 }

@@ -764,6 +764,59 @@ def test_only_what_this_change_moved(server, ca):
     assert state_of(server, reception) == "revoked" and state_of(server, hall) == "valid"
 
 
+def test_account_for_an_old_alias(server, ca):
+    """An account that gets an address somebody else has a certificate for."""
+    server.add_account("ida@example.org")
+    server.cli("alias", "add", "porter@example.org", "ida@example.org")
+    _, said = issue(server, "porter@example.org")
+    server.cli("alias", "remove", "porter@example.org")
+    add = lambda *args: server.cli("account", "add", "porter@example.org", "--password-file", "-", *args,
+                                   stdin=PASSWORD + "\n")
+    r = add()
+    assert f"signet ca revoke example.org {said['serial']}" in r.stderr and "revoked" not in r.stdout
+    assert "porter@example.org" in r.stdout and state_of(server, said) == "valid"
+    assert said["serial"] in server.cli("account", "remove", "porter@example.org").stderr
+    r = add("--revoke", "affiliationChanged")
+    assert r.stderr == "" and "revoked: 1" in r.stdout
+    assert state_of(server, said) == "revoked"
+    assert server.cli("account", "remove", "porter@example.org").stderr == ""
+
+
+def test_domain_changes_hands(server):
+    """A domain's name that goes, and that another domain gets."""
+    server.cli("domain", "add", "moving.example")
+    server.add_account("uma@moving.example")
+    server.cli("ca", "create", "moving.example")
+    cert, said = issue(server, "uma@moving.example")
+    r = server.cli("domain", "rename", "moving.example", "moved.example")
+    command = re.search(r"revoke it: signet (ca revoke moved.example [0-9a-f]+ --reason affiliationChanged)", r.stderr)
+    assert said["serial"] in command.group(1)
+    # Its old name as an alias: there is nothing to be said.
+    assert server.cli("alias", "add", "moving.example", "moved.example").stderr == ""
+    assert said["serial"] in server.cli("alias", "remove", "moving.example").stderr
+    assert said["serial"] in server.cli("alias", "add", "moving.example", "example.org").stderr
+    r = server.cli("--json", "alias", "remove", "moving.example")
+    assert json.loads(r.stdout)["warnings"][0].startswith(
+        "uma@moved.example keeps a certificate for uma@moving.example, valid until ")
+    r = server.cli("domain", "add", "moving.example", "--revoke", "affiliationChanged")
+    assert r.stderr == "" and "revoked: 1" in r.stdout
+    revoked, = json.loads(server.cli("--json", "ca", "list", "moved.example").stdout)["certificates"]
+    assert (revoked["serial"], revoked["state"]) == (said["serial"], "revoked")
+    assert server.cli("domain", "remove", "moving.example").stderr == ""
+    assert server.cli(*command.group(1).split(), check=False).returncode == 1
+
+
+def test_settings_that_move(server, ca):
+    """What ends an account's name in an address: what stood behind it is nobody's any more."""
+    server.add_account("kai@example.org")
+    server.cli("alias", "add", "lists@example.org", "kai@example.org")
+    _, said = issue(server, "lists@example.org")
+    server.cli("alias", "remove", "lists@example.org")
+    server.cli("alias", "add", "lists@example.org", "kai+lists@example.org")
+    assert said["serial"] in server.cli("setting", "set", "subaddress_separators=-").stderr
+    assert server.cli("setting", "reset", "subaddress_separators").stderr == ""
+
+
 def test_addresses_of_old_rows(server, ca):
     """Certificates of a schema that did not know their addresses are looked at when the server starts."""
     server.add_account("olga@example.org")

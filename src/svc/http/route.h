@@ -121,7 +121,8 @@ int route_find(struct arena *a, struct span method, struct span path,
 /* Appends the methods of a path for the Allow field; nothing if there is no such path. */
 void route_allow(struct span path, struct buf *out);
 
-moves_fn moves_address, moves_domain_alias;
+moves_fn moves_address, moves_account, moves_postmaster, moves_domain_alias, moves_new_domain;
+moves_fn moves_domain, moves_gone_domain, moves_setting;
 
 /* Handlers, by subject. */
 route_fn api_rule_list, api_rule_show, api_rule_set, api_rule_set_prepare, api_rule_remove;
