@@ -37,7 +37,7 @@ int cli_read_file(struct cli *cli, const char *name, struct buf *out)
 	bool is_input = strcmp(name, "-") == 0;
 	int r = is_input ? cli_take_input(cli) : 0;
 	FILE *f;
-	size_t n;
+	int error;
 
 	if (r)
 		return r;
@@ -46,12 +46,16 @@ int cli_read_file(struct cli *cli, const char *name, struct buf *out)
 		why_set(&cli->why, gettext("cannot read %s: %s"), name, strerror(errno));
 		return CLIENT_E_REFUSED;
 	}
-	do {
-		n = fread(buf_room(out, FILE_PIECE), 1, FILE_PIECE, f);
-		buf_added(out, n);
-	} while (n && buf_size(out) <= CLI_FILE_MAX);
+	/* A terminal's end is read once: who is asked again has to say it again. */
+	while (!feof(f) && !ferror(f) && buf_size(out) <= CLI_FILE_MAX)
+		buf_added(out, fread(buf_room(out, FILE_PIECE), 1, FILE_PIECE, f));
+	error = ferror(f) ? errno : 0;
 	if (f != stdin)
 		(void)fclose(f);
+	if (error) {
+		why_set(&cli->why, gettext("cannot read %s: %s"), name, strerror(error));
+		return CLIENT_E_REFUSED;
+	}
 	if (buf_size(out) > CLI_FILE_MAX) {
 		why_set(&cli->why, gettext("%s is larger than %d octets"), name, CLI_FILE_MAX);
 		return CLIENT_E_REFUSED;

@@ -119,7 +119,7 @@ static size_t take_answer(char *data, size_t size, size_t n, void *context)
 
 const char *client_field(const struct client *c)
 {
-	return c->field;
+	return c ? c->field : "";
 }
 
 const json_t *client_problem(const struct client *c)

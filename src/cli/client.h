@@ -35,7 +35,7 @@ int client_new_remote(struct client **ret_client, const char *url, const char *c
 struct client *client_free(struct client *c);
 CLEANUP_POINTER(struct client, client_free)
 
-/* The member or parameter that the last refusal was about; "" for none. */
+/* The member or parameter that the last refusal was about; "" for none. c may be NULL: nothing was asked. */
 const char *client_field(const struct client *c);
 
 /* What the last refusal said (RFC 9457), as long as nothing else is asked; NULL: nothing. */

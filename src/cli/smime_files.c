@@ -43,14 +43,11 @@ int smime_add_certs(struct cli *cli, const char *option, struct cert_list *list)
 int smime_read_message(struct cli *cli, struct buf *out)
 {
 	int r = cli_take_input(cli);
-	size_t n;
 
 	if (r)
 		return r;
-	do {
-		n = fread(buf_room(out, PIECE), 1, PIECE, stdin);
-		buf_added(out, n);
-	} while (n && buf_size(out) <= LIMIT_SMIME_MESSAGE);
+	while (!feof(stdin) && !ferror(stdin) && buf_size(out) <= LIMIT_SMIME_MESSAGE)
+		buf_added(out, fread(buf_room(out, PIECE), 1, PIECE, stdin));
 	if (ferror(stdin))
 		return err_fault(errno, "stdin");
 	if (buf_size(out) == 0)
