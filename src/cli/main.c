@@ -95,7 +95,13 @@ static const struct {
 	{ "contact", "accept", "fingerprint", "contact waiting ADDRESS" },
 	{ "contact", "refuse", "fingerprint", "contact waiting ADDRESS" },
 	{ NULL, NULL, "mailbox", "mailbox list ADDRESS" },
-	{ NULL, NULL, "uid", "mail list ADDRESS MAILBOX" },
+	{ "contact", "take", "uid", "mail list ADDRESS MAILBOX" },
+	{ "contact", NULL, "uid", "contact list ADDRESS" },
+	{ "smime", "use", "current", "smime show ADDRESS" },
+	{ "smime", "unlock", "key", "smime generate ADDRESS" },
+	{ "smime", "password", "key", "smime generate ADDRESS" },
+	{ "mail", NULL, "key", "smime generate ADDRESS" },
+	{ "encryption", NULL, "key", "smime generate ADDRESS" },
 	{ "mail", NULL, "id", "mail list ADDRESS" },
 	{ NULL, NULL, "domain", "domain list" },
 };
@@ -129,6 +135,36 @@ static char *listed_by_noun(const char *noun)
 	return NULL;
 }
 
+/* What the call has for the word of that name; NULL: nothing. */
+static const char *given(const struct cli *cli, struct span name)
+{
+	const struct command *c = cli->command;
+
+	for (size_t i = 0, n = 0; i < ARGUMENTS_MAX && c->arguments[i].kind != ARG_END; i++) {
+		if (!argument_is_word(&c->arguments[i]))
+			continue;
+		if (span_is(name, c->arguments[i].name))
+			return cli->words[n];
+		n++;
+	}
+	return NULL;
+}
+
+/* The call of a list, as it can be made: with the words that this call has. The caller frees. */
+static char *list_call(const struct cli *cli, const char *list)
+{
+	struct buf text = {};
+
+	for (struct span rest = span_str(list); rest.n;) {
+		struct span word = span_cut(&rest, ' ');
+		const char *value = given(cli, word);
+
+		buf_add_string(&text, buf_size(&text) ? " " : "");
+		buf_add(&text, value ? span_str(value) : word);
+	}
+	return buf_steal_string(&text);
+}
+
 /* A name that does not exist is best answered with those that do. */
 void program_add_hint(struct cli *cli)
 {
@@ -139,13 +175,14 @@ void program_add_hint(struct cli *cli)
 		strcmp(cli->command->noun, "smime") != 0;
 	CLEANUP(alloc_freep) char *by_noun = list ? NULL :
 		listed_by_noun(is_key ? "key" : cli->command->noun);
-	CLEANUP(alloc_freep) char *text = NULL;
+	CLEANUP(alloc_freep) char *text = NULL, *call = NULL;
 
 	if (!list)
 		list = by_noun;
 	if (!list)
 		return;
-	text = alloc_format("%s; see signet %s", cli->why.text, list);
+	call = list_call(cli, list);
+	text = alloc_format("%s; see signet %s", cli->why.text, call);
 	why_set(&cli->why, "%s", text);
 }
 

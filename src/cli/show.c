@@ -87,13 +87,20 @@ static char *cell_text(const json_t *value)
 	return buf_steal_string(&out);
 }
 
-static void print_cell(const char *text, int width, bool last)
+static void add_cell(struct buf *line, const char *text, int width)
 {
-	(void)fputs(text, stdout);
-	if (last)
-		(void)putchar('\n');
-	else
-		(void)printf("%*s", width - text_width(text) + 2, "");
+	buf_add_format(line, "%s%*s", text, width - text_width(text) + 2, "");
+}
+
+/* Without what fills its last column. */
+static void print_line(struct buf *line)
+{
+	struct span text = buf_span(line);
+
+	while (text.n && text.p[text.n - 1] == ' ')
+		text.n--;
+	(void)printf("%.*s\n", (int)text.n, (const char *)text.p);
+	buf_clear(line);
 }
 
 /* Times are cut to their date, fingerprints to their beginning; other texts end with a sign of it. */
@@ -167,6 +174,7 @@ static bool is_too_wide(const int *widths, size_t n_columns)
 /* Each row as lines, whole, and an empty line between two. */
 static void print_records(const json_t *list, const struct column *columns, size_t n_columns)
 {
+	CLEANUP(buf_done) struct buf line = {};
 	const json_t *row;
 	int width = 0;
 	size_t i;
@@ -183,8 +191,9 @@ static void print_records(const json_t *list, const struct column *columns, size
 			char *text = column_text(row, &whole);
 
 			if (text[0]) {
-				print_cell(gettext(columns[k].title), width, false);
-				print_cell(text, 0, true);
+				add_cell(&line, gettext(columns[k].title), width);
+				buf_add_string(&line, text);
+				print_line(&line);
 			}
 			free(text);
 		}
@@ -196,6 +205,7 @@ static void print_rows(const json_t *list, const struct column *columns, size_t 
 {
 	int widths[COLUMNS_MAX] = {};
 	bool titled = n_columns && columns[0].title;
+	CLEANUP(buf_done) struct buf line = {};
 	const json_t *row;
 	size_t i;
 
@@ -215,18 +225,21 @@ static void print_rows(const json_t *list, const struct column *columns, size_t 
 		return;
 	}
 	for (size_t k = 0; k < n_columns && titled; k++)
-		print_cell(gettext(columns[k].title), widths[k], k + 1 == n_columns);
+		add_cell(&line, gettext(columns[k].title), widths[k]);
+	if (titled)
+		print_line(&line);
 	if (ruled)
 		print_rule(widths, n_columns);
 	json_array_foreach(list, i, row) {
 		if (!titled)
-			(void)fputs("  ", stdout);
+			buf_add_string(&line, "  ");
 		for (size_t k = 0; k < n_columns; k++) {
 			char *text = column_text(row, &columns[k]);
 
-			print_cell(text, widths[k], k + 1 == n_columns);
+			add_cell(&line, text, widths[k]);
 			free(text);
 		}
+		print_line(&line);
 	}
 }
 
