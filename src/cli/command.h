@@ -178,7 +178,7 @@ int cli_output(struct cli *cli, const json_t *answer) MUST_CHECK;
 int cli_output_octets(struct cli *cli, struct span octets) MUST_CHECK;
 int cli_write_file(struct cli *cli, const char *name, struct span octets) MUST_CHECK;
 
-/* Before something is made: CLI_E_USAGE where its octets would go to a terminal. */
+/* Before something is made or asked for that is no text: CLI_E_USAGE where it would go to a terminal. */
 int cli_check_output(struct cli *cli) MUST_CHECK;
 
 /* Appends text percent-encoded for a path segment (RFC 3986 section 2.1). */

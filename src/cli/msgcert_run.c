@@ -311,7 +311,7 @@ int run_request_cert(struct cli *cli)
 		why_set(&cli->why, gettext("%s is missing"), "-S DN / --name NAME");
 		r = CLI_E_USAGE;
 	}
-	if (!r)
+	if (!r && cli->der)
 		r = cli_check_output(cli);
 	if (!r)
 		r = cli_body(cli, &body);

@@ -100,8 +100,7 @@ static bool is_text(struct span octets)
 
 int cli_check_output(struct cli *cli)
 {
-	if (!cli->der || cli->json || cli_option(cli, output_of(cli->command)->name) ||
-		!isatty(STDOUT_FILENO))
+	if (cli->json || cli_option(cli, output_of(cli->command)->name) || !isatty(STDOUT_FILENO))
 		return 0;
 	why_set(&cli->why, gettext("this is not for a terminal; give a file with -o"));
 	return CLI_E_USAGE;

@@ -197,8 +197,11 @@ static int make_body(struct cli *cli, json_t *body)
 	set_flag(cli, body, "--no-header-protection", "header_protection", false);
 	set_flag(cli, body, "--no-save", "save", false);
 	/* Who asks about the recipients alone has written nothing yet. */
-	if (!text && !html && !is_act(cli, "check"))
+	if (!text && !html && !is_act(cli, "check")) {
 		text = "-";
+		if (isatty(STDIN_FILENO))
+			(void)fprintf(stderr, "%s\n", gettext("The text, ended by Ctrl-D on a line of its own:"));
+	}
 	if (text)
 		r = set_file(cli, body, "text", text);
 	if (!r && html)

@@ -120,9 +120,10 @@ static void show_parts(const json_t *parts)
 	json_array_foreach(parts, i, part) {
 		const json_t *text = json_object_get(part, "text");
 		CLEANUP(buf_done) struct buf line = {};
+		const char *name = text_of(part, "name");
 
-		buf_add_format(&line, "%s %s %s", text_of(part, "part"), text_of(part, "type"),
-			text_of(part, "name"));
+		buf_add_format(&line, "%s %s%s%s", text_of(part, "part"), text_of(part, "type"),
+			name[0] ? " " : "", name);
 		buf_add_octet(&line, 0);
 		(void)putchar('\n');
 		show_named(gettext("part"), (const char *)buf_span(&line).p);
@@ -173,7 +174,12 @@ int run_mail_show(struct cli *cli)
 	return r ? r : show_message(cli, answer);
 }
 
-/* As it is stored, or a part of it as a reader is shown it. */
+static bool is_locked(const struct cli *cli, int r)
+{
+	return r == CLIENT_E_REFUSED && strcmp(client_field(cli->client), "password") == 0;
+}
+
+/* As it is stored, or a part of it as a reader is shown it: unlocked as for mail show. */
 int run_mail_save(struct cli *cli)
 {
 	CLEANUP(buf_wipe) struct buf octets = {};
@@ -192,6 +198,12 @@ int run_mail_save(struct cli *cli)
 		cli_add_segment(&path, part);
 	buf_add_octet(&path, 0);
 	r = client_fetch(cli->client, (const char *)buf_span(&path).p, &octets, &cli->why);
+	if (is_locked(cli, r) && !cli_option(cli, "--password-file")) {
+		r = own_session_unlock(cli);
+		if (!r)
+			r = client_fetch(cli->client, (const char *)buf_span(&path).p, &octets,
+				&cli->why);
+	}
 	return r ? r : cli_output_octets(cli, buf_span(&octets));
 }
 

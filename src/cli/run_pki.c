@@ -49,6 +49,9 @@ int run_cert_export(struct cli *cli)
 
 	if (!cli_option(cli, "--pfx") && !cli_option(cli, "--password-file"))
 		return run_cert_in_use(cli);
+	r = cli_check_output(cli);
+	if (r)
+		return r;
 	if (!cli_option(cli, "--password-file")) {
 		r = cli_password(cli, "--password-file", true, &password);
 		if (r)

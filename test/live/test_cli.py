@@ -316,15 +316,33 @@ def test_what_does_not_exist_is_answered_with_what_does(server):
                           (["smime", "show", "nosuch@example.org"], "account list"),
                           (["alias", "remove", "nosuch@example.org"], "alias list"),
                           (["contact", "refuse", "hint@example.org", ":".join(["AB"] * 32)],
-                           "contact waiting ADDRESS"),
+                           "contact waiting hint@example.org"),
                           (["contact", "take", "hint@example.org", "--mailbox", "INBOX", "--uid", "99"],
-                           "mail list ADDRESS MAILBOX"),
+                           "mail list hint@example.org MAILBOX"),
                           (["contact", "take", "hint@example.org", "--uid", "9", "--mailbox", "Nope"],
-                           "mailbox list ADDRESS"),
+                           "mailbox list hint@example.org"),
+                          (["contact", "show", "hint@example.org", "nosuch"], "contact list hint@example.org"),
+                          (["contact", "remove", "hint@example.org", "nosuch"], "contact list hint@example.org"),
+                          (["smime", "use", "hint@example.org", "77"], "smime show hint@example.org"),
+                          (["smime", "unlock", "hint@example.org", "--password-file", "/dev/stdin"],
+                           "smime generate hint@example.org"),
                           (["domain", "show", "nosuch.example"], "domain list"),
                           (["key", "show", "example.org", "nosuch"], "key list")):
-        line = refused(server, *call)
+        line = refused(server, *call, stdin="x")
         assert line.rstrip().endswith(f"; see signet {list_of}"), (call, line)
+
+
+def test_examples_can_be_called(tmp_path):
+    """Each is taken as a call, also where there is no server to ask."""
+    general = subprocess.run([BUILD / "signet", "--help"], capture_output=True, text=True).stdout
+    for words in re.findall(r"^  signet ([a-z-]+(?: [a-z-]+)?)", general, re.M):
+        said = subprocess.run([BUILD / "signet", *words.split(), "--help"], capture_output=True, text=True).stdout
+        example = said.rpartition("example: ")[2]
+        r = subprocess.run(["/bin/bash", "-c", example], capture_output=True, text=True, stdin=subprocess.DEVNULL,
+                           cwd=tmp_path, timeout=60, start_new_session=True, env={
+                               **os.environ, "PATH": f"{BUILD}:{os.environ['PATH']}", "SIGNET_DATA": str(tmp_path / "none")})
+        needs_terminal = r.returncode == 2 and "where there is no terminal" in r.stderr
+        assert r.returncode in (0, 1) or needs_terminal, (example, r.returncode, r.stderr)
 
 
 def test_completion():

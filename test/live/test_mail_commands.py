@@ -233,7 +233,32 @@ def test_attachments_are_read_as_they_are_sent(server, vera, tmp_path):
     for wrong, says in ((tmp_path, "Is a directory"), (tmp_path / "none", "No such file")):
         r = subprocess.run([*call, "x", "--attach", wrong], capture_output=True)
         assert r.returncode == 1 and f"cannot read {wrong}: {says}".encode() in r.stderr, r.stderr
+    r = vera.cli("mail", "compose", "--to", vera.address, "--text", tmp_path, check=False)
+    assert r.returncode == 1 and f"cannot read {tmp_path}: Is a directory" in r.stderr
     assert session(server, vera.address).get(f"/accounts/{vera.address}/uploads")["uploads"] == []
+
+
+def test_a_terminal_is_asked_and_told(server, vera):
+    def typed(*words):
+        return Typed(BUILD / "signet", "--data", server.data, *words[:2], vera.address, *words[2:])
+    login = ["--login-password-file", vera.login]
+    t = typed("mail", "compose", "--to", vera.address, "--subject", "typed", *login)
+    t.wait_for(b"Ctrl-D")
+    os.write(t.fd, b"by hand\n\x04")
+    t.wait_for(b"delivered: 1")
+    assert t.end() == 0
+    number = vera.json("mail", "encrypt", vera.id_of("typed"), unlock=True)["id"]
+    t = typed("mail", "save", number, "--part", "1", *login)
+    t.wait_for(b"Secure Mail Password: ")
+    os.write(t.fd, SECRET.encode() + b"\n")
+    t.wait_for(b"by hand")
+    assert t.end() == 0
+    r = vera.cli("mail", "save", number, "--part", "1", check=False)
+    assert r.returncode == 2 and "--password-file" in r.stderr
+    # What is no text is refused before anything is asked for.
+    t = typed("smime", "export")
+    t.wait_for(b"give a file with -o")
+    assert t.end() == 2 and b"Password" not in t.seen
 
 
 def test_recipients_are_named(server, vera, tmp_path):
