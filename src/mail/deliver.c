@@ -303,9 +303,9 @@ static int flag_bits(struct run *run, int64_t account, struct span flags, unsign
 }
 
 /* RFC 5490 section 3.2: a mailbox that is not there is made if the rule says so; else, and if it
- * cannot be made, mail goes where it would go without the rule, or nowhere (*ret_id 0) if it could
- * not be read there. The right to somebody else's is asked for again: it may have been taken since
- * the rule ran. */
+ * cannot be made, mail goes where it would go without the rule, or to its owner's INBOX if nobody else
+ * could read it: nowhere (*ret_id 0) if that is gone too. The right to somebody else's is asked for
+ * again: it may have been taken since the rule ran. */
 static int find_for(struct run *run, const struct route_target *target, const struct plan_act *act,
 	int64_t *ret_id, int64_t *ret_owner, unsigned *ret_rights)
 {
@@ -329,11 +329,13 @@ static int find_for(struct run *run, const struct route_target *target, const st
 			NULL);
 	if (r <= 0)
 		return r;
-	*ret_id = 0;
-	if (act->owner_only)
-		return 0;
-	*ret_owner = target->account;
 	*ret_rights = ACL_ALL;
+	if (act->owner_only) {
+		r = store_mailbox_find(run->conn, &arena, act->owner, SPAN("INBOX"), &box);
+		*ret_id = r ? 0 : box.id;
+		return r < 0 ? r : 0;
+	}
+	*ret_owner = target->account;
 	return find_mailbox(run, target, ret_id);
 }
 
@@ -347,7 +349,7 @@ static int act_mailbox(struct run *run, const struct recipient *recipient,
 	uint64_t flags;
 
 	TRY(find_for(run, target, act, &mailbox, &owner, &rights));
-	*ret_verdict = RECIPIENT_FULL; /* for now: the next time its rules know that it is gone */
+	*ret_verdict = RECIPIENT_FULL; /* for now: the next time rules know that its owner is gone */
 	if (!mailbox)
 		return 0;
 	TRY(flag_bits(run, owner, act->flags, rights, &flags));

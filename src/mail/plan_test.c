@@ -1046,6 +1046,22 @@ static int certify(struct store_conn *c, void *arg)
 	return store_secure_cert_add(c, &row, &id);
 }
 
+static void certify_bob(struct fixture *f)
+{
+	const struct cert_order order = { .subject = "CN=bob",
+		.from_us = 1700000000000000,
+		.till_us = 1800000000000000,
+		.more = { { "keyUsage", "critical,keyAgreement" } } };
+	struct cert_made made = cert_make(&order);
+	struct certifying k = {
+		fixture_number(f, "select id from account where local = cast('bob' as blob)"),
+		cert_der(made.cert)
+	};
+
+	assert_int_equal(store_write(f->store, certify, &k), 0);
+	cert_made_done(&made);
+}
+
 static int remove_mailbox(struct store_conn *c, void *arg)
 {
 	int64_t *bob = arg;
@@ -1079,16 +1095,10 @@ static void copy_while_full(void **state)
  * read it there. */
 static void for_the_owner_alone(void **state)
 {
-	const struct cert_order order = { .subject = "CN=bob",
-		.from_us = 1700000000000000,
-		.till_us = 1800000000000000,
-		.more = { { "keyUsage", "critical,keyAgreement" } } };
-	struct cert_made made = cert_make(&order);
 	struct fixture *f = *state;
 	int64_t bob = fixture_number(f, "select id from account where local = cast('bob' as blob)");
-	struct certifying k = { bob, cert_der(made.cert) };
 
-	assert_int_equal(store_write(f->store, certify, &k), 0);
+	certify_bob(f);
 	plant_it(f, "server",
 		"require [\"fileinto\",\"vnd.signet.encrypt\"]; fileinto :encrypt"
 		" \"~bob/Shared\";");
@@ -1113,7 +1123,28 @@ static void for_the_owner_alone(void **state)
 		mailing_done(&m);
 		rule_cache_free(cache);
 	}
-	cert_made_done(&made);
+}
+
+/* A mailbox that cannot be made: it is the owner's INBOX then, where it can be read, not a refusal for
+ * ever. */
+static void for_the_owner_nowhere(void **state)
+{
+	struct fixture *f = *state;
+	struct rule_cache *cache = rule_cache_new();
+	struct mailing m;
+
+	certify_bob(f);
+	plant_it(f, "server",
+		"require [\"fileinto\",\"mailbox\",\"vnd.signet.encrypt\"]; fileinto :create :encrypt"
+		" \"~bob/a//b\";");
+	mail(&m, f, cache, "jim@example.com", "alice@example.org", plain);
+	assert_int_equal(m.result, 0);
+	expect_text(&m, "application/pkcs7-mime");
+	buf_clear(&m.out);
+	assert_int_equal(store_read(f->store, list_all, &m), 0);
+	assert_true(span_is(buf_span(&m.out), "bob/INBOX; "));
+	mailing_done(&m);
+	rule_cache_free(cache);
 }
 
 int main(void)
@@ -1138,6 +1169,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(other_is_full, setup, teardown),
 		cmocka_unit_test_setup_teardown(copy_while_full, setup, teardown),
 		cmocka_unit_test_setup_teardown(for_the_owner_alone, setup, teardown),
+		cmocka_unit_test_setup_teardown(for_the_owner_nowhere, setup, teardown),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
