@@ -12,6 +12,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "pki/altname.h"
+#include "pki/mailcert.h"
 #include "smime/cert_cache.h"
 #include "smime/recipient.h"
 #include "smime/sign.h"
@@ -235,6 +236,44 @@ int own_cert_find(struct store_conn *c, const struct own_cert_wish *wish, struct
 	}
 	*ret_own = own;
 	own.cert = NULL; /* it is the caller's now */
+	return 0;
+}
+
+static int is_found(struct store_conn *c, const struct own_cert_wish *wish, const struct cert *cert,
+	bool *ret_is)
+{
+	CLEANUP(own_cert_done) struct own_cert own = {};
+	int r = own_cert_find(c, wish, &own);
+
+	if (!r)
+		*ret_is = !own.fault && span_equal(cert_der(own.cert), cert_der(cert));
+	return r;
+}
+
+int own_cert_is_used(struct store_conn *c, const struct own_cert_wish *wish, const struct cert *cert,
+	bool *ret_is)
+{
+	static const enum own_cert_use uses[] = { OWN_CERT_SIGN, OWN_CERT_ENCRYPT };
+	struct span addresses[MAILCERT_ADDRESSES_MAX + 1];
+	size_t n = mailcert_addresses(cert, addresses);
+	struct own_cert_wish asked = { .account = wish->account,
+		.now_us = wish->now_us,
+		.cache = wish->cache };
+	bool is = false;
+
+	if (asked.now_us > cert_not_after_us(cert))
+		asked.now_us = cert_not_after_us(cert);
+	addresses[n++] = (struct span){}; /* the account's */
+	for (size_t i = 0; !is && i < 2 * n; i++) {
+		int r;
+
+		asked.address = addresses[i / 2];
+		asked.use = uses[i % 2];
+		r = is_found(c, &asked, cert, &is);
+		if (r)
+			return r;
+	}
+	*ret_is = is;
 	return 0;
 }
 

@@ -56,6 +56,12 @@ int own_cert_find(struct store_conn *c, const struct own_cert_wish *wish,
 	struct own_cert *ret_own) MUST_CHECK;
 void own_cert_done(struct own_cert *own);
 
+/* Reads: whether it is the one that is found, to sign or to encrypt, for the account's address or one of its
+ * own; once it is over, whether it was at its end. Of the wish the account, the time and the cache count.
+ * STORE_E_NOT_FOUND: there is no such account. */
+int own_cert_is_used(struct store_conn *c, const struct own_cert_wish *wish, const struct cert *cert,
+	bool *ret_is) MUST_CHECK;
+
 /* What the account's owner does about the fault: half a sentence to follow the why; empty if that
  * says it. */
 const char *own_cert_remedy(const struct own_cert *own);

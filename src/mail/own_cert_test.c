@@ -64,6 +64,7 @@ struct call {
 	size_t i;
 	struct own_cert_wish wish;
 	struct own_cert own;
+	bool is_used;
 	const char *setting, *value;
 };
 
@@ -370,6 +371,63 @@ static void setting_from(void **state)
 	assert_int_equal(used(*state, OWN_CERT_SIGN, "alice@example.org", &fault, &why), 0);
 }
 
+static int ask_used(struct store_conn *c, void *arg)
+{
+	struct call *k = arg;
+
+	return own_cert_is_used(c, &k->wish, k->w->made[k->i].cert, &k->is_used);
+}
+
+/* For any address of its own or the account's, to sign or to encrypt, as long as it holds. */
+static void used_for_something(void **state)
+{
+	static const struct {
+		const char *what;
+		struct given given[CERTS];
+		bool used[CERTS];
+	} rows[] = {
+		{ "the current key before others",
+			{ { 0, { .more = DOES_ALL } }, { 1, { .more = DOES_ALL } } }, { true, false } },
+		{ "the newest", { { 0, { .more = DOES_ALL }, .age_days = 5 }, { 0, { .more = DOES_ALL } } },
+			{ false, true } },
+		{ "one for each use", { { 0, { .more = SIGNS } }, { 1, { .more = AGREES } } },
+			{ true, true } },
+		{ "one for each address",
+			{ { 0, { .names = SALES, .more = DOES_ALL } }, { 1, { .more = DOES_ALL } },
+				{ 2, { .names = SALES, .more = DOES_ALL } } },
+			{ true, true, false } },
+		{ "for none of its addresses",
+			{ { 0, { .names = "DNS:example.org", .more = DOES_ALL } } }, { true } },
+		{ "in the place of a revoked one",
+			{ { 0, { .more = DOES_ALL }, .revoked = true }, { 1, { .more = DOES_ALL } } },
+			{ false, true } },
+		{ "until its end",
+			{ { 0, { .more = DOES_ALL }, .over = true }, { 1, { .more = DOES_ALL } } },
+			{ true, true } },
+		{ "not until its end",
+			{ { 0, { .more = DOES_ALL } }, { 1, { .more = DOES_ALL }, .over = true } },
+			{ true, false } },
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct call k = {};
+		size_t n = 0;
+
+		(void)setup(state);
+		k.w = *state;
+		k.wish = (struct own_cert_wish){ .account = k.w->store->account, .now_us = now_us };
+		while (n < CERTS && rows[i].given[n].order.more[0].name)
+			n++;
+		plant(k.w, rows[i].given, n);
+		for (k.i = 0; k.i < n; k.i++) {
+			assert_int_equal(store_read(k.w->store->store, ask_used, &k), 0);
+			if (k.is_used != rows[i].used[k.i])
+				fail_msg("%s: %zu", rows[i].what, k.i);
+		}
+		(void)teardown(state);
+	}
+}
+
 /* A reason is cut between characters: it goes where all is UTF-8. */
 static void long_address(void **state)
 {
@@ -455,6 +513,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rules),
+		cmocka_unit_test(used_for_something),
 		cmocka_unit_test_setup_teardown(revocation_holds_at_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(setting_from, setup, teardown),
 		cmocka_unit_test_setup_teardown(long_address, setup, teardown),

@@ -21,22 +21,25 @@ static const int64_t week_us = 7LL * 24 * 3600 * 1000000;
 	"select id, coalesce(domain, 0), coalesce(tls_key, 0), name, label, active, der, chain,"   \
 	" crl_number, crl_next, created from authority"
 
-#define ISSUED_COLUMNS                                                                             \
-	"select i.id, i.authority, coalesce(i.account, 0), i.serial, i.address, i.der,"            \
+#define ISSUED_FIELDS                                                                              \
+	"i.id, i.authority, coalesce(i.account, 0), i.serial, i.address, i.der,"                   \
 	" i.not_after, i.renew, i.failures, coalesce(i.successor, 0), i.revoked, i.reason,"        \
-	" i.told, i.created, i.key_sha256 from issued i"
+	" i.told, i.created, i.key_sha256"
+#define ISSUED_COLUMNS "select " ISSUED_FIELDS " from issued i"
 
 /* Of an index's few rows; without the sign the whole table is walked in that order instead. */
 #define BY_ID "order by +i.id"
 
-/* The account signs with it: the current certificate of its current key, and neither the account nor
- * its Secure Mail is off. */
-#define IS_SIGNED_WITH                                                                             \
+/* The account has it for such a key, and neither the account nor its Secure Mail is off. */
+#define IS_OF_KEY(which)                                                                           \
 	"exists (select 1 from account p join domain d on d.id = p.domain"                         \
-	" join secure_key k on k.account = p.id join secure_cert s on s.secure_key = k.id"         \
-	" where p.id = i.account and p.disabled = 0"                                               \
-	" and (p.smime > 0 or (p.smime < 0 and d.smime <> 0))"                                     \
-	" and k.is_current <> 0 and s.is_current <> 0 and s.der = i.der)"
+	" join secure_mail m on m.account = p.id join secure_key k on k.account = p.id"            \
+	" join secure_cert s on s.secure_key = k.id where p.id = i.account and p.disabled = 0"     \
+	" and (p.smime > 0 or (p.smime < 0 and d.smime <> 0)) and s.der = i.der and " which ")"
+#define IS_CURRENT   IS_OF_KEY("k.is_current <> 0 and s.is_current <> 0")
+#define MAY_BE_USED  IS_OF_KEY("k.password = m.password")
+#define SELECT_KEPT(certain)                                                                       \
+	"select " ISSUED_FIELDS ", case when " certain " then 1 else 0 end from issued i"
 
 const char *store_issued_reason_name(unsigned reason)
 {
@@ -382,31 +385,44 @@ int store_issued_revoked(struct store_conn *c, int64_t authority,
 	return each_issued(q, each, context);
 }
 
-int store_issued_due(struct store_conn *c, int64_t now_us,
-	int (*each)(const struct store_issued *row, void *context), void *context)
+static int each_kept(struct db_statement *q, store_issued_kept_fn *each, void *context)
+{
+	int r = 0;
+
+	while (db_next(q, &r)) {
+		struct store_issued row = issued_of(q);
+
+		r = each(&row, db_int(q, 15) != 0, context);
+	}
+	return r;
+}
+
+int store_issued_due(struct store_conn *c, int64_t now_us, store_issued_kept_fn *each, void *context)
 {
 	CLEANUP(db_resetp) struct db_statement *q = NULL;
 
 	TRY(db_query(&q, c->db,
-		ISSUED_COLUMNS " where i.renew > 0 and i.renew <= $1 and i.revoked = 0"
-			       " and i.successor is null and " IS_SIGNED_WITH
-			       " order by i.renew",
-		DB_ARGS(DB_INT(now_us))));
-	return each_issued(q, each, context);
+		SELECT_KEPT(IS_CURRENT) " where i.renew > 0 and i.renew <= $1 and i.revoked = 0"
+					" and i.successor is null and (" IS_CURRENT
+					" or (i.not_after > $2 and " MAY_BE_USED "))"
+					" order by i.renew",
+		DB_ARGS(DB_INT(now_us), DB_INT(now_us - week_us))));
+	return each_kept(q, each, context);
 }
 
 int store_issued_ending(struct store_conn *c, int64_t now_us, int64_t before_us,
-	int (*each)(const struct store_issued *row, void *context), void *context)
+	store_issued_kept_fn *each, void *context)
 {
 	CLEANUP(db_resetp) struct db_statement *q = NULL;
 
 	/* What ended long ago was told long ago. */
 	TRY(db_query(&q, c->db,
-		ISSUED_COLUMNS " where i.account is not null and i.revoked = 0"
-			       " and i.successor is null and i.not_after < $2 and i.not_after > $1"
-			       " and (i.renew = 0 or " IS_SIGNED_WITH ") " BY_ID,
+		SELECT_KEPT("i.renew = 0 or " IS_CURRENT)
+		" where i.account is not null and i.revoked = 0 and i.successor is null"
+		" and i.not_after < $2 and i.not_after > $1"
+		" and (i.renew = 0 or " IS_CURRENT " or " MAY_BE_USED ") " BY_ID,
 		DB_ARGS(DB_INT(now_us - week_us), DB_INT(before_us))));
-	return each_issued(q, each, context);
+	return each_kept(q, each, context);
 }
 
 int store_issued_revoke(struct store_conn *c, int64_t id, unsigned reason, int64_t now_us)

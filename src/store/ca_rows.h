@@ -124,15 +124,18 @@ int store_issued_each(struct store_conn *c, int64_t domain, int64_t account,
 int store_issued_revoked(struct store_conn *c, int64_t authority,
 	int (*each)(const struct store_issued *row, void *context), void *context) MUST_CHECK;
 
-/* Reads: what is to be renewed by now: of that, what the account signs with. Certificates of its
- * earlier keys come to their end, and so does what it has replaced by one from elsewhere. */
-int store_issued_due(struct store_conn *c, int64_t now_us,
-	int (*each)(const struct store_issued *row, void *context), void *context) MUST_CHECK;
+/* What is kept up is the current certificate of the account's current key, and what is used of its others
+ * besides: certain is the first, of the others mail/own_cert.h knows. None while Secure Mail is off. */
+typedef int store_issued_kept_fn(const struct store_issued *row, bool certain, void *context);
+
+/* Reads: what is to be renewed by now, if it is kept up. */
+int store_issued_due(struct store_conn *c, int64_t now_us, store_issued_kept_fn *each,
+	void *context) MUST_CHECK;
 
 /* Reads, in the order in which they were made: what ends before that time, belongs to an account still,
- * was neither revoked nor renewed; of what is renewed by itself, what the account signs with. */
+ * was neither revoked nor renewed, if it is kept up. What is not renewed by itself is certain, too. */
 int store_issued_ending(struct store_conn *c, int64_t now_us, int64_t before_us,
-	int (*each)(const struct store_issued *row, void *context), void *context) MUST_CHECK;
+	store_issued_kept_fn *each, void *context) MUST_CHECK;
 
 /* Writes: revoked from now on; a new list is due. STORE_E_NOT_FOUND, STORE_E_STALE: it is already.
  */

@@ -15,6 +15,8 @@
 
 #include <stdlib.h>
 
+static const int64_t day_us = 24LL * 3600 * 1000000;
+
 struct call {
 	int (*f)(struct store_conn *c, struct call *call);
 	struct arena arena;
@@ -27,7 +29,7 @@ struct call {
 	int64_t late; /* revocations since the row was read */
 	unsigned reason;
 	struct span label, setting;
-	bool needs;
+	bool needs, start_over;
 	struct buf text;
 };
 
@@ -179,6 +181,16 @@ static int see(const struct store_issued *row, void *context)
 	return 0;
 }
 
+/* With a question mark where it depends. */
+static int see_kept(const struct store_issued *row, bool certain, void *context)
+{
+	struct call *k = context;
+
+	buf_add(&k->text, row->serial);
+	buf_add_string(&k->text, certain ? " " : "? ");
+	return 0;
+}
+
 static int list_all(struct store_conn *c, struct call *k)
 {
 	return store_issued_each(c, k->domain, k->account, see, k);
@@ -201,12 +213,12 @@ static int list_revoked(struct store_conn *c, struct call *k)
 
 static int list_due(struct store_conn *c, struct call *k)
 {
-	return store_issued_due(c, k->now_us, see, k);
+	return store_issued_due(c, k->now_us, see_kept, k);
 }
 
 static int list_ending(struct store_conn *c, struct call *k)
 {
-	return store_issued_ending(c, k->now_us, k->now_us + 50, see, k);
+	return store_issued_ending(c, k->now_us, k->now_us + 50, see_kept, k);
 }
 
 /* The account's key with that certificate, both the current ones. */
@@ -226,7 +238,7 @@ static int sign_with(struct store_conn *c, struct call *k)
 	int64_t id;
 
 	TRY(store_secure_get(c, &k->arena, k->account, &secure));
-	TRY(store_secure_key_add(c, &key, secure.revision, false, &cert.key));
+	TRY(store_secure_key_add(c, &key, secure.revision, k->start_over, &cert.key));
 	return store_secure_cert_add(c, &cert, &id);
 }
 
@@ -506,15 +518,16 @@ static void test_renewal(void **state)
 	arena_done(&k.arena);
 }
 
-/* Renewed, and told of, is what the account signs with, while it may sign. */
-static void test_signed_with(void **state)
+/* Renewed, and told of, is what the account has chosen, and may be what it has besides, while it may use
+ * them. */
+static void test_kept_up(void **state)
 {
 	static const struct {
 		bool of_account;
 		const char *setting, *due;
 	} cases[] = {
-		{ true, "no", "" }, { true, "yes", "AB " }, { true, "default", "AB " },
-		{ false, "no", "" }, { false, "yes", "AB " },
+		{ true, "no", "" }, { true, "yes", "AA? AB " }, { true, "default", "AA? AB " },
+		{ false, "no", "" }, { false, "yes", "AA? AB " },
 	};
 	struct fixture *f = *state;
 	int64_t authority = make_authority(f, make_key(f, "one"), "l1", true);
@@ -533,8 +546,8 @@ static void test_signed_with(void **state)
 	/* Another key came after it. */
 	k.label = SPAN("AB");
 	assert_int_equal(run(f, sign_with, &k), 0);
-	expect(f, list_due, &k, "AB ");
-	expect(f, list_ending, &k, "AB ");
+	expect(f, list_due, &k, "AA? AB ");
+	expect(f, list_ending, &k, "AA? AB ");
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		struct call set = { .account = cases[i].of_account ? f->account : 0,
 			.domain = f->domain,
@@ -544,6 +557,16 @@ static void test_signed_with(void **state)
 		expect(f, list_due, &k, cases[i].due);
 		expect(f, list_ending, &k, cases[i].due);
 	}
+	/* Nobody looks for ever whether one that is over was used. */
+	k.now_us = 100 + 7 * day_us;
+	expect(f, list_due, &k, "AB ");
+	/* Nor can it be, once its password is forgotten. */
+	k.now_us = 90;
+	k.label = SPAN("AC");
+	k.start_over = true;
+	assert_int_equal(run(f, sign_with, &k), 0);
+	expect(f, list_due, &k, "");
+	expect(f, list_ending, &k, "");
 	arena_done(&k.arena);
 }
 
@@ -604,7 +627,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_addresses, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_account_gone, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_renewal, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_signed_with, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_kept_up, setup, teardown),
 	};
 
 	log_set_stderr(false);

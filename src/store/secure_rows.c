@@ -351,6 +351,7 @@ static struct store_secure_cert cert_of(struct db_statement *q)
 #define CERT_COLUMNS                                                                               \
 	"t.id, t.secure_key, t.sha256, t.der, t.chain, t.is_current, t.created, t.not_after"
 #define CERTS "select " CERT_COLUMNS " from secure_cert t"
+#define IS_CURRENT "t.is_current <> 0 and k.is_current <> 0"
 
 static int insert_cert(struct store_conn *c, const struct store_secure_cert *cert, int64_t *ret_id)
 {
@@ -446,11 +447,12 @@ int store_secure_cert_ending(struct store_conn *c, int64_t now_us, int64_t befor
 	int r = 0;
 
 	TRY(db_query(&q, c->db,
-		"select " CERT_COLUMNS ", k.account, t.told from secure_cert t"
+		"select " CERT_COLUMNS ", k.account, t.told,"
+		" case when " IS_CURRENT " then 1 else 0 end from secure_cert t"
 		" join secure_key k on k.id = t.secure_key join account a on a.id = k.account"
-		" join domain d on d.id = a.domain"
+		" join secure_mail s on s.account = a.id join domain d on d.id = a.domain"
 		" where t.not_after < $2 and (t.not_after > $1 or t.not_after = 0)"
-		" and t.is_current <> 0 and k.is_current <> 0 and a.disabled = 0"
+		" and (" IS_CURRENT " or k.password = s.password) and a.disabled = 0"
 		" and (a.smime > 0 or (a.smime < 0 and d.smime <> 0))"
 		" and not exists (select 1 from issued i where i.account = a.id and i.der = t.der)"
 		" order by +t.id", /* the sign: sorted, rather than the whole table in that order */
@@ -458,7 +460,8 @@ int store_secure_cert_ending(struct store_conn *c, int64_t now_us, int64_t befor
 	while (db_next(q, &r)) {
 		struct store_secure_ending row = { .account = db_int(q, 8),
 			.cert = cert_of(q),
-			.told_days = db_int(q, 9) };
+			.told_days = db_int(q, 9),
+			.certain = db_int(q, 10) != 0 };
 
 		r = each(&row, context);
 	}

@@ -117,14 +117,14 @@ int store_secure_cert_present(struct store_conn *c, int64_t account,
 	int (*each)(const struct store_secure_cert *cert, bool of_current, void *context),
 	void *context) MUST_CHECK;
 
-/* Reads, in the order in which they came: certificates from elsewhere that accounts sign with and that
+/* Reads, in the order in which they came: certificates from elsewhere that accounts may use and that
  * end before that time or of which nobody has looked yet (not_after_us 0); but those that ended long ago.
- * told_days: the smallest number of days before the end that was told; -1: none. Spans are valid
- * during each(). */
+ * Spans are valid during each(). */
 struct store_secure_ending {
 	int64_t account;
 	struct store_secure_cert cert;
-	int64_t told_days;
+	int64_t told_days; /* the smallest number of days before the end that was told; -1: none */
+	bool certain;      /* as in store_issued_kept_fn */
 };
 int store_secure_cert_ending(struct store_conn *c, int64_t now_us, int64_t before_us,
 	int (*each)(const struct store_secure_ending *row, void *context), void *context) MUST_CHECK;

@@ -4,7 +4,7 @@
 /*
  * What users are told of their certificates: that one was renewed or revoked, and that one ends which nobody
  * renews. That is one for a request (its key is elsewhere), one that could not be renewed, and one from
- * an authority elsewhere that the account signs with here. Noted and delivered in one transaction: each
+ * an authority elsewhere that the account uses here. Noted and delivered in one transaction: each
  * thing once. One errand tells so many of each kind and the next goes on behind them, whether they could be
  * told or not: what fails keeps nobody else waiting, and has its turn again when all had theirs.
  */
@@ -128,6 +128,7 @@ struct ending {
 	int64_t id, account, not_after_us;
 	struct span address; /* empty: the account's */
 	int64_t told_days;   /* -1: nothing yet */
+	bool certain;        /* store_issued_kept_fn */
 	bool has_failed;     /* to be renewed */
 	bool is_renewed;     /* by itself, unless it has failed */
 	int (*note)(struct store_conn *c, int64_t id, unsigned days);
@@ -167,16 +168,32 @@ static bool is_readable(struct warnings *w, int64_t id, struct span der, struct 
 	return false;
 }
 
+static int is_kept(struct warnings *w, const struct ending *x, const struct cert *cert, bool *ret_is)
+{
+	struct own_cert_wish wish = { .account = x->account,
+		.now_us = w->now_us,
+		.cache = w->env->mail_certs };
+
+	if (!x->certain)
+		return own_cert_is_used(w->conn, &wish, cert, ret_is);
+	*ret_is = true;
+	return 0;
+}
+
 static int collect(struct warnings *w, const struct ending *x, struct span der)
 {
 	CLEANUP(cert_unrefp) struct cert *cert = NULL;
 	struct store_account account;
 	struct telling *t = &w->list[w->n];
 	unsigned days;
+	bool kept;
 	int r;
 
 	if (!may_be_due(w, x, &days) || !is_readable(w, x->id, der, &cert) ||
 		!is_near_end(w, x, cert))
+		return 0;
+	TRY(is_kept(w, x, cert, &kept));
+	if (!kept)
 		return 0;
 	r = store_account_get(w->conn, &w->arena, x->account, &account);
 	if (r)
@@ -192,13 +209,14 @@ static int collect(struct warnings *w, const struct ending *x, struct span der)
 	return 0;
 }
 
-static int see_issued(const struct store_issued *row, void *context)
+static int see_issued(const struct store_issued *row, bool certain, void *context)
 {
 	const struct ending x = { .id = row->id,
 		.account = row->account,
 		.not_after_us = row->not_after_us,
 		.address = row->address,
 		.told_days = row->told_days,
+		.certain = certain,
 		.has_failed = row->failures > 0,
 		.is_renewed = row->renew_us > 0,
 		.note = store_issued_tell };
@@ -214,6 +232,7 @@ static int see_foreign(const struct store_secure_ending *row, void *context)
 		.account = row->account,
 		.not_after_us = row->cert.not_after_us,
 		.told_days = row->told_days,
+		.certain = row->certain,
 		.note = store_secure_cert_tell };
 
 	if (x.not_after_us)

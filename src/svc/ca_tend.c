@@ -2,16 +2,18 @@
 /* Copyright the Signet authors */
 
 /*
- * What is due by itself. A certificate whose key the account still has is renewed when two thirds of its
- * life are over: only the public key is certified, so nobody's password is needed. The account gets
- * the new one in the same transaction, and a message (ca_tell.c).
+ * What is due by itself. A certificate that the account uses, and whose key it still has, is renewed when
+ * two thirds of its life are over: only the public key is certified, so nobody's password is needed. The
+ * account gets the new one in the same transaction, and a message (ca_tell.c).
  */
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "mail/own_cert.h"
 #include "pki/altname.h"
 #include "pki/cert.h"
 #include "pki/mailcert.h"
+#include "smime/cert_cache.h"
 #include "store/account.h"
 #include "store/secure_rows.h"
 #include "store/store.h"
@@ -30,6 +32,8 @@ struct due {
 	int64_t ids[AT_ONCE_MAX];
 	size_t n;
 	int64_t now_us;
+	struct cert_cache *cache;
+	struct store_conn *conn;
 };
 
 static void note(struct due *due, int64_t id)
@@ -47,9 +51,27 @@ static int note_list(const struct store_authority *row, void *context)
 	return 0;
 }
 
-static int note_issued(const struct store_issued *row, void *context)
+static int is_used(struct due *due, const struct store_issued *row, bool *ret_is)
 {
-	note(context, row->id);
+	CLEANUP(cert_unrefp) struct cert *cert = NULL;
+	struct own_cert_wish wish = { .account = row->account,
+		.now_us = due->now_us,
+		.cache = due->cache };
+	int r = cert_cache_read(wish.cache, row->der, &cert, NULL);
+
+	*ret_is = false;
+	return r > 0 ? 0 : r ? r : own_cert_is_used(due->conn, &wish, cert, ret_is);
+}
+
+static int note_issued(const struct store_issued *row, bool certain, void *context)
+{
+	struct due *due = context;
+	bool kept = certain;
+
+	if (!certain && due->n < AT_ONCE_MAX)
+		TRY(is_used(due, row, &kept));
+	if (kept)
+		note(due, row->id);
 	return 0;
 }
 
@@ -66,6 +88,7 @@ static int find_renewals(struct store_conn *c, void *arg)
 	struct due *due = arg;
 
 	due->n = 0;
+	due->conn = c;
 	return store_issued_due(c, due->now_us, note_issued, due);
 }
 
@@ -192,7 +215,7 @@ static int renew_found(struct env *e, struct renewal *w)
 
 static int tend_renewals(struct env *e)
 {
-	struct due due = { .now_us = clock_now_us() };
+	struct due due = { .now_us = clock_now_us(), .cache = e->mail_certs };
 	int r = 0;
 
 	TRY(store_read(e->store, find_renewals, &due));

@@ -13,6 +13,7 @@
 #include "base/test.h"
 #include "keyd/provider.h"
 #include "mail/own_cert.h"
+#include "pki/cert_fixture.h"
 #include "pki/key.h"
 #include "pki/selfsign.h"
 #include "store/account.h"
@@ -156,9 +157,14 @@ static void test_renewed_while_locked(void **state)
 	assert_int_equal(n_unlocked(f), 7);
 }
 
-static int set_from(struct store_conn *c, void *arg)
+static int set_from_sales(struct store_conn *c, void *arg)
 {
 	return store_secure_set(c, *(int64_t *)arg, SPAN("from"), SPAN("sales@example.org"), NULL);
+}
+
+static int set_from_nothing(struct store_conn *c, void *arg)
+{
+	return store_secure_set(c, *(int64_t *)arg, SPAN("from"), SPAN(""), NULL);
 }
 
 /* The address leads elsewhere: it is tried on and on, its owner is told, and it works once it can. */
@@ -171,7 +177,7 @@ static void test_what_cannot_be_renewed(void **state)
 
 	env_fixture_set(f, "ca_days", "90");
 	env_fixture_alias(f, "sales", "alice@example.org");
-	assert_int_equal(store_write(f->env.store, set_from, &account), 0);
+	assert_int_equal(store_write(f->env.store, set_from_sales, &account), 0);
 	(void)make_key(f);
 	env_fixture_alias(f, "sales", "bob@example.org");
 	pass_days(f, 57);
@@ -218,6 +224,37 @@ static void test_earlier_keys(void **state)
 	pass_days(f, 1);
 	assert_true(days_left(f) > 800);
 	assert_int_equal(env_fixture_inbox_count(f), 1);
+}
+
+/* What is used of an earlier key is kept up: here all that the account has for its own address. */
+static void test_earlier_key_in_use(void **state)
+{
+	struct env_fixture *f = *state;
+	int64_t account = env_fixture_account(f, "alice");
+
+	env_fixture_set(f, "ca_days", "90");
+	env_fixture_alias(f, "sales", "alice@example.org");
+	(void)make_key(f);
+	assert_int_equal(store_write(f->env.store, set_from_sales, &account), 0);
+	env_fixture_set(f, "ca_days", "825");
+	(void)make_key(f);
+	assert_int_equal(store_write(f->env.store, set_from_nothing, &account), 0);
+	assert_true(days_left(f) <= 90);
+	env_fixture_set(f, "ca_days", "90");
+	for (int day = 0; day < 130; day++) {
+		pass_days(f, 1);
+		assert_true(days_left(f) >= 29 && days_left(f) <= 90);
+	}
+	assert_int_equal(n_issued(f), 4);
+	assert_int_equal(env_fixture_inbox_count(f), 2);
+	/* It cannot be any more: its owner is told, also that it is over. */
+	ca_fixture_sql(f, "update authority set active = 0");
+	pass_days(f, 90);
+	assert_int_equal(n_issued(f), 4);
+	assert_int_equal(env_fixture_inbox_count(f), 7);
+	env_fixture_assert_mail(f, 3, "For:         alice@example.org\r\n");
+	env_fixture_assert_mail(f, 3, "it could not be renewed by itself");
+	env_fixture_assert_mail(f, 7, "The certificate of your mail has expired");
 }
 
 /* CGPW-7: nothing is made for whom Secure Mail is off, and what waited is made when it is on again. */
@@ -350,6 +387,16 @@ static int add_foreign(struct store_conn *c, void *arg)
 	return 0;
 }
 
+static void bring(struct env_fixture *f, const struct cert *cert, bool has_end)
+{
+	struct foreign x = { .account = env_fixture_account(f, "alice"),
+		.spki = cert_spki(cert),
+		.der = cert_der(cert),
+		.not_after_us = has_end ? cert_not_after_us(cert) : 0 };
+
+	assert_int_equal(store_write(f->env.store, add_foreign, &x), 0);
+}
+
 static void bring_foreign(struct env_fixture *f, unsigned days, bool has_end)
 {
 	CLEANUP(EVP_PKEY_freep) EVP_PKEY *key = NULL;
@@ -359,16 +406,13 @@ static void bring_foreign(struct env_fixture *f, unsigned days, bool has_end)
 	struct selfsign order = { .subject = { .common_name = names[0], .names = names, .n_names = 1 },
 		.now_us = start_us,
 		.days = days };
-	struct foreign x = { .account = env_fixture_account(f, "alice") };
 
 	assert_int_equal(key_generate(&key, KEY_EC_P256), 0);
 	assert_int_equal(key_to_spki(key, &spki), 0);
 	order.signer = key;
-	order.spki = x.spki = buf_span(&spki);
+	order.spki = buf_span(&spki);
 	assert_int_equal(selfsign_make(&cert, &order, NULL), 0);
-	x.der = cert_der(cert);
-	x.not_after_us = has_end ? cert_not_after_us(cert) : 0;
-	assert_int_equal(store_write(f->env.store, add_foreign, &x), 0);
+	bring(f, cert, has_end);
 }
 
 /* Who signs here with a certificate from elsewhere is told in time; also where nobody had looked at its
@@ -411,6 +455,31 @@ static void test_foreign_not_in_use(void **state)
 	bring_foreign(f, 3000, true);
 	pass_days(f, 30);
 	assert_int_equal(env_fixture_inbox_count(f), 1);
+}
+
+/* Of a key that another one has followed: while that one is not for the same. */
+static void test_foreign_of_earlier_key(void **state)
+{
+	static const char *const usages[] = { "digitalSignature", "keyAgreement",
+		"digitalSignature,keyAgreement" };
+	static const int64_t days[] = { 100, 3000, 3000 };
+	static const int64_t told[] = { 0, 1, 1 };
+	struct env_fixture *f = *state;
+
+	for (size_t i = 0; i < 3; i++) {
+		struct cert_order order = { .subject = "CN=Alice",
+			.names = "email:alice@example.org",
+			.from_us = start_us,
+			.till_us = start_us + days[i] * day_us,
+			.more = { { "keyUsage", usages[i] } } };
+		struct cert_made made = cert_make(&order);
+
+		bring(f, made.cert, true);
+		cert_made_done(&made);
+		clock_set(start_us + (i < 1 ? 60 : i < 2 ? 75 : 90) * day_us, 0);
+		assert_int_equal(ca_tend(&f->env), 0);
+		assert_int_equal(env_fixture_inbox_count(f), told[i]);
+	}
 }
 
 struct damage {
@@ -495,12 +564,14 @@ int main(void)
 		ROW(test_renewed_while_locked),
 		ROW(test_what_cannot_be_renewed),
 		ROW(test_earlier_keys),
+		ROW(test_earlier_key_in_use),
 		ROW(test_switched_off),
 		ROW(test_requests_are_told_of),
 		ROW(test_revocation_is_told_of),
 		ROW(test_many_at_once),
 		ROW(test_foreign),
 		ROW(test_foreign_not_in_use),
+		ROW(test_foreign_of_earlier_key),
 		ROW(test_damaged_row),
 		ROW(test_failing_notice),
 		ROW(test_many_failing),
