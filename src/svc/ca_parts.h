@@ -8,10 +8,10 @@
 #include "base/map.h"
 #include "store/ca_rows.h"
 #include "svc/ca_lists.h"
+#include "svc/ca_turns.h"
 #include "svc/errand.h"
 
 #include <pthread.h>
-#include <stdatomic.h>
 
 struct store_account;
 
@@ -27,8 +27,7 @@ enum {
 enum ca_notice { CA_NOTICE_REVOKED, CA_NOTICE_ENDS, CA_NOTICE_FOREIGN_ENDS, CA_NOTICES };
 
 struct ca {
-	pthread_mutex_t lock; /* one list at a time is made because somebody asks */
-	atomic_int_least64_t begun_ms; /* by the monotonic clock, under that lock; 0: none is being made */
+	struct ca_turns *turns; /* to make a list because somebody asks */
 	pthread_mutex_t answers_lock;
 	struct map answers; /* struct ca_kept by what they say; ca_answer.c */
 	struct ca_lists *lists;

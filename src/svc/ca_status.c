@@ -26,9 +26,8 @@
 
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 
-enum { LIST_TRIES = 50, LIST_WAIT_MS = 1000, LIST_WAITS = 20 };
+enum { LIST_TRIES = 50 };
 
 static const int64_t list_life_us = 7LL * 24 * 3600 * 1000000;
 static const int64_t day_us = 24LL * 3600 * 1000000;
@@ -37,7 +36,7 @@ struct ca *ca_new(struct env *e)
 {
 	struct ca *ca = ALLOC(struct ca);
 
-	(void)pthread_mutex_init(&ca->lock, NULL);
+	ca->turns = ca_turns_new();
 	(void)pthread_mutex_init(&ca->answers_lock, NULL);
 	bucket_init(&ca->signatures, CA_SIGNATURES_A_SECOND, CA_SIGNATURES_BURST,
 		clock_monotonic_ms());
@@ -54,7 +53,7 @@ struct ca *ca_free(struct ca *ca)
 		return NULL;
 	map_done(&ca->answers, free);
 	(void)ca_lists_free(ca->lists);
-	(void)pthread_mutex_destroy(&ca->lock);
+	(void)ca_turns_free(ca->turns);
 	(void)pthread_mutex_destroy(&ca->answers_lock);
 	free(ca);
 	return NULL;
@@ -187,50 +186,6 @@ static int read_current(struct env *e, struct list_question *q, bool *ret_is_due
 	return 0;
 }
 
-static bool lock_within(pthread_mutex_t *lock, int64_t ms)
-{
-	struct timespec until;
-
-	(void)clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += ms / 1000;
-	until.tv_nsec += ms % 1000 * 1000000;
-	if (until.tv_nsec >= 1000000000) {
-		until.tv_nsec -= 1000000000;
-		until.tv_sec++;
-	}
-	return pthread_mutex_timedlock(lock, &until) == 0;
-}
-
-/* The turn to make one. A large list takes seconds (some 20 microseconds for each revoked certificate),
- * and anybody may ask: where there is one from before, nobody waits for another that was begun a second
- * ago. */
-static bool take_turn(struct ca *ca, bool has_one)
-{
-	bool taken = has_one ? pthread_mutex_trylock(&ca->lock) == 0
-			     : pthread_mutex_lock(&ca->lock) == 0;
-
-	for (unsigned i = 0; !taken && i < LIST_WAITS; i++) {
-		int64_t begun_ms = atomic_load(&ca->begun_ms);
-		int64_t passed_ms = begun_ms ? clock_monotonic_ms() - begun_ms : 0;
-
-		if (passed_ms >= LIST_WAIT_MS)
-			return false;
-		taken = lock_within(&ca->lock, LIST_WAIT_MS - passed_ms);
-		/* The same still; else it was others' turn, each of whom was quick. */
-		if (!taken && atomic_load(&ca->begun_ms) == begun_ms)
-			return false;
-	}
-	if (taken)
-		atomic_store(&ca->begun_ms, clock_monotonic_ms());
-	return taken;
-}
-
-static void give_turn(struct ca *ca)
-{
-	atomic_store(&ca->begun_ms, 0);
-	(void)pthread_mutex_unlock(&ca->lock);
-}
-
 /* While keyd is away the list before is better than none. */
 static int make_if_due(struct env *e, struct list_question *q)
 {
@@ -239,13 +194,13 @@ static int make_if_due(struct env *e, struct list_question *q)
 
 	if (r || !is_due)
 		return r;
-	if (!take_turn(e->ca, q->row.crl_number > 0))
+	if (!ca_turns_take(e->ca->turns, q->id, q->row.crl_number > 0))
 		return 0;
 	/* Who waited finds it done. */
 	r = read_current(e, q, &is_due);
 	if (!r && is_due)
 		r = make_newest(e, q->arena, q->id, 0);
-	give_turn(e->ca);
+	ca_turns_give(e->ca->turns, q->id);
 	if (r < 0 && q->row.crl_number) {
 		log_fault(NULL, "PKI", "ca.list", r);
 		return 0;

@@ -641,22 +641,47 @@ static void test_list_is_kept(void **state)
 	assert_int_equal(ca_lists_reads(f->env.ca->lists), reads + 2);
 	/* Another is due, and whoever makes it takes his time: nobody waits for that long. */
 	assert_int_equal(store_write(f->env.store, revoke_one, &other), 0);
-	assert_int_equal(pthread_mutex_lock(&f->env.ca->lock), 0);
+	assert_true(ca_turns_take(f->env.ca->turns, w.made.authority, true));
 	before_ms = clock_monotonic_ms();
 	assert_int_equal(newest(&w, &listed), 2);
 	assert_in_range(clock_monotonic_ms() - before_ms, 500, 20000);
 	/* Nor at all, once that much has passed. */
-	atomic_store(&f->env.ca->begun_ms, clock_monotonic_ms() - 1000);
 	before_ms = clock_monotonic_ms();
 	for (int i = 0; i < 10; i++)
 		assert_int_equal(newest(&w, &listed), 2);
 	assert_in_range(clock_monotonic_ms() - before_ms, 0, 900);
-	atomic_store(&f->env.ca->begun_ms, 0);
-	assert_int_equal(pthread_mutex_unlock(&f->env.ca->lock), 0);
+	ca_turns_give(f->env.ca->turns, w.made.authority);
 	assert_int_equal(newest(&w, &listed), 3);
 	/* Who has the one before keeps it. */
 	assert_int_equal(first->number, 1);
 	assert_false(is_listed(first->der, w.made.der));
+}
+
+/* Whoever makes an authority's list keeps none of another one's back. */
+static void test_list_of_another(void **state)
+{
+	struct env_fixture *f = *state;
+	CLEANUP(arena_done) struct arena a = {};
+	struct ca_wish wish = wish_of(f);
+	struct revoker slow = { .f = f }, other = { .f = f };
+	struct why why = {};
+	bool listed;
+
+	(void)ca_fixture_authority(f, &a, "one", "First");
+	assert_int_equal(ca_issue(&f->env, &a, &wish, NULL, NULL, &slow.made, &why), 0);
+	(void)ca_fixture_authority(f, &a, "two", "Second");
+	assert_int_equal(ca_issue(&f->env, &a, &wish, NULL, NULL, &other.made, &why), 0);
+	assert_int_equal(newest(&slow, &listed), 1);
+	assert_int_equal(newest(&other, &listed), 1);
+	assert_true(ca_turns_take(f->env.ca->turns, slow.made.authority, true));
+	assert_int_equal(store_write(f->env.store, revoke_one, &slow), 0);
+	assert_int_equal(store_write(f->env.store, revoke_one, &other), 0);
+	assert_int_equal(newest(&other, &listed), 2);
+	assert_true(listed);
+	assert_int_equal(newest(&slow, &listed), 1);
+	ca_turns_give(f->env.ca->turns, slow.made.authority);
+	assert_int_equal(newest(&slow, &listed), 2);
+	assert_true(listed);
 }
 
 /* A request about certificates of the issuer, by serial number; with a nonce, or without (0). */
@@ -843,6 +868,7 @@ int main(void)
 		cmocka_unit_test_prestate_setup_teardown(test_entry_ends, setup, teardown, f),
 		cmocka_unit_test_prestate_setup_teardown(test_list_is_kept, setup, teardown, f),
 		cmocka_unit_test_prestate_setup_teardown(test_damaged_authority, setup, teardown, f),
+		cmocka_unit_test_prestate_setup_teardown(test_list_of_another, setup, teardown, f),
 		cmocka_unit_test_prestate_setup_teardown(test_answers_are_kept, setup, teardown, f),
 		cmocka_unit_test_prestate_setup_teardown(test_urls, setup, teardown, f),
 	};
