@@ -95,16 +95,17 @@ static int find_renewals(struct store_conn *c, void *arg)
 static int tend_lists(struct env *e)
 {
 	struct due due = { .now_us = clock_now_us() };
+	int r = 0;
 
 	TRY(store_read(e->store, find_lists, &due));
 	for (size_t i = 0; i < due.n && !atomic_load(&e->ca->errand.stop); i++) {
 		CLEANUP(ca_list_unrefp) struct ca_list *list = NULL;
-		int r = ca_list_newest(e, due.ids[i], &list);
+		int one = ca_list_newest(e, due.ids[i], &list);
 
-		if (r < 0)
-			return r;
+		if (one < 0)
+			r = one;
 	}
-	return 0;
+	return r;
 }
 
 /* One renewal. */

@@ -513,6 +513,19 @@ static void test_damaged_row(void **state)
 	assert_int_equal(fixture_number(f->store, "select crl_number from authority"), 1);
 }
 
+/* An authority that nobody can read ends no other one's lists. */
+static void test_lists_beside_damage(void **state)
+{
+	struct env_fixture *f = *state;
+	CLEANUP(arena_done) struct arena a = {};
+
+	(void)ca_fixture_authority(f, &a, "two", "Second");
+	ca_fixture_sql(f, "update authority set der = 'no certificate' where id = 1");
+	assert_true(ca_tend(&f->env) < 0);
+	assert_int_equal(fixture_number(f->store, "select crl_number from authority where id = 1"), 0);
+	assert_int_equal(fixture_number(f->store, "select crl_number from authority where id = 2"), 1);
+}
+
 /* A message that cannot be delivered keeps none of the others back. */
 static void test_failing_notice(void **state)
 {
@@ -573,6 +586,7 @@ int main(void)
 		ROW(test_foreign_not_in_use),
 		ROW(test_foreign_of_earlier_key),
 		ROW(test_damaged_row),
+		ROW(test_lists_beside_damage),
 		ROW(test_failing_notice),
 		ROW(test_many_failing),
 	};
