@@ -114,8 +114,8 @@ bool cli_arguments(struct cli *cli, int argc, char **argv) MUST_CHECK;
 bool cli_wants_help(int argc, char **argv);
 void cli_done(struct cli *cli);
 
-/* How the command is called in one line; with its options and its example. */
-void cli_print_call(const struct command *c);
+/* How the command is called, behind a text; with its options and its example. */
+void cli_print_call(const struct command *c, const char *before);
 void cli_command_help(const struct command *c);
 
 /* Says what has gone wrong, if anything has; the exit code. */

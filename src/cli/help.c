@@ -13,7 +13,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static void print_arguments(const struct command *c)
+enum { CALL_INDENT = 12 };
+
+static void add_arguments(const struct command *c, struct buf *out)
 {
 	for (size_t i = 0; i < ARGUMENTS_MAX && c->arguments[i].kind != ARG_END; i++) {
 		const struct argument *a = &c->arguments[i];
@@ -23,11 +25,11 @@ static void print_arguments(const struct command *c)
 		case ARG_FILE:
 		case ARG_MANY:
 		case ARG_PAIRS:
-			(void)printf(" %s", a->name);
+			buf_add_format(out, " %s", a->name);
 			break;
 		case ARG_OPTIONAL:
 		case ARG_FLAG:
-			(void)printf(" [%s]", a->name);
+			buf_add_format(out, " [%s]", a->name);
 			break;
 		case ARG_OPTION:
 		case ARG_OPTION_FILE:
@@ -36,7 +38,7 @@ static void print_arguments(const struct command *c)
 		case ARG_PASSWORD:
 		case ARG_PASSPHRASE:
 		case ARG_SECRET:
-			(void)printf(" [%s %s]%s", a->name, a->sample, a->many ? "..." : "");
+			buf_add_format(out, " [%s %s]%s", a->name, a->sample, a->many ? "..." : "");
 			break;
 		case ARG_FIXED:
 		case ARG_TRUE:
@@ -46,27 +48,56 @@ static void print_arguments(const struct command *c)
 	}
 }
 
-void cli_print_call(const struct command *c)
+void cli_print_call(const struct command *c, const char *before)
 {
-	(void)printf("%s %s%s%s", program_name, c->noun, c->verb ? " " : "", c->verb ? c->verb : "");
-	print_arguments(c);
-	(void)putchar('\n');
+	CLEANUP(alloc_freep) char *text = NULL;
+	struct buf call = {};
+
+	buf_add_format(&call, "%s %s%s%s", program_name, c->noun, c->verb ? " " : "",
+		c->verb ? c->verb : "");
+	add_arguments(c, &call);
+	text = buf_steal_string(&call);
+	(void)fputs(before, stdout);
+	show_wrapped(text, (int)strlen(before), CALL_INDENT);
+}
+
+static char *option_text(const struct argument *a)
+{
+	return alloc_format("%s%s%s", a->name, a->sample ? " " : "", a->sample ? a->sample : "");
+}
+
+/* Of the widest option that has a help. */
+static int options_width(const struct command *c)
+{
+	int width = 0;
+
+	for (size_t i = 0; i < ARGUMENTS_MAX && c->arguments[i].kind != ARG_END; i++) {
+		CLEANUP(alloc_freep) char *option = option_text(&c->arguments[i]);
+
+		if (c->arguments[i].help && (int)strlen(option) > width)
+			width = (int)strlen(option);
+	}
+	return width;
 }
 
 void cli_command_help(const struct command *c)
 {
-	(void)fputs(gettext("usage: "), stdout);
-	cli_print_call(c);
-	(void)printf("\n%s\n", gettext(c->help));
+	int width = options_width(c);
+
+	cli_print_call(c, gettext("usage: "));
+	(void)putchar('\n');
+	show_wrapped(gettext(c->help), 0, 0);
+	if (width)
+		(void)putchar('\n');
 	for (size_t i = 0; i < ARGUMENTS_MAX && c->arguments[i].kind != ARG_END; i++) {
 		const struct argument *a = &c->arguments[i];
 		CLEANUP(alloc_freep) char *option = NULL;
 
 		if (!a->help)
 			continue;
-		option = alloc_format("%s %s", a->name, a->sample ? a->sample : "");
-		(void)printf("%s  %-20s %s\n", i && c->arguments[i - 1].help ? "" : "\n", option,
-			gettext(a->help));
+		option = option_text(a);
+		(void)printf("  %-*s  ", width, option);
+		show_wrapped(gettext(a->help), width + 4, width + 4);
 	}
 	(void)printf(gettext("\nexample: %s\n"), c->example);
 }

@@ -12,6 +12,7 @@
 
 #include "base/alloc.h"
 #include "cli/command.h"
+#include "cli/show.h"
 
 #include <curl/curl.h>
 #include <stdio.h>
@@ -39,9 +40,9 @@ static void general_help(const char *noun)
 	for (size_t i = 0; i < n_commands; i++) {
 		if (noun && strcmp(noun, commands[i].noun) != 0)
 			continue;
-		(void)fputs("  ", stdout);
-		cli_print_call(&commands[i]);
-		(void)printf("        %s\n", commands[i].help);
+		cli_print_call(&commands[i], "  ");
+		(void)fputs("        ", stdout);
+		show_wrapped(commands[i].help, 8, 8);
 	}
 	(void)puts("\nA command's --help has an example. Exit codes: 0 done, 1 refused, 2 usage.");
 }

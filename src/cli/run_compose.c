@@ -314,6 +314,10 @@ static int check_call(struct cli *cli)
 		why_set(&cli->why, gettext("--act make needs -o FOLDER, where the copies go, or --json"));
 		return CLI_E_USAGE;
 	}
+	if (cli_option(cli, "--cipher") && !cli_option(cli, "--encrypt")) {
+		why_set(&cli->why, gettext("--cipher is for --encrypt"));
+		return CLI_E_USAGE;
+	}
 	if (cli_option(cli, "-o") && !is_act(cli, "make")) {
 		why_set(&cli->why, gettext("-o is for --act make"));
 		return CLI_E_USAGE;

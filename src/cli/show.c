@@ -356,6 +356,41 @@ void show_line(const char *text)
 	(void)puts(clean);
 }
 
+static size_t word_octets(const char *text)
+{
+	size_t n = 0;
+
+	for (int depth = 0; text[n] && (depth > 0 || text[n] != ' '); n++)
+		depth += text[n] == '[' ? 1 : text[n] == ']' ? -1 : 0;
+	return n;
+}
+
+void show_wrapped(const char *text, int column, int indent)
+{
+	int limit = isatty(STDOUT_FILENO) ? terminal_width() : 0;
+	bool first = true;
+
+	while (*text) {
+		size_t n = word_octets(text);
+		CLEANUP(alloc_freep) char *word = span_to_string(span_of(text, n));
+		int width = text_width(word);
+
+		if (!first && limit && column + 1 + width > limit) {
+			(void)printf("\n%*s", indent, "");
+			column = indent;
+		} else if (!first) {
+			(void)putchar(' ');
+			column++;
+		}
+		(void)fputs(word, stdout);
+		column += width;
+		first = false;
+		text += n;
+		text += *text == ' ';
+	}
+	(void)putchar('\n');
+}
+
 int show_octets(struct span octets)
 {
 	CLEANUP(buf_wipe) struct buf clean = {};

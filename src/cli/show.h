@@ -26,6 +26,10 @@ void show_named(const char *name, const char *value);
 /* Text of lines, likewise. Nobody is to take what stands on its second for ours. */
 void show_text(struct span text);
 
+/* Words of ours, from a column on, in lines that fit a terminal, those after the first indented; what
+ * stands in [] stays together. Elsewhere one line. */
+void show_wrapped(const char *text, int column, int indent);
+
 /* What somebody wrote, on standard output: as it is, but such a text on a terminal. */
 int show_octets(struct span octets) MUST_CHECK;
 

@@ -332,6 +332,22 @@ def test_what_does_not_exist_is_answered_with_what_does(server):
         assert line.rstrip().endswith(f"; see signet {list_of}"), (call, line)
 
 
+def test_help_fits_a_terminal():
+    def shown(*words):
+        t = Typed("/usr/bin/env", "COLUMNS=60", BUILD / "signet", *words, "--help")
+        t.wait_for(b"example")
+        assert t.end() == 0
+        return t.seen.decode().replace("\r\n", "\n")
+    for words in (["mail", "compose"], ["contact", "take"], ["key", "generate"]):
+        text, plain = shown(*words), subprocess.run([BUILD / "signet", *words, "--help"], capture_output=True, text=True).stdout
+        assert text.split() == plain.split()
+        lines = text.partition("\nexample: ")[0].split("\n")
+        assert max(map(len, lines)) <= 60 and not any(line.endswith(" ") for line in lines), text
+        # What an option is followed by stays with it, and each help stands in one column.
+        assert not re.search(r"\[[^]]*\n", text.partition("\n\n")[0])
+        assert len({m.end() for m in (re.match(r"  --?\S+( [A-Z,.]+)?  +", line) for line in lines) if m}) == 1
+
+
 def test_examples_can_be_called(tmp_path):
     """Each is taken as a call, also where there is no server to ask."""
     general = subprocess.run([BUILD / "signet", "--help"], capture_output=True, text=True).stdout

@@ -272,7 +272,7 @@ def test_recipients_are_named(server, vera, tmp_path):
     vera.cli("mail", "compose", "--to", "xaver@example.org", "--cc", vera.address, "--subject", "x",
              "--act", "make", "-o", tmp_path, stdin="made\n")
     assert b"made" in (tmp_path / "1.eml").read_bytes()
-    for args in (["--act", "make"], ["-o", tmp_path], ["--act", "nonsense"]):
+    for args in (["--act", "make"], ["-o", tmp_path], ["--act", "nonsense"], ["--cipher", "aes-256-gcm"]):
         r = vera.cli("mail", "compose", "--to", "xaver@example.org", *args, stdin="x", check=False)
         assert r.returncode == 2, r.stderr
 
