@@ -167,7 +167,12 @@ static int unreachable(const struct client *c, CURLcode code, struct why *why)
 	long error = 0;
 
 	(void)curl_easy_getinfo(c->curl, CURLINFO_OS_ERRNO, &error);
-	if (!c->socket)
+	if (code == CURLE_PEER_FAILED_VERIFICATION)
+		why_set(why,
+			gettext("the certificate of %s is for another name or of nobody who is trusted here; "
+				"--ca FILE names whom to trust"),
+			c->base);
+	else if (!c->socket)
 		why_set(why, gettext("%s cannot be asked: %s"), c->base, curl_easy_strerror(code));
 	else if (code != CURLE_COULDNT_CONNECT)
 		why_set(why, gettext("the server does not answer: %s"), curl_easy_strerror(code));

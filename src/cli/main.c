@@ -104,6 +104,7 @@ static const struct {
 	{ "mail", NULL, "key", "smime generate ADDRESS" },
 	{ "encryption", NULL, "key", "smime generate ADDRESS" },
 	{ "mail", NULL, "id", "mail list ADDRESS" },
+	{ "mail", NULL, "part", "mail show ADDRESS ID" },
 	{ NULL, NULL, "domain", "domain list" },
 };
 

@@ -204,6 +204,8 @@ int run_mail_save(struct cli *cli)
 			r = client_fetch(cli->client, (const char *)buf_span(&path).p, &octets,
 				&cli->why);
 	}
+	if (r == CLIENT_E_NOT_FOUND)
+		program_add_hint(cli);
 	return r ? r : cli_output_octets(cli, buf_span(&octets));
 }
 

@@ -255,6 +255,8 @@ def test_a_terminal_is_asked_and_told(server, vera):
     assert t.end() == 0
     r = vera.cli("mail", "save", number, "--part", "1", check=False)
     assert r.returncode == 2 and "--password-file" in r.stderr
+    r = vera.cli("mail", "save", number, "--part", "9", unlock=True, check=False)
+    assert r.returncode == 1 and r.stderr.endswith(f"; see signet mail show {vera.address} {number}\n"), r.stderr
     # What is no text is refused before anything is asked for.
     t = typed("smime", "export")
     t.wait_for(b"give a file with -o")
@@ -336,7 +338,7 @@ def test_from_elsewhere(server, vera, tmp_path):
     shown = vera.cli("mail", "show", vera.id_of("from afar"), *there).stdout
     assert "read from afar" in shown
     r = vera.cli("mail", "list", "--url", url, check=False)
-    assert r.returncode == 1 and "certificate" in r.stderr, r.stderr
+    assert r.returncode == 1 and "the certificate of" in r.stderr and "--ca FILE" in r.stderr, r.stderr
     for wrong in (url.replace("https", "http"), url + "?x", url + "#x", url.replace("//", "//x@"), url + "/x"):
         r = vera.cli("mail", "list", "--url", wrong, "--ca", tmp_path / "ca.pem", check=False)
         assert r.returncode == 1 and "https://HOST" in r.stderr, (wrong, r.stderr)
