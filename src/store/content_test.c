@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "store/fixture.h"
 #include "store/message.h"
+#include "store/message_copy.h"
 #include "store/queue_rows.h"
 
 #include <stdarg.h>
@@ -314,7 +315,7 @@ static int copy_and_expunge(struct store_conn *c, struct call *k)
 	uint64_t modseq;
 	uint32_t copy;
 
-	TRY(store_copy(c, k->fixture->inbox, &uid, 1, k->fixture->inbox, &pairs));
+	TRY(store_copy(c, k->fixture->inbox, &uid, 1, k->fixture->inbox, UINT64_MAX, &pairs));
 	memcpy(&copy, buf_span(&pairs).p + sizeof copy, sizeof copy);
 	buf_clear(&k->out);
 	return store_expunge(c, k->fixture->inbox, &copy, 1, false, &k->out, &modseq);

@@ -44,6 +44,22 @@ static int target_read(struct store_conn *c, int64_t mailbox, struct target *ret
 	return 0;
 }
 
+int message_check_quota(struct store_conn *c, int64_t account, int64_t octets)
+{
+	CLEANUP(db_resetp) struct db_statement *q = NULL;
+	uint64_t quota;
+	bool row;
+
+	TRY(db_query_row(&q, &row, c->db,
+		"select a.used_octets, a.quota, d.account_quota from account a"
+		" join domain d on d.id = a.domain where a.id = $1",
+		DB_ARGS(DB_INT(account))));
+	if (!row)
+		return STORE_E_NOT_FOUND;
+	quota = account_quota_of(c, db_int(q, 1), db_int(q, 2));
+	return quota && (uint64_t)(db_int(q, 0) + octets) > quota ? STORE_E_QUOTA : 0;
+}
+
 static int thread_of_hash(struct store_conn *c, int64_t account, uint64_t hash, int64_t *ret_thread)
 {
 	CLEANUP(db_resetp) struct db_statement *q = NULL;
@@ -110,17 +126,15 @@ int store_message_add(struct store_conn *c, const struct message_add *add, uint3
 	int64_t *ret_id)
 {
 	uint64_t size = add->draft->size;
-	struct mailbox_change change = {
-		.n_messages = 1,
-		.n_unseen = !(add->flags & FLAG_SEEN),
-		.n_deleted = (add->flags & FLAG_DELETED) != 0,
-		.octets = (int64_t)size,
-		.n_uids = 1,
+	struct mailbox_change change = { .n_uids = 1 };
+	struct message_row row = {
+		.content = add->content,
+		.flags = add->flags,
+		.size = (int64_t)size,
+		.received_us = add->received_us,
+		.saved_us = clock_now_us(),
 	};
 	struct target t;
-	int64_t thread;
-	int64_t id;
-	uint32_t uid;
 	int r;
 
 	assert(c->writer);
@@ -129,19 +143,16 @@ int store_message_add(struct store_conn *c, const struct message_add *add, uint3
 		return r;
 	if (t.quota && !add->over_quota && t.used_octets + size > t.quota)
 		return STORE_E_QUOTA;
+	message_row_count(&change, &row);
 	TRY(account_add_message(c, t.account, size, &change.highest_modseq));
-	TRY(mailbox_apply(c, add->mailbox, &change, &uid));
-	id = message_id_of(t.account, change.highest_modseq);
-	TRY(thread_join(c, t.account, add->draft, id, &thread));
-	TRY(db_exec(c->db, NULL,
-		"insert into message (mailbox, uid, id, content, thread, flags, modseq, size,"
-		" received, saved) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-		DB_ARGS(DB_INT(add->mailbox), DB_INT(uid), DB_INT(id), DB_INT(add->content),
-			DB_INT(thread), DB_INT(add->flags), DB_INT(change.highest_modseq),
-			DB_INT(size), DB_INT(add->received_us), DB_INT(clock_now_us()))));
+	TRY(mailbox_apply(c, add->mailbox, &change, &row.uid));
+	row.modseq = change.highest_modseq;
+	row.id = message_id_of(t.account, row.modseq);
+	TRY(thread_join(c, t.account, add->draft, row.id, &row.thread));
+	TRY(message_row_insert(c, add->mailbox, &row));
 	content_used(c, add->content);
-	*ret_uid = uid;
-	*ret_id = id;
+	*ret_uid = row.uid;
+	*ret_id = row.id;
 	return 0;
 }
 

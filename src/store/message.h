@@ -108,12 +108,10 @@ int store_flags_within(struct store_conn *c, int64_t mailbox, const uint32_t *ui
 int store_expunge(struct store_conn *c, int64_t mailbox, const uint32_t *uids, size_t n_uids,
 	bool only_deleted, struct buf *removed, uint64_t *ret_modseq) MUST_CHECK;
 
-/* Writes: copies or moves, ascending; the pairs {uint32_t source, uint32_t target} of those that
- * existed are appended. All or nothing. STORE_E_NOT_FOUND (a mailbox; a target of another account,
- * whose keywords are others), STORE_E_QUOTA (copy). Flags, received time and content are kept;
- * saved is now. A move within one mailbox gives new UIDs. */
-int store_copy(struct store_conn *c, int64_t mailbox, const uint32_t *uids, size_t n_uids,
-	int64_t target, struct buf *pairs) MUST_CHECK;
+/* Writes: moves within an account, ascending; the pairs {uint32_t source, uint32_t target} of those
+ * that existed are appended. All or nothing. STORE_E_NOT_FOUND (a mailbox; a target of another
+ * account, whose keywords are others). All but UID, modification number and the time of saving is
+ * kept. A move within one mailbox gives new UIDs. */
 int store_move(struct store_conn *c, int64_t mailbox, const uint32_t *uids, size_t n_uids,
 	int64_t target, struct buf *pairs, uint64_t *ret_modseq) MUST_CHECK;
 

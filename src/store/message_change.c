@@ -2,10 +2,9 @@
 /* Copyright the Signet authors */
 
 /*
- * Changing messages: flags, expunge, copy, move, another body. All read the rows that are named,
- * decide, and then write, row by row, with the counters of mailbox and account updated once for
- * all. A call has one modification number, but for a copy, where each new message needs one of its
- * own for its id.
+ * Changing messages: flags, expunge, move, another body. All read the rows that are named, decide,
+ * and then write, row by row, with the counters of mailbox and account updated once for all. A call
+ * has one modification number.
  */
 
 #include "store/message.h"
@@ -21,72 +20,6 @@
 /* Records of expunges kept for one mailbox, and how many more gather before they are trimmed. */
 enum { EXPUNGED_MAX = 100000, EXPUNGED_SLACK = 1000 };
 
-struct row {
-	int64_t id, content, thread;
-	uint64_t flags, modseq;
-	int64_t size, received, saved;
-	uint32_t uid;
-};
-
-struct rows {
-	struct buf buf;
-	struct row *p;
-	size_t n;
-};
-
-static void rows_done(struct rows *rows)
-{
-	buf_done(&rows->buf);
-}
-
-/* Those of the UIDs that exist: no more than the mailbox has messages. */
-static int rows_read(struct store_conn *c, int64_t mailbox, const uint32_t *uids, size_t n_uids,
-	struct rows *rows)
-{
-	CLEANUP(message_cursor_done)
-	struct message_cursor k = {
-		.db = c->db,
-		.sql = "select uid, id, content, thread, flags, modseq, size, received, saved"
-		       " from message where mailbox = $1 and uid >= $2 order by uid",
-		.mailbox = mailbox,
-		.uids = uids,
-		.n_uids = n_uids,
-		.want = -1,
-	};
-
-	for (;;) {
-		struct row row;
-		bool found;
-
-		TRY(message_cursor_next(&k, &found));
-		if (!found)
-			break;
-		row = (struct row){
-			.uid = (uint32_t)db_int(k.q, 0),
-			.id = db_int(k.q, 1),
-			.content = db_int(k.q, 2),
-			.thread = db_int(k.q, 3),
-			.flags = (uint64_t)db_int(k.q, 4),
-			.modseq = (uint64_t)db_int(k.q, 5),
-			.size = db_int(k.q, 6),
-			.received = db_int(k.q, 7),
-			.saved = db_int(k.q, 8),
-		};
-		buf_add(&rows->buf, span_of(&row, sizeof row));
-	}
-	rows->p = (struct row *)(uintptr_t)buf_span(&rows->buf).p;
-	rows->n = buf_size(&rows->buf) / sizeof(struct row);
-	return 0;
-}
-
-static void change_add_row(struct mailbox_change *change, const struct row *row)
-{
-	change->n_messages++;
-	change->n_unseen += !(row->flags & FLAG_SEEN);
-	change->n_deleted += (row->flags & FLAG_DELETED) != 0;
-	change->octets += row->size;
-}
-
 static uint64_t changed_flags(uint64_t old, enum flags_change change, uint64_t flags)
 {
 	switch (change) {
@@ -100,8 +33,8 @@ static uint64_t changed_flags(uint64_t old, enum flags_change change, uint64_t f
 	return old;
 }
 
-static int flags_write(struct store_conn *c, int64_t mailbox, const struct row *row, uint64_t flags,
-	struct mailbox_change *change)
+static int flags_write(struct store_conn *c, int64_t mailbox, const struct message_row *row,
+	uint64_t flags, struct mailbox_change *change)
 {
 	change->n_unseen += !(flags & FLAG_SEEN) - !(row->flags & FLAG_SEEN);
 	change->n_deleted += ((flags & FLAG_DELETED) != 0) - ((row->flags & FLAG_DELETED) != 0);
@@ -124,7 +57,7 @@ int store_flags_within(struct store_conn *c, int64_t mailbox, const uint32_t *ui
 	enum flags_change change, uint64_t flags, uint64_t within, uint64_t unchanged_since,
 	struct buf *modified, uint64_t *ret_modseq)
 {
-	CLEANUP(rows_done) struct rows rows = {};
+	CLEANUP(message_rows_done) struct message_rows rows = {};
 	struct mailbox_change sum = {};
 	int64_t account;
 	int r;
@@ -133,9 +66,9 @@ int store_flags_within(struct store_conn *c, int64_t mailbox, const uint32_t *ui
 	r = mailbox_account(c, mailbox, &account);
 	if (r)
 		return r;
-	TRY(rows_read(c, mailbox, uids, n_uids, &rows));
+	TRY(message_rows_read(c, mailbox, uids, n_uids, &rows));
 	for (size_t i = 0; i < rows.n; i++) {
-		const struct row *row = &rows.p[i];
+		const struct message_row *row = &rows.p[i];
 		uint64_t wanted = (row->flags & ~within) |
 				  (changed_flags(row->flags, change, flags) & within);
 
@@ -202,7 +135,7 @@ static int expunged_trim(struct store_conn *c, int64_t mailbox)
 }
 
 /* One message, and what must remember it. The counters are the caller's. */
-static int row_expunge(struct store_conn *c, int64_t mailbox, const struct row *row,
+static int row_expunge(struct store_conn *c, int64_t mailbox, const struct message_row *row,
 	uint64_t modseq, int64_t now_us)
 {
 	TRY(db_exec(c->db, NULL, "delete from message where mailbox = $1 and uid = $2",
@@ -228,7 +161,7 @@ static struct mailbox_change taken_away(const struct mailbox_change *sum, uint64
 int store_expunge(struct store_conn *c, int64_t mailbox, const uint32_t *uids, size_t n_uids,
 	bool only_deleted, struct buf *removed, uint64_t *ret_modseq)
 {
-	CLEANUP(rows_done) struct rows rows = {};
+	CLEANUP(message_rows_done) struct message_rows rows = {};
 	struct mailbox_change sum = {}, change;
 	int64_t now_us = clock_now_us();
 	uint64_t modseq = 0;
@@ -239,16 +172,16 @@ int store_expunge(struct store_conn *c, int64_t mailbox, const uint32_t *uids, s
 	r = mailbox_account(c, mailbox, &account);
 	if (r)
 		return r;
-	TRY(rows_read(c, mailbox, uids, n_uids, &rows));
+	TRY(message_rows_read(c, mailbox, uids, n_uids, &rows));
 	for (size_t i = 0; i < rows.n; i++) {
-		const struct row *row = &rows.p[i];
+		const struct message_row *row = &rows.p[i];
 
 		if (only_deleted && !(row->flags & FLAG_DELETED))
 			continue;
 		if (!modseq)
 			TRY(account_take_modseq(c, account, 1, &modseq));
 		TRY(row_expunge(c, mailbox, row, modseq, now_us));
-		change_add_row(&sum, row);
+		message_row_count(&sum, row);
 		buf_add(removed, span_of(&row->uid, sizeof row->uid));
 	}
 	*ret_modseq = modseq;
@@ -273,78 +206,8 @@ static int same_account(struct store_conn *c, int64_t mailbox, int64_t target, i
 	return *ret_account == other ? 0 : STORE_E_NOT_FOUND;
 }
 
-int message_check_quota(struct store_conn *c, int64_t account, int64_t octets)
-{
-	CLEANUP(db_resetp) struct db_statement *q = NULL;
-	uint64_t quota;
-	bool row;
-
-	TRY(db_query_row(&q, &row, c->db,
-		"select a.used_octets, a.quota, d.account_quota from account a"
-		" join domain d on d.id = a.domain where a.id = $1",
-		DB_ARGS(DB_INT(account))));
-	if (!row)
-		return STORE_E_NOT_FOUND;
-	quota = account_quota_of(c, db_int(q, 1), db_int(q, 2));
-	return quota && (uint64_t)(db_int(q, 0) + octets) > quota ? STORE_E_QUOTA : 0;
-}
-
-static void pair_add(struct buf *pairs, uint32_t source, uint32_t target)
-{
-	uint32_t pair[2] = { source, target };
-
-	buf_add(pairs, span_of(pair, sizeof pair));
-}
-
-static int row_copy(struct store_conn *c, const struct row *row, int64_t target, uint32_t uid,
-	int64_t id, uint64_t modseq, int64_t now_us)
-{
-	TRY(db_exec(c->db, NULL,
-		"insert into message (mailbox, uid, id, content, thread, flags, modseq, size,"
-		" received, saved) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-		DB_ARGS(DB_INT(target), DB_INT(uid), DB_INT(id), DB_INT(row->content),
-			DB_INT(row->thread), DB_INT(row->flags), DB_INT(modseq), DB_INT(row->size),
-			DB_INT(row->received), DB_INT(now_us))));
-	return 0;
-}
-
-int store_copy(struct store_conn *c, int64_t mailbox, const uint32_t *uids, size_t n_uids,
-	int64_t target, struct buf *pairs)
-{
-	CLEANUP(rows_done) struct rows rows = {};
-	struct mailbox_change sum = {};
-	int64_t now_us = clock_now_us();
-	uint64_t modseq;
-	uint32_t uid;
-	int64_t account;
-	int r;
-
-	assert(c->writer);
-	r = same_account(c, mailbox, target, &account);
-	if (r)
-		return r;
-	TRY(rows_read(c, mailbox, uids, n_uids, &rows));
-	if (!rows.n)
-		return 0;
-	for (size_t i = 0; i < rows.n; i++)
-		change_add_row(&sum, &rows.p[i]);
-	r = message_check_quota(c, account, sum.octets);
-	if (r)
-		return r;
-	TRY(account_take_modseq(c, account, rows.n, &modseq));
-	sum.n_uids = rows.n;
-	sum.highest_modseq = modseq + rows.n - 1;
-	TRY(mailbox_apply(c, target, &sum, &uid));
-	for (size_t i = 0; i < rows.n; i++, uid++, modseq++) {
-		TRY(row_copy(c, &rows.p[i], target, uid, message_id_of(account, modseq), modseq,
-			now_us));
-		pair_add(pairs, rows.p[i].uid, uid);
-	}
-	return account_use(c, account, sum.octets, sum.n_messages);
-}
-
-static int row_move(struct store_conn *c, int64_t mailbox, const struct row *row, int64_t target,
-	uint32_t uid, uint64_t modseq, int64_t now_us)
+static int row_move(struct store_conn *c, int64_t mailbox, const struct message_row *row,
+	int64_t target, uint32_t uid, uint64_t modseq, int64_t now_us)
 {
 	TRY(db_exec(c->db, NULL,
 		"update message set mailbox = $3, uid = $4, modseq = $5, saved = $6"
@@ -357,7 +220,7 @@ static int row_move(struct store_conn *c, int64_t mailbox, const struct row *row
 int store_move(struct store_conn *c, int64_t mailbox, const uint32_t *uids, size_t n_uids,
 	int64_t target, struct buf *pairs, uint64_t *ret_modseq)
 {
-	CLEANUP(rows_done) struct rows rows = {};
+	CLEANUP(message_rows_done) struct message_rows rows = {};
 	struct mailbox_change sum = {}, change;
 	int64_t now_us = clock_now_us();
 	uint64_t modseq = 0;
@@ -369,12 +232,12 @@ int store_move(struct store_conn *c, int64_t mailbox, const uint32_t *uids, size
 	r = same_account(c, mailbox, target, &account);
 	if (r)
 		return r;
-	TRY(rows_read(c, mailbox, uids, n_uids, &rows));
+	TRY(message_rows_read(c, mailbox, uids, n_uids, &rows));
 	*ret_modseq = 0;
 	if (!rows.n)
 		return 0;
 	for (size_t i = 0; i < rows.n; i++)
-		change_add_row(&sum, &rows.p[i]);
+		message_row_count(&sum, &rows.p[i]);
 	TRY(account_take_modseq(c, account, 1, &modseq));
 	change = taken_away(&sum, modseq);
 	TRY(mailbox_apply(c, mailbox, &change, NULL));
@@ -383,26 +246,24 @@ int store_move(struct store_conn *c, int64_t mailbox, const uint32_t *uids, size
 	TRY(mailbox_apply(c, target, &sum, &uid));
 	for (size_t i = 0; i < rows.n; i++, uid++) {
 		TRY(row_move(c, mailbox, &rows.p[i], target, uid, modseq, now_us));
-		pair_add(pairs, rows.p[i].uid, uid);
+		message_pair_add(pairs, rows.p[i].uid, uid);
 	}
 	*ret_modseq = modseq;
 	return expunged_trim(c, mailbox);
 }
 
 static int row_replace(struct store_conn *c, const struct message_replace *replace,
-	const struct row *old, const struct message_replaced *new)
+	const struct message_row *old, const struct message_replaced *new)
 {
-	int64_t content;
+	struct message_row row = *old;
 
-	TRY(store_content_add(c, replace->draft, &content));
-	TRY(db_exec(c->db, NULL,
-		"insert into message (mailbox, uid, id, content, thread, flags, modseq, size,"
-		" received, saved) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-		DB_ARGS(DB_INT(replace->mailbox), DB_INT(new->uid), DB_INT(new->id),
-			DB_INT(content), DB_INT(old->thread), DB_INT(old->flags),
-			DB_INT(new->modseq), DB_INT(replace->draft->size), DB_INT(old->received),
-			DB_INT(old->saved))));
-	content_used(c, content);
+	row.uid = new->uid;
+	row.id = new->id;
+	row.modseq = new->modseq;
+	row.size = (int64_t)replace->draft->size;
+	TRY(store_content_add(c, replace->draft, &row.content));
+	TRY(message_row_insert(c, replace->mailbox, &row));
+	content_used(c, row.content);
 	TRY(db_exec(c->db, NULL, "delete from message where mailbox = $1 and uid = $2",
 		DB_ARGS(DB_INT(replace->mailbox), DB_INT(old->uid))));
 	return expunged_note(c, replace->mailbox, new->modseq, old->uid);
@@ -411,7 +272,7 @@ static int row_replace(struct store_conn *c, const struct message_replace *repla
 int store_message_replace(struct store_conn *c, const struct message_replace *replace,
 	struct message_replaced *ret_replaced)
 {
-	CLEANUP(rows_done) struct rows rows = {};
+	CLEANUP(message_rows_done) struct message_rows rows = {};
 	struct message_replaced new = {};
 	struct mailbox_change change = { .n_uids = 1, .n_expunged = 1 };
 	int64_t account;
@@ -421,7 +282,7 @@ int store_message_replace(struct store_conn *c, const struct message_replace *re
 	r = mailbox_account(c, replace->mailbox, &account);
 	if (r)
 		return r;
-	TRY(rows_read(c, replace->mailbox, &replace->uid, 1, &rows));
+	TRY(message_rows_read(c, replace->mailbox, &replace->uid, 1, &rows));
 	if (!rows.n)
 		return STORE_E_NOT_FOUND;
 	if (rows.p->content != replace->content)

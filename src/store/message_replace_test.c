@@ -10,6 +10,7 @@
 #include "base/random.h"
 #include "base/test.h"
 #include "store/fixture.h"
+#include "store/message_copy.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -188,7 +189,7 @@ static int copy_run(struct store_conn *c, void *arg)
 	CLEANUP(buf_done) struct buf pairs = {};
 	struct one *o = arg;
 
-	return store_copy(c, o->mailbox, &o->uid, 1, o->replace.mailbox, &pairs);
+	return store_copy(c, o->mailbox, &o->uid, 1, o->replace.mailbox, UINT64_MAX, &pairs);
 }
 
 static void test_holders_are_counted(void **state)

@@ -2,12 +2,14 @@
 /* Copyright the Signet authors */
 #pragma once
 
-/* Inside store/: walking over the messages of a mailbox. */
+/* Inside store/: messages as rows, and walking over those of a mailbox. */
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "db/db.h"
 
 struct content_draft;
+struct mailbox_change;
 struct store_conn;
 
 /*
@@ -38,6 +40,34 @@ struct message_cursor {
 /* Goes to the next message; *ret_found is false at the end. Its columns are those of k->q. */
 int message_cursor_next(struct message_cursor *k, bool *ret_found) MUST_CHECK;
 void message_cursor_done(struct message_cursor *k);
+
+struct message_row {
+	int64_t id, content, thread;
+	uint64_t flags, modseq;
+	int64_t size, received_us, saved_us;
+	uint32_t uid;
+};
+
+struct message_rows {
+	struct buf buf;
+	struct message_row *p;
+	size_t n;
+};
+
+/* Those of the UIDs (ascending) that exist: no more than the mailbox has messages. */
+int message_rows_read(struct store_conn *c, int64_t mailbox, const uint32_t *uids, size_t n_uids,
+	struct message_rows *rows) MUST_CHECK;
+void message_rows_done(struct message_rows *rows);
+
+/* The row alone: counters are the caller's. */
+int message_row_insert(struct store_conn *c, int64_t mailbox,
+	const struct message_row *row) MUST_CHECK;
+
+/* Where a message came from and where it is now, for what store_copy and store_move append. */
+void message_pair_add(struct buf *pairs, uint32_t source, uint32_t target);
+
+/* Adds the message to what a mailbox gets. */
+void message_row_count(struct mailbox_change *change, const struct message_row *row);
 
 /* The thread that a message with the draft's ids joins in an account, or a new one that has the
  * message's id. */

@@ -14,6 +14,7 @@
 #include "store/account.h"
 #include "store/fixture.h"
 #include "store/mailbox.h"
+#include "store/message_copy.h"
 #include "store/view.h"
 
 #include <stdarg.h>
@@ -111,7 +112,7 @@ static int op_run(struct store_conn *c, void *arg)
 			&o->modseq);
 		break;
 	case COPY:
-		r = store_copy(c, o->mailbox, o->uids, o->n_uids, o->target, &o->out);
+		r = store_copy(c, o->mailbox, o->uids, o->n_uids, o->target, UINT64_MAX, &o->out);
 		break;
 	case MOVE:
 		r = store_move(c, o->mailbox, o->uids, o->n_uids, o->target, &o->out, &o->modseq);
@@ -696,7 +697,7 @@ static int double_up(struct store_conn *c, void *arg)
 	for (uint32_t i = 0; i < o->n_uids; i++)
 		uids[i] = i + 1;
 	for (; n < o->n_uids; n *= 2)
-		TRY(store_copy(c, o->mailbox, uids, n, o->mailbox, &pairs));
+		TRY(store_copy(c, o->mailbox, uids, n, o->mailbox, UINT64_MAX, &pairs));
 	return 0;
 }
 

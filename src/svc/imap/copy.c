@@ -3,7 +3,7 @@
 
 /* COPY and MOVE (RFC 9051 sections 6.4.7 and 6.4.8), each one transaction, all messages or none. */
 
-#include "store/message_across.h"
+#include "store/message_copy.h"
 #include "store/sharing.h"
 #include "svc/imap/commands.h"
 #include "svc/imap/core.h"
@@ -53,15 +53,14 @@ static int copy_work(struct imap_command *c, struct store_conn *conn)
 	buf_clear(&args->pairs); /* a transaction may be run again */
 	target = args->target.box.id;
 	kept = rights_flags(args->target.rights);
+	if (!args->move)
+		return store_copy(conn, c->mailbox, args->uids, args->n_uids, target, kept,
+			&args->pairs);
 	if (args->target.box.account == c->owner && args->target.rights == ACL_ALL)
-		return args->move ? store_move(conn, c->mailbox, args->uids, args->n_uids, target,
-					    &args->pairs, &modseq) :
-				    store_copy(conn, c->mailbox, args->uids, args->n_uids, target,
-					    &args->pairs);
-	return args->move ? store_move_across(conn, c->mailbox, args->uids, args->n_uids, target,
-				    kept, &args->pairs, &modseq) :
-			    store_copy_across(conn, c->mailbox, args->uids, args->n_uids, target,
-				    kept, &args->pairs);
+		return store_move(conn, c->mailbox, args->uids, args->n_uids, target, &args->pairs,
+			&modseq);
+	return store_move_across(conn, c->mailbox, args->uids, args->n_uids, target, kept,
+		&args->pairs, &modseq);
 }
 
 /* RFC 4315 section 3; NULL if nothing was copied. */

@@ -2,12 +2,12 @@
 /* Copyright the Signet authors */
 
 /*
- * Messages on their way to another account. Body, envelope and structure are shared as between the
- * mailboxes of one account; what an account has of its own (keywords, threads, ids, quota) is made
- * anew.
+ * Copying messages, also on their way to another account. Body, envelope and structure are shared;
+ * what an account has of its own (keywords, threads, quota) is made anew there. Each new message
+ * needs a modification number of its own for its id.
  */
 
-#include "store/message_across.h"
+#include "store/message_copy.h"
 
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -21,7 +21,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-struct across {
+struct copy {
 	struct store_conn *c;
 	int64_t from, to; /* accounts */
 	int64_t target;
@@ -29,25 +29,17 @@ struct across {
 	struct keywords *keywords;   /* the source's, where the accounts differ */
 	uint64_t bits[KEYWORDS_MAX]; /* of the target, 0: not asked for yet */
 	bool asked[KEYWORDS_MAX];
-	struct buf rows; /* struct store_message, without spans */
+	struct message_rows rows;
 };
 
-static void across_done(struct across *x)
+static void copy_done(struct copy *x)
 {
 	(void)keywords_unref(x->keywords);
-	buf_done(&x->rows);
-}
-
-static int add_row(const struct store_message *m, void *context)
-{
-	struct across *x = context;
-
-	buf_add(&x->rows, span_of(m, sizeof *m));
-	return 0;
+	message_rows_done(&x->rows);
 }
 
 /* The target's bit of one of the source's keywords. */
-static int keyword_bit(struct across *x, unsigned i, uint64_t *ret_bit)
+static int keyword_bit(struct copy *x, unsigned i, uint64_t *ret_bit)
 {
 	int r = 0;
 
@@ -60,7 +52,7 @@ static int keyword_bit(struct across *x, unsigned i, uint64_t *ret_bit)
 	return 0;
 }
 
-static int flags_there(struct across *x, uint64_t flags, uint64_t *ret_flags)
+static int flags_there(struct copy *x, uint64_t flags, uint64_t *ret_flags)
 {
 	uint64_t system = (UINT64_C(1) << FLAG_KEYWORD_SHIFT) - 1;
 	uint64_t result = flags & system;
@@ -112,7 +104,7 @@ static int ids_read(struct store_conn *c, int64_t content, struct content_draft 
 	return 0;
 }
 
-static int thread_there(struct across *x, const struct store_message *m, int64_t id,
+static int thread_there(struct copy *x, const struct message_row *m, int64_t id,
 	int64_t *ret_thread)
 {
 	struct content_draft *d;
@@ -129,55 +121,50 @@ static int thread_there(struct across *x, const struct store_message *m, int64_t
 	return r;
 }
 
-static int row_write(struct across *x, const struct store_message *m, uint32_t uid, uint64_t modseq)
+static int row_write(struct copy *x, const struct message_row *from, uint32_t uid, uint64_t modseq,
+	int64_t now_us)
 {
-	int64_t id = message_id_of(x->to, modseq);
-	int64_t thread;
+	struct message_row row = *from;
 
-	TRY(thread_there(x, m, id, &thread));
-	TRY(db_exec(x->c->db, NULL,
-		"insert into message (mailbox, uid, id, content, thread, flags, modseq, size,"
-		" received, saved) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-		DB_ARGS(DB_INT(x->target), DB_INT(uid), DB_INT(id), DB_INT(m->content),
-			DB_INT(thread), DB_INT(m->flags), DB_INT(modseq), DB_INT(m->size),
-			DB_INT(m->received_us), DB_INT(clock_now_us()))));
+	row.uid = uid;
+	row.id = message_id_of(x->to, modseq);
+	row.modseq = modseq;
+	row.saved_us = now_us;
+	TRY(thread_there(x, from, row.id, &row.thread));
+	TRY(message_row_insert(x->c, x->target, &row));
 	return 0;
 }
 
-static int rows_write(struct across *x, struct store_message *rows, size_t n, struct buf *pairs)
+static int rows_write(struct copy *x, struct buf *pairs)
 {
-	struct mailbox_change sum = { .n_uids = n };
+	struct mailbox_change sum = { .n_uids = x->rows.n };
+	struct message_row *rows = x->rows.p;
+	int64_t now_us = clock_now_us();
 	uint64_t modseq;
 	uint32_t uid;
 	int r;
 
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < x->rows.n; i++) {
 		TRY(flags_there(x, rows[i].flags & x->kept, &rows[i].flags));
-		sum.n_messages++;
-		sum.n_unseen += !(rows[i].flags & FLAG_SEEN);
-		sum.n_deleted += (rows[i].flags & FLAG_DELETED) != 0;
-		sum.octets += (int64_t)rows[i].size;
+		message_row_count(&sum, &rows[i]);
 	}
 	r = message_check_quota(x->c, x->to, sum.octets);
 	if (r)
 		return r;
-	TRY(account_take_modseq(x->c, x->to, n, &modseq));
-	sum.highest_modseq = modseq + n - 1;
+	TRY(account_take_modseq(x->c, x->to, x->rows.n, &modseq));
+	sum.highest_modseq = modseq + x->rows.n - 1;
 	TRY(mailbox_apply(x->c, x->target, &sum, &uid));
-	for (size_t i = 0; i < n; i++) {
-		uint32_t pair[2] = { rows[i].uid, uid + (uint32_t)i };
-
-		TRY(row_write(x, &rows[i], pair[1], modseq + i));
-		buf_add(pairs, span_of(pair, sizeof pair));
+	for (size_t i = 0; i < x->rows.n; i++, uid++, modseq++) {
+		TRY(row_write(x, &rows[i], uid, modseq, now_us));
+		message_pair_add(pairs, rows[i].uid, uid);
 	}
 	return account_use(x->c, x->to, sum.octets, sum.n_messages);
 }
 
-int store_copy_across(struct store_conn *c, int64_t mailbox, const uint32_t *uids, size_t n_uids,
+int store_copy(struct store_conn *c, int64_t mailbox, const uint32_t *uids, size_t n_uids,
 	int64_t target, uint64_t kept, struct buf *pairs)
 {
-	CLEANUP(across_done) struct across x = { .c = c, .target = target, .kept = kept };
-	size_t n;
+	CLEANUP(copy_done) struct copy x = { .c = c, .target = target, .kept = kept };
 	int r;
 
 	assert(c->writer);
@@ -188,11 +175,8 @@ int store_copy_across(struct store_conn *c, int64_t mailbox, const uint32_t *uid
 		return r;
 	if (x.from != x.to)
 		TRY(store_keywords(c, x.from, &x.keywords));
-	TRY(store_messages(c, mailbox, uids, n_uids, 0, add_row, &x, NULL));
-	n = buf_size(&x.rows) / sizeof(struct store_message);
-	if (n == 0)
-		return 0;
-	return rows_write(&x, (struct store_message *)(uintptr_t)buf_span(&x.rows).p, n, pairs);
+	TRY(message_rows_read(c, mailbox, uids, n_uids, &x.rows));
+	return x.rows.n ? rows_write(&x, pairs) : 0;
 }
 
 int store_move_across(struct store_conn *c, int64_t mailbox, const uint32_t *uids, size_t n_uids,
@@ -201,7 +185,7 @@ int store_move_across(struct store_conn *c, int64_t mailbox, const uint32_t *uid
 	CLEANUP(buf_done) struct buf moved = {}, removed = {};
 	const uint8_t *p;
 	size_t n;
-	int r = store_copy_across(c, mailbox, uids, n_uids, target, kept, pairs);
+	int r = store_copy(c, mailbox, uids, n_uids, target, kept, pairs);
 
 	if (r)
 		return r;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the Signet authors */
 
-/* Messages on their way to another account: flags, keywords, threads, counters, quota. */
+/* Copies, most of them on their way to another account: flags, keywords, threads, counters, quota.
+ */
 
-#include "store/message_across.h"
+#include "store/message_copy.h"
 
 #include "base/log.h"
 #include "base/test.h"
@@ -102,7 +103,7 @@ static int across(struct store_conn *c, struct call *k)
 	buf_clear(&k->pairs);
 	return k->move ? store_move_across(c, k->from, &k->uid, 1, k->to, k->kept, &k->pairs,
 				 &k->modseq)
-		       : store_copy_across(c, k->from, &k->uid, 1, k->to, k->kept, &k->pairs);
+		       : store_copy(c, k->from, &k->uid, 1, k->to, k->kept, &k->pairs);
 }
 
 static int keyword(struct store_conn *c, struct call *k)
