@@ -238,17 +238,15 @@ int store_acme_order_due(struct store_conn *c, int64_t now_us, struct store_acme
 {
 	CLEANUP(db_resetp) struct db_statement *q = NULL;
 	size_t n = 0;
-	bool row;
+	int r = 0;
 
 	TRY(db_query(&q, c->db,
 		"select id, domain from acme_order where next <= $1 order by next, id limit $2",
 		DB_ARGS(DB_INT(now_us), DB_INT(max))));
-	for (;;) {
-		TRY(db_step(q, &row));
-		if (!row || n == max)
-			break;
+	while (n < max && db_next(q, &r))
 		due[n++] = (struct store_acme_due){ .id = db_int(q, 0), .domain = db_int(q, 1) };
-	}
+	if (r)
+		return r;
 	*ret_n = n;
 	return 0;
 }

@@ -155,24 +155,18 @@ int store_blob_each(struct store_conn *c, int64_t account, int64_t now_us, store
 	void *context)
 {
 	CLEANUP(db_resetp) struct db_statement *q = NULL;
-	bool row;
+	int r = 0;
 
 	TRY(db_query(&q, c->db,
 		"select upload, account, type, size, expires from account_blob"
 		" where account = $1 and complete = 1 and expires > $2 order by upload",
 		DB_ARGS(DB_INT(account), DB_INT(now_us))));
-	for (;;) {
-		struct store_blob blob;
-		int r;
+	while (db_next(q, &r)) {
+		struct store_blob blob = row_of(q);
 
-		TRY(db_step(q, &row));
-		if (!row)
-			return 0;
-		blob = row_of(q);
 		r = each(&blob, context);
-		if (r)
-			return r;
 	}
+	return r;
 }
 
 int store_blob_remove(struct store_conn *c, int64_t account, int64_t id)

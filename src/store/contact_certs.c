@@ -52,16 +52,13 @@ static int known_read(struct store_conn *c, int64_t account, struct span address
 {
 	CLEANUP(db_resetp) struct db_statement *q = NULL;
 	struct known known = {};
-	bool row;
+	int r = 0;
 
 	TRY(db_query(&q, c->db,
 		"select id, sha256, state, in_card from contact_cert"
 		" where account = $1 and address = $2",
 		DB_ARGS(DB_INT(account), DB_SPAN(address))));
-	for (;;) {
-		TRY(db_step(q, &row));
-		if (!row)
-			break;
+	while (db_next(q, &r)) {
 		known.n++;
 		if (!span_equal(db_blob(q, 1), sha256)) {
 			known.other |= db_int(q, 2) != CERT_WAITING;
@@ -71,6 +68,8 @@ static int known_read(struct store_conn *c, int64_t account, struct span address
 		known.state = (enum cert_state)db_int(q, 2);
 		known.in_card = db_int(q, 3) != 0;
 	}
+	if (r)
+		return r;
 	*ret_known = known;
 	return 0;
 }
@@ -175,21 +174,19 @@ static int certs_gone(struct store_conn *c, int64_t contact, const struct contac
 {
 	CLEANUP(db_resetp) struct db_statement *q = NULL;
 	CLEANUP(buf_done) struct buf gone = {};
-	bool row;
+	int r = 0;
 
 	TRY(db_query(&q, c->db,
 		"select id, address, sha256 from contact_cert where contact = $1 and in_card = 1",
 		DB_ARGS(DB_INT(contact))));
-	for (;;) {
-		int64_t id;
+	while (db_next(q, &r)) {
+		int64_t id = db_int(q, 0);
 
-		TRY(db_step(q, &row));
-		if (!row)
-			break;
-		id = db_int(q, 0);
 		if (!stands_in(put, db_blob(q, 1), db_blob(q, 2)))
 			buf_add(&gone, span_of(&id, sizeof id));
 	}
+	if (r)
+		return r;
 	for (struct span rest = buf_span(&gone); rest.n; rest = span_skip(rest, sizeof(int64_t))) {
 		int64_t id;
 

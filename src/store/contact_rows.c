@@ -525,19 +525,17 @@ int store_contact_of(struct store_conn *c, struct arena *a, int64_t account, str
 static int addresses_read(struct store_conn *c, int64_t contact, struct buf *out)
 {
 	CLEANUP(db_resetp) struct db_statement *q = NULL;
-	bool row;
+	int r = 0;
 
 	buf_clear(out);
 	TRY(db_query(&q, c->db, "select address from contact_address where contact = $1 order by n",
 		DB_ARGS(DB_INT(contact))));
-	for (;;) {
-		TRY(db_step(q, &row));
-		if (!row)
-			return 0;
+	while (db_next(q, &r)) {
 		if (buf_size(out))
 			buf_add_octet(out, '\n');
 		buf_add(out, db_blob(q, 0));
 	}
+	return r;
 }
 
 int store_contact_each(struct store_conn *c, int64_t account, int64_t book,
@@ -605,20 +603,15 @@ int store_contact_changes(struct store_conn *c, int64_t account, uint64_t since,
 		" union all select modseq, kind, 1, uid, 0 from contact_removed"
 		" where account = $1 and modseq > $2 order by 1",
 		DB_ARGS(DB_INT(account), DB_INT(since))));
-	while (!r) {
-		struct contact_change change;
-		bool row;
-
-		TRY(db_step(q, &row));
-		if (!row)
-			break;
-		change = (struct contact_change){
+	while (db_next(q, &r)) {
+		struct contact_change change = {
 			.modseq = (uint64_t)db_int(q, 0),
 			.is_book = db_int(q, 1) == 0,
 			.removed = db_int(q, 2) != 0,
 			.uid = db_blob(q, 3),
 			.created = (uint64_t)db_int(q, 4) > since,
 		};
+
 		r = each(&change, context);
 	}
 	return r;

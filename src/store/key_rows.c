@@ -215,7 +215,7 @@ struct rival {
 static int rivals_read(struct store_conn *c, int64_t id, struct buf *rivals)
 {
 	CLEANUP(db_resetp) struct db_statement *q = NULL;
-	bool row;
+	int r = 0;
 
 	TRY(db_query(&q, c->db,
 		"select o.id, o.services, ok.type, k.type from cert t"
@@ -223,21 +223,17 @@ static int rivals_read(struct store_conn *c, int64_t id, struct buf *rivals)
 		" join cert o on o.domain = t.domain and o.id <> t.id"
 		" join tls_key ok on ok.id = o.tls_key where t.id = $1",
 		DB_ARGS(DB_INT(id))));
-	for (;;) {
-		struct span type, own;
+	while (db_next(q, &r)) {
+		struct span type = db_blob(q, 2), own = db_blob(q, 3);
 		struct rival rival;
 
-		TRY(db_step(q, &row));
-		if (!row)
-			return 0;
-		type = db_blob(q, 2);
-		own = db_blob(q, 3);
 		if (!span_equal(span_cut(&type, ':'), span_cut(&own, ':')))
 			continue;
 		rival.id = db_int(q, 0);
 		TRY(store_cert_services(db_blob(q, 1), &rival.bits));
 		buf_add(rivals, span_of(&rival, sizeof rival));
 	}
+	return r;
 }
 
 static int cert_exists(struct store_conn *c, int64_t id)

@@ -16,17 +16,15 @@ int store_keywords(struct store_conn *c, int64_t account, struct keywords **ret_
 {
 	CLEANUP(keywords_unrefp) struct keywords *k = ALLOC(struct keywords);
 	CLEANUP(db_resetp) struct db_statement *q = NULL;
-	bool row;
+	int r = 0;
 
 	k->refs = 1;
 	TRY(db_query(&q, c->db, "select name from keyword where account = $1 order by bit",
 		DB_ARGS(DB_INT(account))));
-	while (k->n < KEYWORDS_MAX) {
-		TRY(db_step(q, &row));
-		if (!row)
-			break;
+	while (k->n < KEYWORDS_MAX && db_next(q, &r))
 		k->names[k->n++] = span_to_string(db_blob(q, 0));
-	}
+	if (r)
+		return r;
 	*ret_keywords = TAKE(k);
 	return 0;
 }

@@ -99,28 +99,34 @@ int store_mailbox_with_use(struct store_conn *c, struct arena *a, int64_t accoun
 	return mailbox_row(q, a, ret_mailbox);
 }
 
+static int mailbox_rows(struct db_statement *q, struct arena *a,
+	struct store_mailbox **ret_mailboxes, size_t *ret_n)
+{
+	CLEANUP(buf_done) struct buf all = {};
+	struct store_mailbox m;
+	int r = 0;
+
+	while (db_next(q, &r)) {
+		mailbox_of(q, a, &m);
+		buf_add(&all, span_of(&m, sizeof m));
+	}
+	if (r)
+		return r;
+	*ret_n = buf_size(&all) / sizeof m;
+	*ret_mailboxes = (struct store_mailbox *)(uintptr_t)arena_span(a, buf_span(&all)).p;
+	return 0;
+}
+
 int store_mailbox_list(struct store_conn *c, struct arena *a, int64_t account,
 	struct store_mailbox **ret_mailboxes, size_t *ret_n)
 {
 	CLEANUP(db_resetp) struct db_statement *q = NULL;
-	CLEANUP(buf_done) struct buf all = {};
-	struct store_mailbox m;
-	bool row;
 
 	TRY(db_query(&q, c->db,
 		MAILBOX_COLUMNS " where m.account = $1"
 				" order by case when m.name = $2 then 0 else 1 end, m.name",
 		DB_ARGS(DB_INT(account), DB_SPAN(SPAN("INBOX")))));
-	for (;;) {
-		TRY(db_step(q, &row));
-		if (!row)
-			break;
-		mailbox_of(q, a, &m);
-		buf_add(&all, span_of(&m, sizeof m));
-	}
-	*ret_n = buf_size(&all) / sizeof m;
-	*ret_mailboxes = (struct store_mailbox *)(uintptr_t)arena_span(a, buf_span(&all)).p;
-	return 0;
+	return mailbox_rows(q, a, ret_mailboxes, ret_n);
 }
 
 int store_subscriptions(struct store_conn *c, struct arena *a, int64_t account,
@@ -129,17 +135,16 @@ int store_subscriptions(struct store_conn *c, struct arena *a, int64_t account,
 	CLEANUP(db_resetp) struct db_statement *q = NULL;
 	CLEANUP(buf_done) struct buf all = {};
 	struct span name;
-	bool row;
+	int r = 0;
 
 	TRY(db_query(&q, c->db, "select name from subscription where account = $1 order by name",
 		DB_ARGS(DB_INT(account))));
-	for (;;) {
-		TRY(db_step(q, &row));
-		if (!row)
-			break;
+	while (db_next(q, &r)) {
 		name = arena_span(a, db_blob(q, 0));
 		buf_add(&all, span_of(&name, sizeof name));
 	}
+	if (r)
+		return r;
 	*ret_n = buf_size(&all) / sizeof name;
 	*ret_names = (struct span *)(uintptr_t)arena_span(a, buf_span(&all)).p;
 	return 0;
@@ -373,16 +378,14 @@ int store_mailbox_create(struct store_conn *c, int64_t account, struct span name
 int mailbox_abandon_all(struct store_conn *c, int64_t account)
 {
 	CLEANUP(db_resetp) struct db_statement *q = NULL;
-	bool row;
+	int r = 0;
 
 	TRY(db_query(&q, c->db, "select id from mailbox where account = $1",
 		DB_ARGS(DB_INT(account))));
-	for (;;) {
-		TRY(db_step(q, &row));
-		if (!row)
-			break;
+	while (db_next(q, &r))
 		conn_changed(c, db_int(q, 0));
-	}
+	if (r)
+		return r;
 	TRY(db_exec(c->db, NULL, "update mailbox set account = null where account = $1",
 		DB_ARGS(DB_INT(account))));
 	return 0;
@@ -418,9 +421,7 @@ static int list_below(struct store_conn *c, struct arena *a, int64_t account, st
 	struct store_mailbox **ret_mailboxes, size_t *ret_n)
 {
 	CLEANUP(db_resetp) struct db_statement *q = NULL;
-	CLEANUP(buf_done) struct buf from = {}, until = {}, all = {};
-	struct store_mailbox m;
-	bool row;
+	CLEANUP(buf_done) struct buf from = {}, until = {};
 
 	buf_add(&from, name);
 	buf_add_octet(&from, '/');
@@ -429,16 +430,7 @@ static int list_below(struct store_conn *c, struct arena *a, int64_t account, st
 	TRY(db_query(&q, c->db,
 		MAILBOX_COLUMNS " where m.account = $1 and m.name > $2 and m.name < $3",
 		DB_ARGS(DB_INT(account), DB_SPAN(buf_span(&from)), DB_SPAN(buf_span(&until)))));
-	for (;;) {
-		TRY(db_step(q, &row));
-		if (!row)
-			break;
-		mailbox_of(q, a, &m);
-		buf_add(&all, span_of(&m, sizeof m));
-	}
-	*ret_n = buf_size(&all) / sizeof m;
-	*ret_mailboxes = (struct store_mailbox *)(uintptr_t)arena_span(a, buf_span(&all)).p;
-	return 0;
+	return mailbox_rows(q, a, ret_mailboxes, ret_n);
 }
 
 /* One mailbox under its new name. A subscription to the old one stays (RFC 9051 section 6.3.7). */
@@ -492,20 +484,18 @@ static int rename_inbox(struct store_conn *c, const struct store_mailbox *inbox,
 	CLEANUP(buf_done) struct buf uids = {}, pairs = {};
 	uint64_t modseq;
 	int64_t target;
-	bool row;
+	int r = 0;
 
 	TRY(mailbox_insert(c, inbox->account, to, USE_NONE, &target));
 	TRY(db_query(&q, c->db, "select uid from message where mailbox = $1 order by uid",
 		DB_ARGS(DB_INT(inbox->id))));
-	for (;;) {
-		uint32_t uid;
+	while (db_next(q, &r)) {
+		uint32_t uid = (uint32_t)db_int(q, 0);
 
-		TRY(db_step(q, &row));
-		if (!row)
-			break;
-		uid = (uint32_t)db_int(q, 0);
 		buf_add(&uids, span_of(&uid, sizeof uid));
 	}
+	if (r)
+		return r;
 	TRY(store_move(c, inbox->id, (const uint32_t *)(const void *)buf_span(&uids).p,
 		buf_size(&uids) / sizeof(uint32_t), target, &pairs, &modseq));
 	return 0;

@@ -258,19 +258,16 @@ int store_message_ids(struct store_conn *c, int64_t account, int64_t after, uint
 {
 	CLEANUP(db_resetp) struct db_statement *q = NULL;
 	size_t n_found = 0;
+	int r = 0;
 
 	TRY(db_query(&q, c->db,
 		"select id from message where id > $1 and id <= $2 order by id limit $3",
 		DB_ARGS(DB_INT(id_after(account, after)), DB_INT(message_id_of(account, modseq)),
 			DB_INT(n))));
-	for (;;) {
-		bool row;
-
-		TRY(db_step(q, &row));
-		if (!row)
-			break;
+	while (db_next(q, &r))
 		ret_ids[n_found++] = db_int(q, 0);
-	}
+	if (r)
+		return r;
 	*ret_n = n_found;
 	return 0;
 }
@@ -292,6 +289,7 @@ int store_expunged_since(struct store_conn *c, int64_t mailbox, uint64_t modseq,
 {
 	CLEANUP(db_resetp) struct db_statement *q = NULL;
 	bool row;
+	int r = 0;
 
 	TRY(db_query_row(&q, &row, c->db,
 		"select expunged_floor from mailbox where id = $1 and account is not null",
@@ -303,13 +301,10 @@ int store_expunged_since(struct store_conn *c, int64_t mailbox, uint64_t modseq,
 	TRY(db_query(&q, c->db,
 		"select uid from expunged where mailbox = $1 and modseq > $2 order by uid",
 		DB_ARGS(DB_INT(mailbox), DB_INT(modseq))));
-	for (;;) {
-		uint32_t uid;
+	while (db_next(q, &r)) {
+		uint32_t uid = (uint32_t)db_int(q, 0);
 
-		TRY(db_step(q, &row));
-		if (!row)
-			return 0;
-		uid = (uint32_t)db_int(q, 0);
 		buf_add(uids, span_of(&uid, sizeof uid));
 	}
+	return r;
 }

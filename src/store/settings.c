@@ -225,21 +225,19 @@ static struct settings *settings_new(void)
 static int settings_read(struct store_conn *c, struct settings *s)
 {
 	CLEANUP(db_resetp) struct db_statement *q = NULL;
-	bool row;
+	int r = 0;
 
 	TRY(db_query(&q, c->db, "select key, value from setting where scope = $1",
 		DB_ARGS(DB_SPAN(SPAN("server")))));
-	for (;;) {
+	while (db_next(q, &r)) {
 		struct why why;
 
-		TRY(db_step(q, &row));
-		if (!row)
-			return 0;
 		/* It was valid when it was written: by a program with wider limits. */
 		if (conf_set(settings_rows, settings_n_rows, s, db_blob(q, 0), db_blob(q, 1), &why))
 			LOG(NULL, LOG_WARNING, "STORE", "setting.ignored",
 				log_span("key", db_blob(q, 0)), log_str("why", why.text));
 	}
+	return r;
 }
 
 int settings_load(struct store_conn *c)

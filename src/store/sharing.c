@@ -132,18 +132,16 @@ static int rights_of(struct store_conn *c, const struct person *me, int64_t mail
 {
 	CLEANUP(db_resetp) struct db_statement *q = NULL;
 	unsigned rights = 0;
-	bool row;
+	int r = 0;
 
 	TRY(db_query(&q, c->db,
 		"select rights from mailbox_acl where mailbox = $1"
 		" and (account = $2 or domain = $3 or (account is null and domain is null))",
 		DB_ARGS(DB_INT(mailbox), DB_INT(me->id), DB_INT(me->domain))));
-	for (;;) {
-		TRY(db_step(q, &row));
-		if (!row)
-			break;
+	while (db_next(q, &r))
 		rights |= (unsigned)db_int(q, 0) & ACL_ALL;
-	}
+	if (r)
+		return r;
 	*ret_rights = rights;
 	return 0;
 }
@@ -584,7 +582,6 @@ int store_acl_list(struct store_conn *c, struct arena *a, int64_t mailbox,
 	struct acl_entry entry = { .rights = ACL_ALL };
 	struct store_account account;
 	int64_t owner;
-	bool row;
 	int r = mailbox_account(c, mailbox, &owner);
 
 	if (r)
@@ -598,14 +595,13 @@ int store_acl_list(struct store_conn *c, struct arena *a, int64_t mailbox,
 		" left join domain d on d.id = coalesce(x.domain, a.domain)"
 		" where x.mailbox = $1 order by d.name, a.local",
 		DB_ARGS(DB_INT(mailbox))));
-	for (;;) {
-		TRY(db_step(q, &row));
-		if (!row)
-			break;
+	while (db_next(q, &r)) {
 		entry.identifier = identifier_of(a, q);
 		entry.rights = (unsigned)db_int(q, 2) & ACL_ALL;
 		buf_add(&all, span_of(&entry, sizeof entry));
 	}
+	if (r)
+		return r;
 	*ret_n = buf_size(&all) / sizeof entry;
 	*ret_entries = (struct acl_entry *)(uintptr_t)arena_span(a, buf_span(&all)).p;
 	return 0;

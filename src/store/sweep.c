@@ -49,15 +49,12 @@ static int content_delete(struct store_conn *c, int64_t content)
 /* Numbers two by two from a statement of at most STEP rows, so that it is over before they go. */
 static int read_pairs(struct db_statement *q, struct buf *pairs)
 {
-	bool row;
+	int r = 0;
 
-	for (;;) {
-		TRY(db_step(q, &row));
-		if (!row)
-			return 0;
+	while (db_next(q, &r))
 		buf_add(pairs, span_of((int64_t[2]){ db_int(q, 0), db_int(q, 1) },
 				       2 * sizeof(int64_t)));
-	}
+	return r;
 }
 
 static size_t pairs_of(const struct buf *buf, const int64_t (**ret_pairs)[2])

@@ -240,17 +240,14 @@ static struct view_row row_of(struct db_statement *q)
 static int load_rows(struct store_conn *c, int64_t mailbox, struct view_rows *rows)
 {
 	CLEANUP(db_resetp) struct db_statement *q = NULL;
-	bool row;
+	int r = 0;
 
 	TRY(db_query(&q, c->db,
 		"select uid, flags, modseq from message where mailbox = $1 order by uid",
 		DB_ARGS(DB_INT(mailbox))));
-	for (;;) {
-		TRY(db_step(q, &row));
-		if (!row)
-			return 0;
+	while (db_next(q, &r))
 		view_rows_put(rows, row_of(q));
-	}
+	return r;
 }
 
 static int load(struct store_conn *c, int64_t mailbox, const struct mailbox_state *state,
@@ -281,21 +278,19 @@ static int update(struct store_conn *c, struct view *base, struct view **ret_vie
 	CLEANUP(db_resetp) struct db_statement *q = NULL;
 	CLEANUP(buf_done) struct buf changed = {}, expunged = {};
 	bool complete;
-	bool row;
+	int r = 0;
 
 	/* Not "order by uid": the engine would rather walk the whole mailbox than sort. */
 	TRY(db_query(&q, c->db,
 		"select uid, flags, modseq from message where mailbox = $1 and modseq > $2",
 		DB_ARGS(DB_INT(base->mailbox), DB_INT(base->modseq))));
-	for (;;) {
-		struct view_row r;
+	while (db_next(q, &r)) {
+		struct view_row row = row_of(q);
 
-		TRY(db_step(q, &row));
-		if (!row)
-			break;
-		r = row_of(q);
-		buf_add(&changed, span_of(&r, sizeof r));
+		buf_add(&changed, span_of(&row, sizeof row));
 	}
+	if (r)
+		return r;
 	if (buf_size(&changed))
 		qsort(changed.p, buf_size(&changed) / sizeof(struct view_row),
 			sizeof(struct view_row), row_order);
