@@ -22,18 +22,19 @@ enum { SERVICES = sizeof service_names / sizeof service_names[0] };
 #define KEY_COLUMNS                                                                                \
 	"select id, domain, use, alias, type, key_id, wrapped, spki, created from tls_key"
 
-static struct store_key key_of(struct db_statement *q)
+/* The columns from `at` on. */
+static struct store_key key_of(struct db_statement *q, int at)
 {
 	return (struct store_key){
-		.id = db_int(q, 0),
-		.domain = db_int(q, 1),
-		.use = (enum key_use)db_int(q, 2),
-		.alias = db_blob(q, 3),
-		.type = db_blob(q, 4),
-		.key_id = db_blob(q, 5),
-		.wrapped = db_blob(q, 6),
-		.spki = db_blob(q, 7),
-		.created_us = db_int(q, 8),
+		.id = db_int(q, at),
+		.domain = db_int(q, at + 1),
+		.use = (enum key_use)db_int(q, at + 2),
+		.alias = db_blob(q, at + 3),
+		.type = db_blob(q, at + 4),
+		.key_id = db_blob(q, at + 5),
+		.wrapped = db_blob(q, at + 6),
+		.spki = db_blob(q, at + 7),
+		.created_us = db_int(q, at + 8),
 	};
 }
 
@@ -74,7 +75,7 @@ int store_key_each(struct store_conn *c, int64_t domain,
 	TRY(db_query(&q, c->db, KEY_COLUMNS " where $1 = 0 or domain = $1 order by domain, id",
 		DB_ARGS(DB_INT(domain))));
 	while (db_next(q, &r)) {
-		struct store_key key = key_of(q);
+		struct store_key key = key_of(q, 0);
 
 		r = each(&key, context);
 	}
@@ -90,7 +91,7 @@ int store_key_get(struct store_conn *c, struct arena *a, int64_t id, struct stor
 	TRY(db_query_row(&q, &row, c->db, KEY_COLUMNS " where id = $1", DB_ARGS(DB_INT(id))));
 	if (!row)
 		return STORE_E_NOT_FOUND;
-	key = key_of(q);
+	key = key_of(q, 0);
 	key.alias = arena_span(a, key.alias);
 	key.type = arena_span(a, key.type);
 	key.key_id = arena_span(a, key.key_id);
@@ -317,6 +318,20 @@ int store_cert_free_services(struct store_conn *c, int64_t id, struct buf *servi
 	return 0;
 }
 
+static struct store_cert cert_of(struct db_statement *q)
+{
+	return (struct store_cert){
+		.id = db_int(q, 0),
+		.domain = db_int(q, 1),
+		.key = db_int(q, 2),
+		.alias = db_blob(q, 3),
+		.der = db_blob(q, 4),
+		.chain = db_blob(q, 5),
+		.services = db_blob(q, 6),
+		.created_us = db_int(q, 7),
+	};
+}
+
 int store_cert_each(struct store_conn *c, int64_t domain,
 	int (*each)(const struct store_cert *cert, void *context), void *context)
 {
@@ -328,18 +343,31 @@ int store_cert_each(struct store_conn *c, int64_t domain,
 		" where $1 = 0 or domain = $1 order by domain, id",
 		DB_ARGS(DB_INT(domain))));
 	while (db_next(q, &r)) {
-		struct store_cert cert = {
-			.id = db_int(q, 0),
-			.domain = db_int(q, 1),
-			.key = db_int(q, 2),
-			.alias = db_blob(q, 3),
-			.der = db_blob(q, 4),
-			.chain = db_blob(q, 5),
-			.services = db_blob(q, 6),
-			.created_us = db_int(q, 7),
-		};
+		struct store_cert cert = cert_of(q);
 
 		r = each(&cert, context);
+	}
+	return r;
+}
+
+int store_active_cert_each(struct store_conn *c,
+	int (*each)(const struct store_cert *cert, const struct store_key *key, void *context),
+	void *context)
+{
+	CLEANUP(db_resetp) struct db_statement *q = NULL;
+	int r = 0;
+
+	TRY(db_query(&q, c->db,
+		"select t.id, t.domain, k.id, t.alias, t.der, t.chain, t.services, t.created,"
+		" k.id, k.domain, k.use, k.alias, k.type, k.key_id, k.wrapped, k.spki, k.created"
+		" from cert t join tls_key k on k.id = t.tls_key where length(t.services) > 0"
+		" order by t.domain, t.id",
+		NULL, 0));
+	while (db_next(q, &r)) {
+		struct store_cert cert = cert_of(q);
+		struct store_key key = key_of(q, 8);
+
+		r = each(&cert, &key, context);
 	}
 	return r;
 }

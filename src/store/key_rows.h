@@ -72,3 +72,9 @@ int store_cert_displaces(struct store_conn *c, int64_t id, struct span services,
 int store_cert_free_services(struct store_conn *c, int64_t id, struct buf *services) MUST_CHECK;
 int store_cert_each(struct store_conn *c, int64_t domain,
 	int (*each)(const struct store_cert *cert, void *context), void *context) MUST_CHECK;
+
+/* Reads: all certificates that serve something, with their keys (domain and certificate decide the
+ * order), by one pass over the table. Spans are valid during each(). */
+int store_active_cert_each(struct store_conn *c,
+	int (*each)(const struct store_cert *cert, const struct store_key *key, void *context),
+	void *context) MUST_CHECK;

@@ -7,54 +7,6 @@
 
 #include <assert.h>
 
-static void active_row(struct db_statement *q, struct store_cert *cert, struct store_key *key)
-{
-	*cert = (struct store_cert){
-		.id = db_int(q, 0),
-		.domain = db_int(q, 1),
-		.key = db_int(q, 2),
-		.alias = db_blob(q, 3),
-		.der = db_blob(q, 4),
-		.chain = db_blob(q, 5),
-		.services = db_blob(q, 6),
-		.created_us = db_int(q, 7),
-	};
-	*key = (struct store_key){
-		.id = db_int(q, 2),
-		.domain = db_int(q, 8),
-		.use = (enum key_use)db_int(q, 9),
-		.alias = db_blob(q, 10),
-		.type = db_blob(q, 11),
-		.key_id = db_blob(q, 12),
-		.wrapped = db_blob(q, 13),
-		.spki = db_blob(q, 14),
-		.created_us = db_int(q, 15),
-	};
-}
-
-int store_active_cert_each(struct store_conn *c,
-	int (*each)(const struct store_cert *cert, const struct store_key *key, void *context),
-	void *context)
-{
-	CLEANUP(db_resetp) struct db_statement *q = NULL;
-	int r = 0;
-
-	TRY(db_query(&q, c->db,
-		"select t.id, t.domain, k.id, t.alias, t.der, t.chain, t.services, t.created,"
-		" k.domain, k.use, k.alias, k.type, k.key_id, k.wrapped, k.spki, k.created"
-		" from cert t join tls_key k on k.id = t.tls_key where length(t.services) > 0"
-		" order by t.domain, t.id",
-		NULL, 0));
-	while (db_next(q, &r)) {
-		struct store_cert cert;
-		struct store_key key;
-
-		active_row(q, &cert, &key);
-		r = each(&cert, &key, context);
-	}
-	return r;
-}
-
 int store_tls_value_each(struct store_conn *c,
 	int (*each)(const struct store_tls_value *v, void *context), void *context)
 {

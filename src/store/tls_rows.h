@@ -3,17 +3,14 @@
 #pragma once
 
 /*
- * What TLS is made of, as rows: certificates in use with their keys, values of policies, addresses of
- * domains. Octets in, octets out: net/tls_policy.h knows what values mean.
+ * What TLS is made of beside certificates, as rows: values of policies, addresses of domains.
+ * Octets in, octets out: net/tls_policy.h knows what values mean.
  */
 
-#include "store/key_rows.h"
+#include "base/err.h"
+#include "base/span.h"
 
-/* Reads: all certificates that serve something, with their keys (domain and certificate decide the
- * order), by one pass over the table. Spans are valid during each(). */
-int store_active_cert_each(struct store_conn *c,
-	int (*each)(const struct store_cert *cert, const struct store_key *key, void *context),
-	void *context) MUST_CHECK;
+struct store_conn;
 
 /* Domain 0 and an empty listener: the server's. */
 struct store_tls_value {

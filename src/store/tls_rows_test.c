@@ -9,6 +9,7 @@
 #include "base/test.h"
 #include "store/domain.h"
 #include "store/fixture.h"
+#include "store/key_rows.h"
 
 #include <stdio.h>
 #include <stdlib.h>

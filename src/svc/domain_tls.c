@@ -20,6 +20,7 @@
 #include "net/tls_rules.h"
 #include "pki/cert.h"
 #include "store/domain.h"
+#include "store/key_rows.h"
 #include "store/store.h"
 #include "store/tls_rows.h"
 #include "svc/client.h"

@@ -9,9 +9,9 @@
 #include "net/address.h"
 #include "net/tls_probe.h"
 #include "pki/cert.h"
+#include "store/key_rows.h"
 #include "store/settings.h"
 #include "store/store.h"
-#include "store/tls_rows.h"
 #include "svc/env.h"
 #include "svc/http/api.h"
 
