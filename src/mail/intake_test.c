@@ -15,18 +15,6 @@
 
 #include <cmocka.h>
 
-static int setup(void **state)
-{
-	*state = fixture_new();
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	fixture_free(*state);
-	return 0;
-}
-
 static void add(struct fixture *f, struct intake *in, struct span octets)
 {
 	assert_int_equal(intake_feed(in, f->store, octets), 0);
@@ -232,5 +220,5 @@ int main(void)
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, fixture_setup, fixture_teardown);
 }

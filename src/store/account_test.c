@@ -626,32 +626,20 @@ static void test_route_limits(void **state)
 	arena_done(&k.arena);
 }
 
-static int setup(void **state)
-{
-	*state = fixture_new();
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	fixture_free(*state);
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_domains, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_accounts, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_last_administrator, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_account_removal, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_lease, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_routes, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_postmaster, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_routes_version, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_routes_version_refused, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_alias_rules, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_route_limits, setup, teardown),
+		FIXTURE_TEST(test_domains),
+		FIXTURE_TEST(test_accounts),
+		FIXTURE_TEST(test_last_administrator),
+		FIXTURE_TEST(test_account_removal),
+		FIXTURE_TEST(test_lease),
+		FIXTURE_TEST(test_routes),
+		FIXTURE_TEST(test_postmaster),
+		FIXTURE_TEST(test_routes_version),
+		FIXTURE_TEST(test_routes_version_refused),
+		FIXTURE_TEST(test_alias_rules),
+		FIXTURE_TEST(test_route_limits),
 	};
 
 	log_set_stderr(false);

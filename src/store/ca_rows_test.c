@@ -570,18 +570,6 @@ static void test_kept_up(void **state)
 	arena_done(&k.arena);
 }
 
-static int setup(void **state)
-{
-	*state = fixture_new();
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	fixture_free(*state);
-	return 0;
-}
-
 /* Of those that hold, by domain and how local parts begin. */
 static void test_addresses(void **state)
 {
@@ -619,15 +607,15 @@ static void test_addresses(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_authorities, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_serials, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_key_gone, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_revocation, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_keys, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_addresses, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_account_gone, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_renewal, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_kept_up, setup, teardown),
+		FIXTURE_TEST(test_authorities),
+		FIXTURE_TEST(test_serials),
+		FIXTURE_TEST(test_key_gone),
+		FIXTURE_TEST(test_revocation),
+		FIXTURE_TEST(test_keys),
+		FIXTURE_TEST(test_addresses),
+		FIXTURE_TEST(test_account_gone),
+		FIXTURE_TEST(test_renewal),
+		FIXTURE_TEST(test_kept_up),
 	};
 
 	log_set_stderr(false);

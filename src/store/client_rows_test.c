@@ -262,24 +262,12 @@ static void test_own(void **state)
 	buf_done(&k.text);
 }
 
-static int set_up(void **state)
-{
-	*state = fixture_new();
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	fixture_free(*state);
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_issuers, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_rules, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_own, set_up, tear_down),
+		FIXTURE_TEST(test_issuers),
+		FIXTURE_TEST(test_rules),
+		FIXTURE_TEST(test_own),
 	};
 
 	log_set_stderr(false);

@@ -397,30 +397,17 @@ static void test_queue(void **state)
 	call_done(&k);
 }
 
-static int setup(void **state)
-{
-	*state = fixture_new();
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	fixture_free(*state);
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_draft),
-		cmocka_unit_test_setup_teardown(test_inline_ranges, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_upload, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-			test_incomplete_upload_is_not_linked, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_sweep, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_newest_released_often, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_swept_upload, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_queue, setup, teardown),
+		FIXTURE_TEST(test_inline_ranges),
+		FIXTURE_TEST(test_upload),
+		FIXTURE_TEST(test_incomplete_upload_is_not_linked),
+		FIXTURE_TEST(test_sweep),
+		FIXTURE_TEST(test_newest_released_often),
+		FIXTURE_TEST(test_swept_upload),
+		FIXTURE_TEST(test_queue),
 	};
 
 	log_set_stderr(false);

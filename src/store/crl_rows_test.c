@@ -223,21 +223,9 @@ static void test_ocsp(void **state)
 	assert_int_equal(store_write(f->store, ocsp, NULL), 0);
 }
 
-static int setup(void **state)
-{
-	*state = fixture_new();
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	fixture_free(*state);
-	return 0;
-}
-
 int main(void)
 {
-#define WITH_STORE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define WITH_STORE(test) FIXTURE_TEST(test)
 	const struct CMUnitTest tests[] = {
 		WITH_STORE(test_numbers_grow),
 		WITH_STORE(test_files_and_urls),

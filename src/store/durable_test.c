@@ -148,22 +148,10 @@ static void test_kill(void **state)
 	}
 }
 
-static int setup(void **state)
-{
-	*state = fixture_new();
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	fixture_free(*state);
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_kill, setup, teardown),
+		FIXTURE_TEST(test_kill),
 	};
 
 	log_set_stderr(false);

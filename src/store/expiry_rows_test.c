@@ -83,23 +83,11 @@ static void test_by_domain_and_certificate(void **state)
 	assert_int_equal(fixture_number(f, "SELECT count(*) FROM expiry_notice"), 1);
 }
 
-static int setup(void **state)
-{
-	*state = fixture_new();
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	fixture_free(*state);
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_each_once, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_by_domain_and_certificate, setup, teardown),
+		FIXTURE_TEST(test_each_once),
+		FIXTURE_TEST(test_by_domain_and_certificate),
 	};
 
 	log_set_stderr(false);

@@ -120,6 +120,18 @@ struct fixture *fixture_free(struct fixture *f)
 	return NULL;
 }
 
+int fixture_setup(void **state)
+{
+	*state = fixture_new();
+	return 0;
+}
+
+int fixture_teardown(void **state)
+{
+	fixture_free(*state);
+	return 0;
+}
+
 void fixture_reopen(struct fixture *f)
 {
 	f->store = store_close(f->store);

@@ -21,6 +21,11 @@ struct fixture {
 struct fixture *fixture_new(void);
 struct fixture *fixture_free(struct fixture *f);
 
+/* A test with a store of its own, which is its state. */
+#define FIXTURE_TEST(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
+int fixture_setup(void **state);
+int fixture_teardown(void **state);
+
 /* Closes the store and opens it again. */
 void fixture_reopen(struct fixture *f);
 

@@ -244,24 +244,12 @@ static void test_free_services(void **state)
 	expect_free(f, first, "");
 }
 
-static int setup(void **state)
-{
-	*state = fixture_new();
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	fixture_free(*state);
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_keys, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_activation, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_free_services, setup, teardown),
+		FIXTURE_TEST(test_keys),
+		FIXTURE_TEST(test_activation),
+		FIXTURE_TEST(test_free_services),
 	};
 
 	log_set_stderr(false);

@@ -75,23 +75,11 @@ static void test_names_that_are_none(void **state)
 	assert_int_equal(store_write(f->store, get_bit, &k), 0);
 }
 
-static int setup(void **state)
-{
-	*state = fixture_new();
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	fixture_free(*state);
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_bits, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_names_that_are_none, setup, teardown),
+		FIXTURE_TEST(test_bits),
+		FIXTURE_TEST(test_names_that_are_none),
 	};
 
 	log_set_stderr(false);

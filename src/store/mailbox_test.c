@@ -346,28 +346,16 @@ static void test_recent(void **state)
 	assert_int_equal(store_write(f->store, call_run, &k), STORE_E_NOT_FOUND);
 }
 
-static int setup(void **state)
-{
-	*state = fixture_new();
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	fixture_free(*state);
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_names),
-		cmocka_unit_test_setup_teardown(test_create, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_delete, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_rename, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_rename_inbox, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_subscriptions, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_recent, setup, teardown),
+		FIXTURE_TEST(test_create),
+		FIXTURE_TEST(test_delete),
+		FIXTURE_TEST(test_rename),
+		FIXTURE_TEST(test_rename_inbox),
+		FIXTURE_TEST(test_subscriptions),
+		FIXTURE_TEST(test_recent),
 	};
 
 	log_set_stderr(false);

@@ -11,18 +11,6 @@
 
 #include <stdlib.h>
 
-static int setup(void **state)
-{
-	*state = fixture_new();
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	fixture_free(*state);
-	return 0;
-}
-
 struct made {
 	struct fixture *f;
 	int64_t other;
@@ -130,7 +118,7 @@ static void test_names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_names, setup, teardown),
+		FIXTURE_TEST(test_names),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -228,26 +228,14 @@ static void go_with_the_account(void **state)
 	assert_int_equal(fixture_number(f, "select count(*) from rule_script"), before);
 }
 
-static int setup(void **state)
-{
-	*state = fixture_new();
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	fixture_free(*state);
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(one_is_active, setup, teardown),
-		cmocka_unit_test_setup_teardown(levels, setup, teardown),
-		cmocka_unit_test_setup_teardown(limits, setup, teardown),
-		cmocka_unit_test_setup_teardown(answered_once, setup, teardown),
-		cmocka_unit_test_setup_teardown(go_with_the_account, setup, teardown),
+		FIXTURE_TEST(one_is_active),
+		FIXTURE_TEST(levels),
+		FIXTURE_TEST(limits),
+		FIXTURE_TEST(answered_once),
+		FIXTURE_TEST(go_with_the_account),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -444,30 +444,18 @@ static void test_account(void **state)
 	arena_done(&bob.arena);
 }
 
-static int setup(void **state)
-{
-	*state = fixture_new();
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	fixture_free(*state);
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_current, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_limits, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_rewrap, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_start_over, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_present, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_certs, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_settings, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_switched_off, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_account, setup, teardown),
+		FIXTURE_TEST(test_current),
+		FIXTURE_TEST(test_limits),
+		FIXTURE_TEST(test_rewrap),
+		FIXTURE_TEST(test_start_over),
+		FIXTURE_TEST(test_present),
+		FIXTURE_TEST(test_certs),
+		FIXTURE_TEST(test_settings),
+		FIXTURE_TEST(test_switched_off),
+		FIXTURE_TEST(test_account),
 	};
 
 	log_set_stderr(false);

@@ -244,24 +244,12 @@ static void test_active(void **state)
 	expect(f, list_active, &list, "idle:http ours:smtp,imap theirs:all ");
 }
 
-static int setup(void **state)
-{
-	*state = fixture_new();
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	fixture_free(*state);
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_values, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_addresses, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_active, setup, teardown),
+		FIXTURE_TEST(test_values),
+		FIXTURE_TEST(test_addresses),
+		FIXTURE_TEST(test_active),
 	};
 
 	log_set_stderr(false);

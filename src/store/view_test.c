@@ -274,26 +274,14 @@ static void test_race(void **state)
 	assert_true(atomic_load(&race.n_views) > 2);
 }
 
-static int setup(void **state)
-{
-	*state = fixture_new();
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	fixture_free(*state);
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_merge),
 		cmocka_unit_test(test_append_shares_once),
-		cmocka_unit_test_setup_teardown(test_uncommitted_view, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_watching, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_race, setup, teardown),
+		FIXTURE_TEST(test_uncommitted_view),
+		FIXTURE_TEST(test_watching),
+		FIXTURE_TEST(test_race),
 	};
 
 	log_set_stderr(false);

@@ -157,6 +157,18 @@ void env_fixture_close(struct env_fixture *f)
 	f->env.store = NULL;
 }
 
+int env_fixture_setup(void **state)
+{
+	env_fixture_open(*state);
+	return 0;
+}
+
+int env_fixture_teardown(void **state)
+{
+	env_fixture_close(*state);
+	return 0;
+}
+
 struct change {
 	struct env_fixture *f;
 	const char *local, *key, *value;

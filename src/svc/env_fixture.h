@@ -33,6 +33,12 @@ void env_fixture_person(struct env_fixture *f, const char *local, const char *pa
 void env_fixture_open(struct env_fixture *f);
 void env_fixture_close(struct env_fixture *f);
 
+/* A test with a fresh store in f, which is its state. */
+#define ENV_FIXTURE_TEST(test, f)                                                                  \
+	cmocka_unit_test_prestate_setup_teardown(test, env_fixture_setup, env_fixture_teardown, f)
+int env_fixture_setup(void **state);
+int env_fixture_teardown(void **state);
+
 /* In the open store: settings, aliases (targets separated by commas, in the place of those it had),
  * and what an account has. */
 void env_fixture_set(struct env_fixture *f, const char *key, const char *value);

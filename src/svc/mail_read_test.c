@@ -27,18 +27,6 @@
 	"--o\r\nContent-Type: application/octet-stream\r\nContent-Transfer-Encoding: base64\r\n"   \
 	"Content-Disposition: attachment; filename=a\r\n\r\nAAEC/w==\r\n--o--\r\n"
 
-static int setup(void **state)
-{
-	env_fixture_open(*state);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	env_fixture_close(*state);
-	return 0;
-}
-
 static int read_with(struct env_fixture *f, const char *local, int64_t id,
 	const struct secure_keys *keys, struct mail_read *ret_read)
 {
@@ -220,14 +208,13 @@ int main(void)
 {
 	struct env_fixture *f = env_fixture_new();
 	int failed;
-#define ROW(test) cmocka_unit_test_prestate_setup_teardown(test, setup, teardown, f)
 	const struct CMUnitTest tests[] = {
-		ROW(test_numbers),
-		ROW(test_odd_numbers),
-		ROW(test_content),
-		ROW(test_odd_charsets),
-		ROW(test_encrypted),
-		ROW(test_not_found),
+		ENV_FIXTURE_TEST(test_numbers, f),
+		ENV_FIXTURE_TEST(test_odd_numbers, f),
+		ENV_FIXTURE_TEST(test_content, f),
+		ENV_FIXTURE_TEST(test_odd_charsets, f),
+		ENV_FIXTURE_TEST(test_encrypted, f),
+		ENV_FIXTURE_TEST(test_not_found, f),
 	};
 
 	log_set_stderr(false);

@@ -457,33 +457,21 @@ static void test_remove_compromised(void **state)
 	assert_int_equal(fixture_number(f->store, "select count(*) from secure_key"), 0);
 }
 
-static int setup(void **state)
-{
-	env_fixture_open(*state);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	env_fixture_close(*state);
-	return 0;
-}
-
 int main(void)
 {
 	struct env_fixture *f = env_fixture_new();
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_prestate_setup_teardown(test_no_issuer, setup, teardown, f),
-		cmocka_unit_test_prestate_setup_teardown(test_generate, setup, teardown, f),
-		cmocka_unit_test_prestate_setup_teardown(test_locking, setup, teardown, f),
-		cmocka_unit_test_prestate_setup_teardown(test_locked_in_use, setup, teardown, f),
-		cmocka_unit_test_prestate_setup_teardown(test_guessing, setup, teardown, f),
-		cmocka_unit_test_prestate_setup_teardown(test_work, setup, teardown, f),
-		cmocka_unit_test_prestate_setup_teardown(test_sessions, setup, teardown, f),
-		cmocka_unit_test_prestate_setup_teardown(test_imports, setup, teardown, f),
-		cmocka_unit_test_prestate_setup_teardown(test_address, setup, teardown, f),
-		cmocka_unit_test_prestate_setup_teardown(test_renew, setup, teardown, f),
-		cmocka_unit_test_prestate_setup_teardown(test_remove_compromised, setup, teardown, f),
+		ENV_FIXTURE_TEST(test_no_issuer, f),
+		ENV_FIXTURE_TEST(test_generate, f),
+		ENV_FIXTURE_TEST(test_locking, f),
+		ENV_FIXTURE_TEST(test_locked_in_use, f),
+		ENV_FIXTURE_TEST(test_guessing, f),
+		ENV_FIXTURE_TEST(test_work, f),
+		ENV_FIXTURE_TEST(test_sessions, f),
+		ENV_FIXTURE_TEST(test_imports, f),
+		ENV_FIXTURE_TEST(test_address, f),
+		ENV_FIXTURE_TEST(test_renew, f),
+		ENV_FIXTURE_TEST(test_remove_compromised, f),
 	};
 	int failed;
 

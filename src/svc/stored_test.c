@@ -26,18 +26,6 @@ enum { MAX = 1 << 22, LARGE = 1000 * 1000, AT_ONCE = 6 };
 	"X-Kept: as it was\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n"    \
 	"\r\nNobody else reads this.\r\n"
 
-static int setup(void **state)
-{
-	env_fixture_open(*state);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	env_fixture_close(*state);
-	return 0;
-}
-
 static int read_of(struct env_fixture *f, const char *local, int64_t id, struct buf *out)
 {
 	struct store_message row;
@@ -293,15 +281,14 @@ int main(void)
 {
 	struct env_fixture *f = env_fixture_new();
 	int failed;
-#define ROW(test) cmocka_unit_test_prestate_setup_teardown(test, setup, teardown, f)
 	const struct CMUnitTest tests[] = {
-		ROW(test_read),
-		ROW(test_there_and_back),
-		ROW(test_large),
-		ROW(test_not_to_be_encrypted),
-		ROW(test_not_to_be_decrypted),
-		ROW(test_failures),
-		ROW(test_at_once),
+		ENV_FIXTURE_TEST(test_read, f),
+		ENV_FIXTURE_TEST(test_there_and_back, f),
+		ENV_FIXTURE_TEST(test_large, f),
+		ENV_FIXTURE_TEST(test_not_to_be_encrypted, f),
+		ENV_FIXTURE_TEST(test_not_to_be_decrypted, f),
+		ENV_FIXTURE_TEST(test_failures, f),
+		ENV_FIXTURE_TEST(test_at_once, f),
 	};
 
 	log_set_stderr(false);
