@@ -100,6 +100,25 @@ int api_account(struct http_request *q, struct store_conn *c, struct store_accou
 	return r ? http_store_problem(q, r, "account", "address", NULL) : 0;
 }
 
+struct account_read {
+	struct http_request *q;
+	struct store_account *account;
+};
+
+static int account_read(struct store_conn *c, void *arg)
+{
+	struct account_read *read = arg;
+
+	return api_account(read->q, c, read->account);
+}
+
+int api_account_read(struct http_request *q, struct store_account *ret_account)
+{
+	struct account_read read = { q, ret_account };
+
+	return store_read(q->env->store, account_read, &read);
+}
+
 int api_address(struct http_request *q, struct store_conn *c, struct span text, const char *field,
 	struct span *ret_local, struct store_domain *ret_domain)
 {

@@ -18,6 +18,8 @@ int api_domain_name(struct http_request *q, struct span text, const char *field,
 /* The account of parameter 0; a problem if there is none. */
 int api_account(struct http_request *q, struct store_conn *c, struct store_account *ret_account)
 	MUST_CHECK;
+/* The same for a handler without a connection. */
+int api_account_read(struct http_request *q, struct store_account *ret_account) MUST_CHECK;
 
 /* An address in stored form and its domain; a problem with the field if it is none or the domain is
  * not ours. Spans live in the arena. */

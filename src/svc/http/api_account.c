@@ -162,35 +162,20 @@ int api_account_remove(struct http_request *q, struct store_conn *c)
 	return http_audit(q, c, "account.remove", account.address, SPAN(""));
 }
 
-struct own_account {
-	struct http_request *q;
-	bool is_own;
-};
-
-static int check_own(struct store_conn *c, void *arg)
-{
-	struct own_account *own = arg;
-	struct store_account account;
-	int r = api_account(own->q, c, &account);
-
-	own->is_own = r == 0 && account.id == own->q->who.account;
-	return r;
-}
-
 /* The old password is proven by whoever changes the own one: a session left open is not enough to take
  * an account over, nor what an administrator's password opens. */
 int api_password_set_prepare(struct http_request *q, struct store_conn *c)
 {
 	struct span current = http_text(q, "current");
 	struct auth_source from = http_source(q);
-	struct own_account own = { .q = q };
+	struct store_account account = {};
 	struct auth_identity who;
-	int r = http_is_admin(q) && !current.p ? store_read(q->env->store, check_own, &own) : 0;
+	int r = http_is_admin(q) && !current.p ? api_account_read(q, &account) : 0;
 
 	(void)c;
 	if (r)
 		return r;
-	if (http_is_admin(q) && !current.p && !own.is_own)
+	if (http_is_admin(q) && !current.p && account.id != q->who.account)
 		return make_credentials(q);
 	if (!current.p)
 		return http_problem(q, 422, "current", "the current password is missing");

@@ -240,28 +240,12 @@ int api_card_show(struct http_request *q, struct store_conn *c)
 	return r ? r : answer_card(q, c, account.id, q->params[1]);
 }
 
-struct owner {
-	struct http_request *q;
-	struct store_account account;
-};
-
-static int read_owner(struct store_conn *c, void *arg)
-{
-	struct owner *o = arg;
-
-	return api_account(o->q, c, &o->account);
-}
-
 int api_contact_trust(struct http_request *q, struct store_account *ret_account,
 	struct contact_trust **ret_trust)
 {
-	struct owner o = { .q = q };
-	int r = store_read(q->env->store, read_owner, &o);
+	int r = api_account_read(q, ret_account);
 
-	if (r)
-		return r;
-	*ret_account = o.account;
-	return contact_trust_new(ret_trust, q->env, o.account.domain);
+	return r ? r : contact_trust_new(ret_trust, q->env, ret_account->domain);
 }
 
 static int read_card(struct http_request *q, struct card **ret_card)

@@ -22,13 +22,6 @@ enum {
 	PARTS_SHOWN = 500,
 };
 
-static int find_account(struct store_conn *c, void *arg)
-{
-	struct message_asked *k = arg;
-
-	return api_account(k->q, c, &k->account);
-}
-
 void message_asked_done(struct message_asked *k)
 {
 	secure_keys_done(&k->keys);
@@ -41,7 +34,7 @@ int message_asked_begin(struct http_request *q, struct message_asked *k)
 	int r = 0;
 
 	*k = (struct message_asked){ .q = q };
-	k->r = store_read(q->env->store, find_account, k);
+	k->r = api_account_read(q, &k->account);
 	if (k->r)
 		return k->r;
 	if (q->login == HTTP_COOKIE) {

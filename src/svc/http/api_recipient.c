@@ -106,25 +106,13 @@ json_t *api_recipient_json(const struct recipient_cert *found)
 	return object;
 }
 
-struct owner {
-	struct http_request *q;
-	struct store_account account;
-};
-
-static int read_owner(struct store_conn *c, void *arg)
-{
-	struct owner *o = arg;
-
-	return api_account(o->q, c, &o->account);
-}
-
 int api_cert_lookup(struct http_request *q, struct store_conn *c)
 {
 	const json_t *list = json_object_get(q->json, "addresses"), *text;
 	size_t n = json_array_size(list), i;
 	struct span *addresses = arena_alloc(&q->arena, (n + 1) * sizeof *addresses);
 	struct recipient_cert *found = arena_alloc(&q->arena, (n + 1) * sizeof *found);
-	struct owner o = { .q = q };
+	struct store_account account;
 	json_t *answer;
 	int r;
 
@@ -136,10 +124,10 @@ int api_cert_lookup(struct http_request *q, struct store_conn *c)
 			return http_problem(q, 422, "addresses", "an address has 1 to %d octets",
 				LIMIT_ADDRESS);
 	}
-	r = store_read(q->env->store, read_owner, &o);
+	r = api_account_read(q, &account);
 	if (r)
 		return r;
-	TRY(recipient_certs_find(q->env, &q->arena, o.account.id, addresses, n, found));
+	TRY(recipient_certs_find(q->env, &q->arena, account.id, addresses, n, found));
 	answer = api_answer_list(q, "recipients");
 	for (i = 0; i < n; i++)
 		(void)json_array_append_new(answer, api_recipient_json(&found[i]));

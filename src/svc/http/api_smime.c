@@ -31,19 +31,12 @@ struct asking {
 	struct why why;
 };
 
-static int find_account(struct store_conn *c, void *arg)
-{
-	struct asking *k = arg;
-
-	return api_account(k->q, c, &k->account);
-}
-
 static int begin(struct http_request *q, struct asking *k)
 {
 	int r;
 
 	*k = (struct asking){ .q = q, .from = http_source(q) };
-	r = store_read(q->env->store, find_account, k);
+	r = api_account_read(q, &k->account);
 	if (r)
 		return r;
 	k->who = (struct secure_caller){ .account = k->account.id,

@@ -42,25 +42,13 @@ static bool is_of_a_form(struct span type)
 	       span_is_nocase(name, "multipart/form-data") || span_is_nocase(name, "text/plain");
 }
 
-struct asked {
-	struct http_request *q;
-	struct store_account account;
-};
-
-static int find_account(struct store_conn *c, void *arg)
-{
-	struct asked *k = arg;
-
-	return api_account(k->q, c, &k->account);
-}
-
 static int begin(struct http_request *q, struct store_conn *c)
 {
 	struct span type = span_trim(http_field(q, "Content-Type"));
-	struct asked k = { .q = q };
+	struct store_account account;
 	struct blob_upload *upload;
 	struct why why = {};
-	int r = store_read(q->env->store, find_account, &k);
+	int r = api_account_read(q, &account);
 
 	(void)c;
 	if (r)
@@ -70,8 +58,7 @@ static int begin(struct http_request *q, struct store_conn *c)
 			"a file is uploaded as application/octet-stream or as its own type, but "
 			"not as "
 			"text/plain or what a form sends: compose can name another type");
-	r = blob_upload_new(&upload, q->env, k.account.id, type, q->has_length ? q->length : 0,
-		&why);
+	r = blob_upload_new(&upload, q->env, account.id, type, q->has_length ? q->length : 0, &why);
 	if (r)
 		return upload_problem(q, r, &why);
 	q->prepared = upload;
@@ -140,16 +127,15 @@ int api_upload_list(struct http_request *q, struct store_conn *c)
 
 int api_upload_remove(struct http_request *q, struct store_conn *c)
 {
-	struct asked k = { .q = q };
+	struct store_account account;
 	struct why why = {};
 	int64_t id;
-	int r = store_read(q->env->store, find_account, &k);
+	int r = api_account_read(q, &account);
 
 	(void)c;
 	if (r)
 		return r;
-	r = message_read_id(q->params[1], &id) ? blob_remove(q->env, k.account.id, id)
-					       : BLOB_E_GONE;
+	r = message_read_id(q->params[1], &id) ? blob_remove(q->env, account.id, id) : BLOB_E_GONE;
 	if (r)
 		return upload_problem(q, r, &why);
 	q->status = 204;
