@@ -216,9 +216,13 @@ int store_authority_list_each(struct store_conn *c,
 }
 
 /* One row, if there is one. */
-static int take_authority(struct db_statement *q, bool has, struct arena *a,
-	struct store_authority *ret_row)
+static int authority_row(struct store_conn *c, struct arena *a, const char *sql,
+	const struct db_value *values, size_t n_values, struct store_authority *ret_row)
 {
+	CLEANUP(db_resetp) struct db_statement *q = NULL;
+	bool has;
+
+	TRY(db_query_row(&q, &has, c->db, sql, values, n_values));
 	if (!has)
 		return STORE_E_NOT_FOUND;
 	*ret_row = authority_of(q);
@@ -229,33 +233,22 @@ static int take_authority(struct db_statement *q, bool has, struct arena *a,
 int store_authority_get(struct store_conn *c, struct arena *a, int64_t id,
 	struct store_authority *ret_row)
 {
-	CLEANUP(db_resetp) struct db_statement *q = NULL;
-	bool has;
-
-	TRY(db_query_row(&q, &has, c->db, AUTHORITY_COLUMNS " where id = $1", DB_ARGS(DB_INT(id))));
-	return take_authority(q, has, a, ret_row);
+	return authority_row(c, a, AUTHORITY_COLUMNS " where id = $1", DB_ARGS(DB_INT(id)),
+		ret_row);
 }
 
 int store_authority_active(struct store_conn *c, struct arena *a, int64_t domain,
 	struct store_authority *ret_row)
 {
-	CLEANUP(db_resetp) struct db_statement *q = NULL;
-	bool has;
-
-	TRY(db_query_row(&q, &has, c->db, AUTHORITY_COLUMNS " where domain = $1 and active <> 0",
-		DB_ARGS(DB_INT(domain))));
-	return take_authority(q, has, a, ret_row);
+	return authority_row(c, a, AUTHORITY_COLUMNS " where domain = $1 and active <> 0",
+		DB_ARGS(DB_INT(domain)), ret_row);
 }
 
 int store_authority_by_label(struct store_conn *c, struct arena *a, struct span label,
 	struct store_authority *ret_row)
 {
-	CLEANUP(db_resetp) struct db_statement *q = NULL;
-	bool has;
-
-	TRY(db_query_row(&q, &has, c->db, AUTHORITY_COLUMNS " where label = $1",
-		DB_ARGS(DB_SPAN(label))));
-	return take_authority(q, has, a, ret_row);
+	return authority_row(c, a, AUTHORITY_COLUMNS " where label = $1", DB_ARGS(DB_SPAN(label)),
+		ret_row);
 }
 
 int store_authority_each(struct store_conn *c, int64_t domain,
@@ -313,9 +306,13 @@ int store_issued_add(struct store_conn *c, const struct store_issued *row, int64
 	return 0;
 }
 
-static int take_issued(struct db_statement *q, bool has, struct arena *a,
-	struct store_issued *ret_row)
+static int issued_row(struct store_conn *c, struct arena *a, const char *sql,
+	const struct db_value *values, size_t n_values, struct store_issued *ret_row)
 {
+	CLEANUP(db_resetp) struct db_statement *q = NULL;
+	bool has;
+
+	TRY(db_query_row(&q, &has, c->db, sql, values, n_values));
 	if (!has)
 		return STORE_E_NOT_FOUND;
 	*ret_row = issued_of(q);
@@ -329,29 +326,23 @@ static int take_issued(struct db_statement *q, bool has, struct arena *a,
 int store_issued_get(struct store_conn *c, struct arena *a, int64_t id,
 	struct store_issued *ret_row)
 {
-	CLEANUP(db_resetp) struct db_statement *q = NULL;
-	bool has;
-
-	TRY(db_query_row(&q, &has, c->db, ISSUED_COLUMNS " where i.id = $1", DB_ARGS(DB_INT(id))));
-	return take_issued(q, has, a, ret_row);
+	return issued_row(c, a, ISSUED_COLUMNS " where i.id = $1", DB_ARGS(DB_INT(id)), ret_row);
 }
 
 int store_issued_by_serial(struct store_conn *c, struct arena *a, struct span serial,
 	struct store_issued *ret_row)
 {
-	CLEANUP(db_resetp) struct db_statement *q = NULL;
-	bool has;
-
-	TRY(db_query_row(&q, &has, c->db, ISSUED_COLUMNS " where i.serial = $1",
-		DB_ARGS(DB_SPAN(serial))));
-	return take_issued(q, has, a, ret_row);
+	return issued_row(c, a, ISSUED_COLUMNS " where i.serial = $1", DB_ARGS(DB_SPAN(serial)),
+		ret_row);
 }
 
-static int each_issued(struct db_statement *q,
-	int (*each)(const struct store_issued *row, void *context), void *context)
+static int issued_rows(struct store_conn *c, const char *sql, const struct db_value *values,
+	size_t n_values, int (*each)(const struct store_issued *row, void *context), void *context)
 {
+	CLEANUP(db_resetp) struct db_statement *q = NULL;
 	int r = 0;
 
+	TRY(db_query(&q, c->db, sql, values, n_values));
 	while (db_next(q, &r)) {
 		struct store_issued row = issued_of(q);
 
@@ -363,26 +354,20 @@ static int each_issued(struct db_statement *q,
 int store_issued_each(struct store_conn *c, int64_t domain, int64_t account,
 	int (*each)(const struct store_issued *row, void *context), void *context)
 {
-	CLEANUP(db_resetp) struct db_statement *q = NULL;
-
-	TRY(db_query(&q, c->db,
+	return issued_rows(c,
 		ISSUED_COLUMNS " join authority a on a.id = i.authority"
 			       " where ($1 = 0 or a.domain = $1) and ($2 = 0 or i.account = $2)"
 			       " order by i.id",
-		DB_ARGS(DB_INT(domain), DB_INT(account))));
-	return each_issued(q, each, context);
+		DB_ARGS(DB_INT(domain), DB_INT(account)), each, context);
 }
 
 int store_issued_revoked(struct store_conn *c, int64_t authority,
 	int (*each)(const struct store_issued *row, void *context), void *context)
 {
-	CLEANUP(db_resetp) struct db_statement *q = NULL;
-
-	TRY(db_query(&q, c->db,
+	return issued_rows(c,
 		ISSUED_COLUMNS
 		" where i.authority = $1 and i.revoked <> 0 and i.listed = 0 order by i.id",
-		DB_ARGS(DB_INT(authority))));
-	return each_issued(q, each, context);
+		DB_ARGS(DB_INT(authority)), each, context);
 }
 
 static int each_kept(struct db_statement *q, store_issued_kept_fn *each, void *context)
@@ -466,11 +451,8 @@ int store_issued_revoke_account(struct store_conn *c, int64_t account, unsigned 
 int store_issued_of_key(struct store_conn *c, struct span key_sha256,
 	int (*each)(const struct store_issued *row, void *context), void *context)
 {
-	CLEANUP(db_resetp) struct db_statement *q = NULL;
-
-	TRY(db_query(&q, c->db, ISSUED_COLUMNS " where i.key_sha256 = $1 order by i.id",
-		DB_ARGS(DB_SPAN(key_sha256))));
-	return each_issued(q, each, context);
+	return issued_rows(c, ISSUED_COLUMNS " where i.key_sha256 = $1 order by i.id",
+		DB_ARGS(DB_SPAN(key_sha256)), each, context);
 }
 
 int store_issued_revoke_key(struct store_conn *c, struct span key_sha256, unsigned reason,
@@ -490,12 +472,8 @@ int store_issued_revoke_key(struct store_conn *c, struct span key_sha256, unsign
 
 int store_issued_without_key(struct store_conn *c, struct arena *a, struct store_issued *ret_row)
 {
-	CLEANUP(db_resetp) struct db_statement *q = NULL;
-	bool has;
-
-	TRY(db_query_row(&q, &has, c->db, ISSUED_COLUMNS " where i.key_sha256 is null limit 1", NULL,
-		0));
-	return take_issued(q, has, a, ret_row);
+	return issued_row(c, a, ISSUED_COLUMNS " where i.key_sha256 is null limit 1", NULL, 0,
+		ret_row);
 }
 
 int store_issued_set_key(struct store_conn *c, int64_t id, struct span key_sha256)
@@ -581,14 +559,11 @@ int store_issued_tell(struct store_conn *c, int64_t id, unsigned days)
 int store_issued_revoked_untold(struct store_conn *c, int64_t after_us, int64_t now_us,
 	int (*each)(const struct store_issued *row, void *context), void *context)
 {
-	CLEANUP(db_resetp) struct db_statement *q = NULL;
-
-	TRY(db_query(&q, c->db,
+	return issued_rows(c,
 		ISSUED_COLUMNS " join account p on p.id = i.account where i.revoked > 0"
 			       " and i.revoked > $1 and i.not_after > $2 and i.told <> -2"
 			       " and p.disabled = 0 " BY_ID,
-		DB_ARGS(DB_INT(after_us), DB_INT(now_us))));
-	return each_issued(q, each, context);
+		DB_ARGS(DB_INT(after_us), DB_INT(now_us)), each, context);
 }
 
 int store_issued_tell_revoked(struct store_conn *c, int64_t id)
