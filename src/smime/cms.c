@@ -298,6 +298,18 @@ static int recipient(struct der info, struct cms_enveloped *e)
 	return add_recipient(e, &one);
 }
 
+/* X.690 section 8.7.3: the pieces of an OCTET STRING are such strings. */
+static bool are_pieces(struct span s)
+{
+	struct der piece;
+
+	while (s.n) {
+		if (!der_next(&s, &piece) || piece.tag != DER_OCTET_STRING)
+			return false;
+	}
+	return true;
+}
+
 /* EncryptedContentInfo. */
 static bool encrypted_content(struct span s, struct cms_enveloped *e)
 {
@@ -307,7 +319,7 @@ static bool encrypted_content(struct span s, struct cms_enveloped *e)
 		return true;
 	e->encrypted_in_pieces = is_next(s, TAG_0);
 	return take(&s, e->encrypted_in_pieces ? TAG_0 : TAG_0_PRIMITIVE, &e->encrypted) &&
-	       s.n == 0;
+	       s.n == 0 && (!e->encrypted_in_pieces || are_pieces(e->encrypted));
 }
 
 /* Section 6.1; RFC 5083 section 2.1. */

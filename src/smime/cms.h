@@ -80,7 +80,7 @@ struct cms_enveloped {
 	struct span content_type;
 	struct cms_algorithm algorithm;
 	struct span encrypted;    /* p NULL: none */
-	bool encrypted_in_pieces; /* it holds OCTET STRINGs */
+	bool encrypted_in_pieces; /* it holds OCTET STRINGs and nothing else */
 	/* AuthEnvelopedData */
 	struct span attributes; /* content of authAttrs; p NULL: none */
 	struct span tag;
