@@ -398,7 +398,7 @@ def test_own(server, ca):
     assert e.value.code == 403
     done = call(f"{base}/{said['serial']}/revoke", "POST", b'{"reason": "superseded"}')
     assert done["state"] == "revoked" and done["reason"] == "superseded"
-    log = [line for line in server.log_text().splitlines() if "ca.revoked" in line]
+    log = [line for line in server.log_text().splitlines() if "ca.revoked " in line]
     assert "reason=superseded" in log[-1]
 
 
