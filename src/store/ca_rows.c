@@ -497,6 +497,13 @@ int store_issued_add_address(struct store_conn *c, int64_t id, struct span local
 	return 0;
 }
 
+int store_issued_has_addresses(struct store_conn *c, bool *ret_has)
+{
+	CLEANUP(db_resetp) struct db_statement *q = NULL;
+
+	return db_query_row(&q, ret_has, c->db, "select 1 from issued_address limit 1", NULL, 0);
+}
+
 int store_issued_address_each(struct store_conn *c, struct span domain, struct span local,
 	int64_t now_us, int (*each)(const struct store_issued_address *row, void *context),
 	void *context)

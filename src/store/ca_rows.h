@@ -164,6 +164,9 @@ int store_issued_set_key(struct store_conn *c, int64_t id, struct span key_sha25
 int store_issued_add_address(struct store_conn *c, int64_t id, struct span local,
 	struct span domain) MUST_CHECK;
 
+/* Reads: whether any certificate has one. */
+int store_issued_has_addresses(struct store_conn *c, bool *ret_has) MUST_CHECK;
+
 struct store_issued_address {
 	int64_t issued, account;
 	struct span local, domain;

@@ -27,19 +27,24 @@ enum {
 	NOTED_AT_ONCE = 200,
 };
 
-/* Ids that something is to be done about. */
+static const int64_t hour_us = 3600LL * 1000000;
+
+/* What something is to be done about. */
 struct due {
-	int64_t ids[AT_ONCE_MAX];
+	struct {
+		int64_t id;
+		bool certain; /* store_issued_kept_fn */
+	} list[AT_ONCE_MAX];
 	size_t n;
 	int64_t now_us;
-	struct cert_cache *cache;
-	struct store_conn *conn;
 };
 
-static void note(struct due *due, int64_t id)
+static void note(struct due *due, int64_t id, bool certain)
 {
-	if (due->n < AT_ONCE_MAX)
-		due->ids[due->n++] = id;
+	if (due->n == AT_ONCE_MAX)
+		return;
+	due->list[due->n].id = id;
+	due->list[due->n++].certain = certain;
 }
 
 static int note_list(const struct store_authority *row, void *context)
@@ -47,31 +52,13 @@ static int note_list(const struct store_authority *row, void *context)
 	struct due *due = context;
 
 	if (row->key && row->crl_next_us <= due->now_us)
-		note(due, row->id);
+		note(due, row->id, true);
 	return 0;
-}
-
-static int is_used(struct due *due, const struct store_issued *row, bool *ret_is)
-{
-	CLEANUP(cert_unrefp) struct cert *cert = NULL;
-	struct own_cert_wish wish = { .account = row->account,
-		.now_us = due->now_us,
-		.cache = due->cache };
-	int r = cert_cache_read(wish.cache, row->der, &cert, NULL);
-
-	*ret_is = false;
-	return r > 0 ? 0 : r ? r : own_cert_is_used(due->conn, &wish, cert, ret_is);
 }
 
 static int note_issued(const struct store_issued *row, bool certain, void *context)
 {
-	struct due *due = context;
-	bool kept = certain;
-
-	if (!certain && due->n < AT_ONCE_MAX)
-		TRY(is_used(due, row, &kept));
-	if (kept)
-		note(due, row->id);
+	note(context, row->id, certain);
 	return 0;
 }
 
@@ -88,7 +75,6 @@ static int find_renewals(struct store_conn *c, void *arg)
 	struct due *due = arg;
 
 	due->n = 0;
-	due->conn = c;
 	return store_issued_due(c, due->now_us, note_issued, due);
 }
 
@@ -100,7 +86,7 @@ static int tend_lists(struct env *e)
 	TRY(store_read(e->store, find_lists, &due));
 	for (size_t i = 0; i < due.n && !atomic_load(&e->ca->errand.stop); i++) {
 		CLEANUP(ca_list_unrefp) struct ca_list *list = NULL;
-		int one = ca_list_newest(e, due.ids[i], &list);
+		int one = ca_list_newest(e, due.list[i].id, &list);
 
 		if (one < 0)
 			r = one;
@@ -111,7 +97,10 @@ static int tend_lists(struct env *e)
 /* One renewal. */
 struct renewal {
 	struct arena arena;
-	int64_t id;
+	struct env *env;
+	int64_t id, now_us;
+	bool is_used;
+	bool is_damaged;
 	struct store_issued row;
 	struct store_account account;
 	struct span spki;
@@ -127,19 +116,33 @@ static int match_key(const struct store_secure_key *key, void *context)
 	return 0;
 }
 
+/* The account's part of it. */
+static int find_holder(struct store_conn *c, struct renewal *w, const struct cert *cert)
+{
+	struct own_cert_wish wish = { .account = w->row.account,
+		.now_us = w->now_us,
+		.cache = w->env->mail_certs };
+
+	w->spki = arena_span(&w->arena, cert_spki(cert));
+	TRY(store_account_get(c, &w->arena, w->row.account, &w->account));
+	if (!w->is_used)
+		TRY(own_cert_is_used(c, &wish, cert, &w->is_used));
+	return store_secure_key_each(c, w->row.account, match_key, w);
+}
+
 static int find_renewal(struct store_conn *c, void *arg)
 {
 	struct renewal *w = arg;
 	CLEANUP(cert_unrefp) struct cert *cert = NULL;
+	int r;
 
 	w->key = 0;
 	TRY(store_issued_get(c, &w->arena, w->id, &w->row));
-	TRY(cert_from_der(&cert, w->row.der, NULL));
-	w->spki = arena_span(&w->arena, cert_spki(cert));
-	if (!w->row.account)
-		return 0;
-	TRY(store_account_get(c, &w->arena, w->row.account, &w->account));
-	return store_secure_key_each(c, w->row.account, match_key, w);
+	r = cert_cache_read(w->env->mail_certs, w->row.der, &cert, NULL);
+	w->is_damaged = r > 0;
+	if (r)
+		return r < 0 ? r : 0;
+	return w->row.account ? find_holder(c, w, cert) : 0;
 }
 
 /* In the transaction that writes the certificate: the account has it from now on. */
@@ -188,20 +191,33 @@ static int note_failure(struct env *e, struct renewal *w, const struct why *why)
 	return err_fold(store_write(e->store, put_off, &p));
 }
 
-static int renew_found(struct env *e, struct renewal *w)
+/* Never again. */
+static int end_renewal(struct env *e, struct renewal *w, enum log_level level, const char *reason)
 {
 	struct putting_off never = { .id = w->id };
+
+	LOG(NULL, level, "PKI", "ca.renew", log_span("account", w->account.address),
+		log_int("certificate", w->id), log_str("outcome", "ended"),
+		log_str("reason", reason));
+	return err_fold(store_write(e->store, put_off, &never));
+}
+
+static int renew_found(struct env *e, struct renewal *w)
+{
+	struct putting_off unused = { .id = w->id, .renew_us = w->now_us + hour_us };
 	struct ca_certificate made = {};
 	struct why why = {};
 	int r = store_read(e->store, find_renewal, w);
 
 	if (r)
 		return err_fold(r);
-	if (!w->key || w->row.revoked_us || w->row.successor) {
-		LOG(NULL, LOG_INFO, "PKI", "ca.renew", log_span("account", w->account.address),
-			log_int("certificate", w->id), log_str("outcome", "ended"),
-			log_str("reason", "the account does not have the key any more"));
-		return err_fold(store_write(e->store, put_off, &never));
+	if (w->is_damaged)
+		return end_renewal(e, w, LOG_ERROR, "the stored certificate is damaged");
+	if (!w->key || w->row.revoked_us || w->row.successor)
+		return end_renewal(e, w, LOG_INFO, "the account does not have the key any more");
+	if (!w->is_used) { /* now: looked at again, but not with each errand */
+		unused.failures = w->row.failures;
+		return err_fold(store_write(e->store, put_off, &unused));
 	}
 	r = issue_again(e, w, &made, &why);
 	if (r < 0)
@@ -216,12 +232,15 @@ static int renew_found(struct env *e, struct renewal *w)
 
 static int tend_renewals(struct env *e)
 {
-	struct due due = { .now_us = clock_now_us(), .cache = e->mail_certs };
+	struct due due = { .now_us = clock_now_us() };
 	int r = 0;
 
 	TRY(store_read(e->store, find_renewals, &due));
 	for (size_t i = 0; i < due.n && !atomic_load(&e->ca->errand.stop); i++) {
-		struct renewal w = { .id = due.ids[i] };
+		struct renewal w = { .env = e,
+			.id = due.list[i].id,
+			.now_us = due.now_us,
+			.is_used = due.list[i].certain };
 		int one = renew_found(e, &w);
 
 		arena_done(&w.arena);

@@ -8,6 +8,7 @@
 
 #include "svc/ca.h"
 
+#include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/test.h"
@@ -207,6 +208,14 @@ static int make_current(struct store_conn *c, void *arg)
 	return store_secure_key_make_current(c, ids[0], ids[1]);
 }
 
+static int64_t n_due(struct env_fixture *f)
+{
+	CLEANUP(alloc_freep) char *sql = alloc_format(
+		"select count(*) from issued where renew > 0 and renew <= %lld", (long long)clock_now_us());
+
+	return fixture_number(f->store, sql);
+}
+
 static void test_earlier_keys(void **state)
 {
 	struct env_fixture *f = *state;
@@ -215,7 +224,9 @@ static void test_earlier_keys(void **state)
 	env_fixture_set(f, "ca_days", "825");
 	(void)make_key(f);
 	assert_int_equal(n_issued(f), 2);
-	pass_days(f, 420);
+	pass_days(f, 300);
+	assert_int_equal(n_due(f), 0); /* it was looked at, and is not with each errand */
+	pass_days(f, 120);
 	assert_int_equal(n_issued(f), 2);
 	assert_int_equal(env_fixture_inbox_count(f), 0);
 	assert_int_equal(store_write(f->env.store, make_current, ids), 0);
@@ -513,6 +524,19 @@ static void test_damaged_row(void **state)
 	assert_int_equal(fixture_number(f->store, "select crl_number from authority"), 1);
 }
 
+/* Nor is it tried to be renewed again and again. */
+static void test_damaged_renewal(void **state)
+{
+	struct env_fixture *f = *state;
+
+	(void)make_key(f);
+	ca_fixture_sql(f, "update secure_cert set der = 'no certificate'");
+	ca_fixture_sql(f, "update issued set der = 'no certificate', renew = 1");
+	assert_int_equal(ca_tend(&f->env), 0);
+	assert_int_equal(fixture_number(f->store, "select renew from issued"), 0);
+	assert_int_equal(n_issued(f), 1);
+}
+
 /* An authority that nobody can read ends no other one's lists. */
 static void test_lists_beside_damage(void **state)
 {
@@ -586,6 +610,7 @@ int main(void)
 		ROW(test_foreign_not_in_use),
 		ROW(test_foreign_of_earlier_key),
 		ROW(test_damaged_row),
+		ROW(test_damaged_renewal),
 		ROW(test_lists_beside_damage),
 		ROW(test_failing_notice),
 		ROW(test_many_failing),
