@@ -663,7 +663,11 @@ def test_renewed(server, ca):
     assert current["serial"] == after[1]["serial"]
     box = imap(server, "hal@example.org", PASSWORD)
     box.select("INBOX", readonly=True)
-    assert len(box.uid("SEARCH", "SUBJECT", "renewed")[1][0].split()) == 1
+    # The message is sent behind that line of the log.
+    while not (found := box.uid("SEARCH", "SUBJECT", "renewed")[1][0].split()):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert len(found) == 1
     box.logout()
 
     # By hand, for the key that the account has: it gets that certificate, too.
