@@ -129,6 +129,10 @@ int cli_body_file(struct cli *cli, json_t *body, const char *member, const char 
 
 	if (r)
 		return r;
+	if (buf_size(&file) == 0) {
+		why_set(&cli->why, gettext("%s is empty"), name);
+		return CLIENT_E_REFUSED;
+	}
 	if (pem_is(buf_span(&file)) && span_is_utf8(buf_span(&file))) {
 		cli->is_open = span_find_span(buf_span(&file), SPAN("ENCRYPTED")) == buf_size(&file);
 		buf_add(&text, buf_span(&file));

@@ -224,7 +224,7 @@ static int choose_key(struct http_request *q, struct issue_search *s, struct spa
 	struct why why = {};
 	int r;
 
-	if (!http_text(q, "request").n) {
+	if (!http_text(q, "request").p) {
 		*ret_spki = s->key;
 		return s->key.n ? 0 : http_problem(q, 422, "request",
 			"the account has no key for Secure Mail: make one (signet smime generate), or give"
@@ -277,7 +277,7 @@ int api_issued_make(struct http_request *q, struct store_conn *c)
 {
 	struct issue_search search = { .q = q, .address = http_text(q, "address") };
 	struct issue_then context = { .q = q, .search = &search,
-		.is_secure = http_text(q, "request").n == 0 };
+		.is_secure = http_text(q, "request").p == NULL };
 	const json_t *days = json_object_get(q->json, "days");
 	struct ca_certificate made = {};
 	struct ca_wish wish = { .addresses = &search.address, .n_addresses = 1,
