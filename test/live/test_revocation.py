@@ -337,7 +337,7 @@ def test_hostile_lists_are_refused(server, authority):
         (authority.crl(number=1, age=48, hours=-1), "has expired"),
         (good + b"\0", "not a revocation list"),
         (good[:-1], "not a revocation list"),
-        (b"", "either a list"),
+        (b"", "is empty"),
         (b"hello", "revocation list"),
         (os.urandom(100000), None),
         (b"\x30" * 900000, None),
@@ -347,6 +347,12 @@ def test_hostile_lists_are_refused(server, authority):
         assert r.returncode == 1, (reason, r)
         if reason:
             assert reason in r.stderr, (reason, r.stderr)
+    for sent in ('{"list": ""}', "{}", '{"list": "", "url": "http://crl.example.org/"}'):
+        said = subprocess.run(
+            ["curl", "-s", "--unix-socket", server.data / "run" / "signet.sock", "-H",
+             "Content-Type: application/json", "-d", sent, "http://localhost/api/v1/crls"],
+            check=True, capture_output=True).stdout
+        assert json.loads(said)["status"] == 422 and json.loads(said)["field"] == "list", (sent, said)
     assert lists(server) == []
 
 
