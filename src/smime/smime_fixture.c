@@ -10,6 +10,7 @@
 #include <openssl/cms.h>
 #include <openssl/rsa.h>
 #include <stdlib.h>
+#include <string.h>
 #include <zlib.h>
 
 #define MUST(what)                                                                                 \
@@ -67,6 +68,31 @@ void people_done(struct people *p)
 	cert_made_done(&p->bob);
 	cert_made_done(&p->carol);
 	trust_unref(p->trust);
+}
+
+struct smime_result people_read(const struct people *p, const struct buf *message)
+{
+	const struct smime_key bobs_key = { p->bob.cert, p->bob.key, NULL };
+	const struct smime_request q = {
+		.message = buf_span(message),
+		.keys = &bobs_key,
+		.n_keys = 1,
+		.trust = p->trust,
+		.time_us = p->now_us,
+	};
+	struct smime_result result;
+
+	MUST(smime_read(&q, &result) == 0);
+	return result;
+}
+
+bool fixture_has_note(const struct smime_report *r, const char *rule)
+{
+	for (size_t i = 0; i < r->n_notes; i++) {
+		if (strcmp(r->notes[i].rule, rule) == 0)
+			return true;
+	}
+	return false;
 }
 
 static void add_der(CMS_ContentInfo *cms, struct buf *out)
@@ -148,6 +174,13 @@ void fixture_wrap(struct span der, struct buf *out)
 			    "Content-Transfer-Encoding: base64\r\n\r\n");
 	enc_base64(out, der);
 	buf_add_string(out, "\r\n");
+}
+
+void fixture_unwrap(struct span entity, struct buf *out)
+{
+	struct span body = span_skip(entity, span_find_span(entity, SPAN("\r\n\r\n")) + 4);
+
+	MUST(enc_base64_decode(out, span_trim(body)));
 }
 
 void fixture_multipart(struct span entity, struct span signature, struct buf *out)

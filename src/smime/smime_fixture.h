@@ -23,6 +23,10 @@ struct people {
 void people_make(struct people *p);
 void people_done(struct people *p);
 
+/* What Bob sees of a message, who has his key. */
+struct smime_result people_read(const struct people *p, const struct buf *message);
+bool fixture_has_note(const struct smime_report *r, const char *rule);
+
 /* A certificate for mail from the people's authority, in a year's validity. */
 struct cert_made people_cert(const struct people *p, const char *subject, const char *email);
 
@@ -57,6 +61,9 @@ void fixture_sign_with_der(struct span content, const struct cert_made *signer,
 
 /* An application/pkcs7-mime entity with the object. */
 void fixture_wrap(struct span der, struct buf *out);
+
+/* The object of such an entity, to be changed and wrapped again. */
+void fixture_unwrap(struct span entity, struct buf *out);
 
 /* multipart/signed of an entity as it is and a signature that is an object. */
 void fixture_multipart(struct span entity, struct span signature, struct buf *out);
