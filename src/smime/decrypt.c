@@ -241,12 +241,11 @@ static bool feed_all(EVP_CIPHER_CTX *ctx, const struct cms_enveloped *data, stru
 
 	if (!data->encrypted_in_pieces)
 		return feed(ctx, rest, out);
-	while (rest.n) {
-		if (!der_next(&rest, &piece) || piece.tag != DER_OCTET_STRING ||
-			!feed(ctx, piece.content, out))
+	while (der_next(&rest, &piece)) {
+		if (!feed(ctx, piece.content, out))
 			return false;
 	}
-	return true;
+	return rest.n == 0;
 }
 
 /* The whole content, or nothing. */
