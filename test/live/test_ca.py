@@ -670,14 +670,6 @@ def test_renewed(server, ca):
     assert len(found) == 1
     box.logout()
 
-    # A request that is empty is one that went wrong, not none.
-    r = server.cli("ca", "issue", "hal@example.org", "--request", "-", check=False, stdin="")
-    assert r.returncode == 1 and "is empty" in r.stderr
-    said = run("curl", "-s", "--unix-socket", server.data / "run" / "signet.sock", "-H",
-               "Content-Type: application/json", "-d", '{"address": "hal@example.org", "request": ""}',
-               "http://localhost/api/v1/domains/example.org/ca/certificates")
-    assert json.loads(said)["status"] == 422 and json.loads(said)["field"] == "request"
-
     # By hand, for the key that the account has: it gets that certificate, too.
     said = json.loads(server.cli("--json", "ca", "issue", "hal@example.org").stdout)
     shown = json.loads(server.cli("--json", "smime", "show", "hal@example.org").stdout)

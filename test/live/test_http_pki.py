@@ -153,6 +153,26 @@ def test_trust(admin, authority):
     admin.get("/trust?scope=planet", expect=422)
 
 
+def test_empty_files(admin, authority):
+    """A file that is given and empty is one that went wrong, and not taken for one that is not given."""
+    pem = authority.issue(names=["example.org"]).pem
+    own = f"{BASE}/accounts/chief@example.org/smime"
+    for path, body, field in (
+            (DOMAIN + "/certificates/install", {"certificate": pem, "chain": ""}, "chain"),
+            (DOMAIN + "/ca/install", {"certificate": pem, "chain": ""}, "chain"),
+            (own + "/install", {"certificate": pem, "chain": ""}, "chain"),
+            (DOMAIN + "/ca/certificates", {"address": "bob@example.org", "request": ""}, "request"),
+            (BASE + "/trust", {"certificate": ""}, "certificate"),
+            (BASE + "/crls", {"list": ""}, "list"),
+            (BASE + "/crls", {"list": pem, "authority": ""}, "authority"),
+            (BASE + "/crls", {"url": "http://crl.example.org/", "authority": ""}, "authority")):
+        said = admin.ask("POST", path, body, expect=422).json
+        assert said["field"] == field and said["detail"].startswith(f"{field} is a file"), (path, said)
+    for path, body in ((BASE + "/trust", {"certificate": "", "fingerprint": authority.fingerprint}),
+                       (BASE + "/crls", {"list": "", "url": "http://crl.example.org/"})):
+        assert "either" in admin.ask("POST", path, body, expect=422).json["detail"]
+
+
 def test_client_certificates(admin, authority, web):
     root = authority.issuer
     issuers = DOMAIN + "/client-issuers"

@@ -387,19 +387,6 @@ static int find_own(struct store_conn *c, void *arg)
 	return store_key_each(c, s->domain, match_own, s);
 }
 
-static int read_given(struct http_request *q, struct cert_list *ret_certs)
-{
-	CLEANUP(cert_list_done) struct cert_list chain = {};
-	int r = api_file_certs(q, "certificate", ret_certs);
-
-	if (r || !http_text(q, "chain").n)
-		return r;
-	r = api_file_certs(q, "chain", &chain);
-	for (size_t i = 0; !r && i < chain.n; i++)
-		cert_list_add(ret_certs, chain.certs[i]);
-	return r;
-}
-
 /* Only what leads from the certificate upward, in that order. */
 static void order_chain(const struct cert_list *given, size_t own, struct buf *out)
 {
@@ -433,7 +420,7 @@ int api_ca_install_prepare(struct http_request *q, struct store_conn *c)
 	(void)c;
 	new = look_up_new(q, &r);
 	if (!r)
-		r = read_given(q, &certs);
+		r = api_file_answer(q, &certs);
 	if (r)
 		return r;
 	own.domain = new->l.domain.id;

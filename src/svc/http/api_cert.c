@@ -374,19 +374,6 @@ static int describe(struct http_request *q, const struct pki_look_up *l, struct 
 	return 0;
 }
 
-/* The answer of an authority: the certificate, with its chain in the same file or in one of its own. */
-static int read_answer(struct http_request *q, struct cert_list *ret_certs)
-{
-	CLEANUP(cert_list_done) struct cert_list chain = {};
-	int r = api_file_certs(q, "certificate", ret_certs);
-
-	if (!r && http_text(q, "chain").n)
-		r = api_file_certs(q, "chain", &chain);
-	if (!r)
-		list_take(ret_certs, &chain, SIZE_MAX);
-	return r;
-}
-
 int api_cert_install_prepare(struct http_request *q, struct store_conn *c)
 {
 	CLEANUP(cert_list_done) struct cert_list certs = {};
@@ -401,7 +388,7 @@ int api_cert_install_prepare(struct http_request *q, struct store_conn *c)
 	if (!r)
 		r = pki_look_up(&l);
 	if (!r)
-		r = read_answer(q, &certs);
+		r = api_file_answer(q, &certs);
 	if (!r)
 		r = find_own(q, l.domain.id, &certs, &own);
 	if (r)

@@ -105,7 +105,7 @@ static int take_lists(struct http_request *q, int64_t domain, struct new_crl *ne
 	struct why why = {};
 	int r = api_file(q, "list", &lists);
 
-	if (!r && http_text(q, "authority").n)
+	if (!r && http_text(q, "authority").p)
 		r = api_file(q, "authority", &authority);
 	if (r)
 		return r;
@@ -123,7 +123,7 @@ static int take_url(struct http_request *q, int64_t domain, struct span url, str
 	if (r)
 		return r > 0 ? http_problem(q, 422, "url", "%s", why.text) : r;
 	new->url = (struct store_crl){ .domain = domain, .url = url, .created_us = clock_now_us() };
-	if (!http_text(q, "authority").n)
+	if (!http_text(q, "authority").p)
 		return 0;
 	r = api_file_certs(q, "authority", &authority);
 	if (!r)

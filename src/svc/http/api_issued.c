@@ -116,7 +116,7 @@ int api_reason(struct http_request *q, const char *member, struct span text,
 	enum issued_reason *ret_reason)
 {
 	*ret_reason = REASON_UNSPECIFIED;
-	return !text.n || ca_reason_parse(text, ret_reason)
+	return !text.p || ca_reason_parse(text, ret_reason)
 		       ? 0
 		       : http_problem(q, 422, member,
 				 "a reason is unspecified, keyCompromise, affiliationChanged,"

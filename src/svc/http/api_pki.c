@@ -41,6 +41,18 @@ int api_file_certs(struct http_request *q, const char *member, struct cert_list 
 	return r > 0 ? http_problem(q, 422, member, "%s", why.text) : r;
 }
 
+int api_file_answer(struct http_request *q, struct cert_list *ret_list)
+{
+	CLEANUP(cert_list_done) struct cert_list chain = {};
+	int r = api_file_certs(q, "certificate", ret_list);
+
+	if (!r && http_text(q, "chain").p)
+		r = api_file_certs(q, "chain", &chain);
+	for (size_t i = 0; !r && i < chain.n; i++)
+		cert_list_add(ret_list, chain.certs[i]);
+	return r;
+}
+
 static json_t *names_json(const struct cert *cert)
 {
 	json_t *list = json_array();

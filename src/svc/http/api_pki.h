@@ -16,6 +16,10 @@ int api_file(struct http_request *q, const char *member, struct buf *out) MUST_C
 /* The certificates of such a file: PEM, DER or PKCS #7; at least one. */
 int api_file_certs(struct http_request *q, const char *member, struct cert_list *ret_list) MUST_CHECK;
 
+/* The answer of an authority: the certificates of "certificate", behind them those of "chain" if that is
+ * there. */
+int api_file_answer(struct http_request *q, struct cert_list *ret_list) MUST_CHECK;
+
 /* What there is to say of a certificate, as members of the object. */
 void api_set_cert(json_t *object, const struct cert *cert);
 

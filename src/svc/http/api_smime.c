@@ -472,7 +472,7 @@ int api_smime_compare(struct http_request *q, struct store_conn *c)
 {
 	CLEANUP(imported_done) struct imported imported = {};
 	CLEANUP(secure_removed_done) struct secure_removed removed = {};
-	struct secure_removal removal = { .revokes = http_text(q, "revoke").n > 0 };
+	struct secure_removal removal = { .revokes = http_text(q, "revoke").p != NULL };
 	struct asking k;
 	int r = begin(q, &k);
 
@@ -568,20 +568,16 @@ int api_smime_state(struct http_request *q, struct store_conn *c)
 
 int api_smime_install(struct http_request *q, struct store_conn *c)
 {
-	CLEANUP(cert_list_done) struct cert_list certs = {}, chain = {};
+	CLEANUP(cert_list_done) struct cert_list certs = {};
 	struct secure_made made = {};
 	struct asking k;
 	int r = begin(q, &k);
 
 	(void)c;
 	if (!r)
-		r = api_file_certs(q, "certificate", &certs);
-	if (!r && http_text(q, "chain").n)
-		r = api_file_certs(q, "chain", &chain);
+		r = api_file_answer(q, &certs);
 	if (r)
 		return r;
-	for (size_t i = 0; i < chain.n; i++)
-		cert_list_add(&certs, chain.certs[i]);
 	r = secure_mail_install(q->env, &k.who, &certs, &made, &k.why);
 	return r ? problem(&k, r, "certificate") : answer_made(&k, &made, false);
 }

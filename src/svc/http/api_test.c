@@ -309,6 +309,10 @@ static void test_pages(void **state)
 	assert_int_equal(json_array_size(json_object_get(answer, "lines")), 1);
 	json_decref(answer);
 	api_refused(f, NULL, "GET", "/api/v1/log?after=x", NULL, 400, "after");
+	api_refused(f, NULL, "GET", "/api/v1/log?max=1&since=2", NULL, 400, "since");
+	api_refused(f, NULL, "GET", "/api/v1/log?max=1&max=1", NULL, 400, "max");
+	api_refused(f, NULL, "GET", "/api/v1/status?max=1", NULL, 400, "max");
+	api_refused(f, NULL, "GET", "/api/v1/log?tag=%zz", NULL, 400, NULL);
 }
 
 /* The line at a position of an answer ends with this. */

@@ -223,10 +223,10 @@ int api_trust_add_prepare(struct http_request *q, struct store_conn *c)
 	r = api_check_alias(q, http_text(q, "alias"));
 	if (r)
 		return r;
-	if (!http_text(q, "certificate").n == !http_text(q, "fingerprint").n)
+	if (!http_text(q, "certificate").p == !http_text(q, "fingerprint").p)
 		return http_problem(q, 422, "certificate",
 			"either a certificate, or the fingerprint of one that is known here");
-	return http_text(q, "certificate").n ? read_file(q, new) : read_fingerprint(q, new);
+	return http_text(q, "certificate").p ? read_file(q, new) : read_fingerprint(q, new);
 }
 
 struct twin {

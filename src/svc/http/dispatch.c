@@ -507,6 +507,14 @@ static int refuse_method(struct http_request *q)
 	return http_problem(q, 405, NULL, "this path does not know the method");
 }
 
+/* Pages and what robots fetch may be asked for with whatever others have added. */
+static int check_query(struct http_request *q)
+{
+	if (!span_starts(q->path, SPAN("/api/")))
+		return 0;
+	return http_query_check(q, q->route->query ? q->route->query : "");
+}
+
 /* What holds before anything of the body is looked at. */
 static int admit(struct http_request *q)
 {
@@ -526,7 +534,9 @@ static int admit(struct http_request *q)
 	if (r)
 		return http_problem(q, 404, NULL, "there is nothing at this path");
 	r = q->route->right == RIGHT_ANYONE ? 0 : log_in(q);
-	return r ? r : check_right(q);
+	if (!r)
+		r = check_right(q);
+	return r ? r : check_query(q);
 }
 
 static int answer(struct http_request *q)

@@ -195,6 +195,9 @@ static void test_revoked(void **state)
 			"desk@example.org" });
 	api_refused(f, NULL, "POST", API "/accounts?revoke=boredom", NEW("desk@example.org"), 422,
 		"revoke");
+	api_refused(f, NULL, "POST", API "/accounts?revoke=", NEW("desk@example.org"), 422, "revoke");
+	api_refused(f, NULL, "POST", API "/accounts?revok=superseded", NEW("desk@example.org"), 400,
+		"revok");
 	api_refused(f, NULL, "POST", API "/accounts?revoke=superseded",
 		"{\"address\":\"desk@example.org\",\"password\":\"a long enough word\","
 		"\"quota\":\"much\"}", 422, "quota");

@@ -172,6 +172,42 @@ struct span http_query(struct http_request *q, const char *name)
 	return (struct span){};
 }
 
+/* Which of the names it is; -1: none. */
+static int query_index(const char *names, struct span name)
+{
+	struct span rest = span_str(names);
+
+	for (int i = 0; rest.n; i++) {
+		if (span_equal(span_cut(&rest, ' '), name))
+			return i;
+	}
+	return -1;
+}
+
+int http_query_check(struct http_request *q, const char *names)
+{
+	struct span rest = q->query;
+	unsigned seen = 0;
+
+	while (rest.n) {
+		struct span value = span_cut(&rest, '&');
+		struct span key = span_cut(&value, '=');
+		const char *name;
+		int i;
+
+		if (!http_decode(&q->arena, key, &key) || !http_decode(&q->arena, value, &value))
+			return http_problem(q, 400, NULL, "the query is not UTF-8 with %%XX for octets");
+		name = arena_string(&q->arena, key);
+		i = query_index(names, key);
+		if (i < 0)
+			return http_problem(q, 400, name, "this request has no parameter \"%s\"", name);
+		if (seen & 1U << i)
+			return http_problem(q, 400, name, "%s is there twice", name);
+		seen |= 1U << i;
+	}
+	return 0;
+}
+
 int http_query_number(struct http_request *q, const char *name, uint64_t max, uint64_t fallback,
 	uint64_t *ret_value)
 {

@@ -138,6 +138,10 @@ struct span http_field(const struct http_request *q, const char *name);
 /* A header of the answer; value is copied, name is a constant. */
 void http_header(struct http_request *q, const char *name, struct span value);
 
+/* A problem unless the query is well formed and has each of these names, separated by one space, once
+ * at most and no others: whoever mistypes "revoke" means to revoke. */
+int http_query_check(struct http_request *q, const char *names) MUST_CHECK;
+
 /* The decoded value of a query parameter; p is NULL if it is not there or malformed. */
 struct span http_query(struct http_request *q, const char *name);
 
